@@ -1,0 +1,85 @@
+/**
+ * Bytes and their text forms. Browser-safe, strict: whatever is decoded here encodes back to the very same text, so that
+ * one value has one spelling and nothing can hide in padding bits.
+ */
+import { QuanjiError } from "../domain/errors.js";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+export const utf8 = (text: string): Uint8Array => encoder.encode(text);
+
+/** UTF-8, fatal: a byte order mark stays a character and invalid bytes are refused. Errors: MALFORMED · NOT_UTF8. */
+export function fromUtf8(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (cause) {
+    throw new QuanjiError("MALFORMED", "the bytes are not valid UTF-8", { detail: "NOT_UTF8", cause });
+  }
+}
+
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const out = new Uint8Array(length);
+  let offset = 0;
+  for (const part of parts) {
+    out.set(part, offset);
+    offset += part.length;
+  }
+  return out;
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** The one runtime object of Node that is faster than what browsers have; absent there. */
+interface NodeBuffer {
+  from(data: Uint8Array | ArrayBuffer): { toString(encoding: "base64" | "base64url"): string };
+  from(text: string, encoding: "base64" | "base64url"): Uint8Array;
+}
+const nodeBuffer = (globalThis as { Buffer?: NodeBuffer }).Buffer;
+
+/** Standard base64 with padding (RFC 4648 §4): notes, checkpoints, proofs. */
+export function toBase64(bytes: Uint8Array): string {
+  if (nodeBuffer !== undefined) return nodeBuffer.from(bytes).toString("base64");
+  let binary = "";
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}
+
+/** base64url without padding (RFC 4648 §5): JOSE, hashes and salts in JSON. */
+export function toBase64url(bytes: Uint8Array): string {
+  if (nodeBuffer !== undefined) return nodeBuffer.from(bytes).toString("base64url");
+  return toBase64(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+function decodeLoose(text: string, alphabet: "base64" | "base64url"): Uint8Array {
+  if (nodeBuffer !== undefined) return new Uint8Array(nodeBuffer.from(text, alphabet));
+  const standard = alphabet === "base64" ? text : text.replaceAll("-", "+").replaceAll("_", "/");
+  const binary = atob(standard);
+  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+}
+
+function decodeStrict(text: string, alphabet: "base64" | "base64url"): Uint8Array {
+  let bytes: Uint8Array | undefined;
+  try {
+    bytes = decodeLoose(text, alphabet);
+  } catch {
+    bytes = undefined; // atob throws on foreign characters, Buffer drops them: both end in the one refusal below
+  }
+  const again = bytes === undefined ? undefined : alphabet === "base64" ? toBase64(bytes) : toBase64url(bytes);
+  if (bytes === undefined || again !== text) {
+    throw new QuanjiError("MALFORMED", `the text is not canonical ${alphabet}`, { detail: "BASE64_INVALID" });
+  }
+  return bytes;
+}
+
+/** Errors: MALFORMED · BASE64_INVALID unless the bytes encode back to exactly `text`. */
+export const fromBase64 = (text: string): Uint8Array => decodeStrict(text, "base64");
+
+/** Errors: MALFORMED · BASE64_INVALID unless the bytes encode back to exactly `text`. */
+export const fromBase64url = (text: string): Uint8Array => decodeStrict(text, "base64url");

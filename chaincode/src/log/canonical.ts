@@ -1,0 +1,112 @@
+/**
+ * The canonical-JSON profile: RFC 8785 (JCS) over ASCII member names, integers 0…2⁵³−1, no null, bounded depth and size.
+ * Within it JCS is unambiguous: no number formatting, no UTF-16 sorting surprises, no lone surrogates.
+ */
+import canonicalize from "canonicalize";
+import { QuanjiError } from "../domain/errors.js";
+import { fromUtf8, utf8 } from "./bytes.js";
+
+export type Json = string | number | boolean | readonly Json[] | JsonObject;
+export interface JsonObject {
+  readonly [name: string]: Json;
+}
+
+/** Sizes are bytes of UTF-8. Raised only for the few documents that carry lists (`boundary.publish`, batches, trust file). */
+export interface Limits {
+  readonly maxBytes: number;
+  readonly maxDepth: number;
+}
+export const LIMITS: Limits = { maxBytes: 16 * 1024, maxDepth: 8 };
+
+/** Names of members: dots occur only in the paths of openings (`links.grant`). Refuses `__proto__` by construction. */
+const NAME = /^[a-z][A-Za-z0-9.]*$/;
+
+const refuse = (detail: string, message: string): never => {
+  throw new QuanjiError("MALFORMED", message, { detail });
+};
+
+/**
+ * Checks types *before* canonicalisation, because JCS libraries round large integers, turn −0 into 0 and drop undefined.
+ * Errors: MALFORMED · NUMBER_FORBIDDEN, FIELD_UNKNOWN, NOT_UTF8 (lone surrogate), NOT_CANONICAL (null, undefined, foreign
+ * objects), LIMIT_EXCEEDED.
+ */
+export function assertProfile(value: unknown, limits: Limits = LIMITS, depth = 0): asserts value is Json {
+  switch (typeof value) {
+    case "boolean":
+      return;
+    case "number":
+      if (!Number.isSafeInteger(value) || value < 0 || Object.is(value, -0)) {
+        refuse("NUMBER_FORBIDDEN", "numbers are integers from 0 to 2^53 - 1; write anything else as a string");
+      }
+      return;
+    case "string":
+      if (!value.isWellFormed()) refuse("NOT_UTF8", "a string holds a lone surrogate");
+      return;
+    case "object":
+      assertContainer(value, limits, depth + 1);
+      return;
+    default:
+      refuse("NOT_CANONICAL", `a value of type ${typeof value} has no JSON form`);
+  }
+}
+
+function assertContainer(value: object | null, limits: Limits, depth: number): void {
+  if (value === null) return refuse("NOT_CANONICAL", "null is not used: leave the member out");
+  if (depth > limits.maxDepth) refuse("LIMIT_EXCEEDED", `JSON nests at most ${limits.maxDepth} levels deep`);
+  if (Array.isArray(value)) {
+    for (const item of value) assertProfile(item, limits, depth);
+    return;
+  }
+  for (const [name, item] of Object.entries(value)) {
+    if (!NAME.test(name)) refuse("FIELD_UNKNOWN", "a member's name is not of the form [a-z][A-Za-z0-9.]*");
+    assertProfile(item, limits, depth);
+  }
+}
+
+/** Canonical text of a value of ours. Errors: as {@link assertProfile}. */
+export function canonical(value: unknown, limits: Limits = LIMITS): string {
+  assertProfile(value, limits);
+  const text = canonicalize(value);
+  if (text === undefined) throw new QuanjiError("MALFORMED", "the value has no JSON form", { detail: "NOT_CANONICAL" });
+  if (text.length > limits.maxBytes || utf8(text).length > limits.maxBytes) {
+    refuse("LIMIT_EXCEEDED", `the canonical form has more than ${limits.maxBytes} bytes`);
+  }
+  return text;
+}
+
+/**
+ * Parses bytes (or text) that somebody else hashed or signed: the bytes as received must equal the canonical form of what
+ * they parse to. That one rule refuses duplicate names, white space, other orders, 1e400, −0, escapes and lone surrogates.
+ * Errors: MALFORMED · NOT_UTF8, NOT_CANONICAL, NUMBER_FORBIDDEN, FIELD_UNKNOWN, LIMIT_EXCEEDED.
+ */
+export function parseCanonical(input: Uint8Array | string, limits: Limits = LIMITS): JsonObject {
+  if (input.length > limits.maxBytes) refuse("LIMIT_EXCEEDED", `more than ${limits.maxBytes} bytes of JSON`);
+  const text = typeof input === "string" ? input : fromUtf8(input);
+  const value = parseJson(text, limits);
+  assertProfile(value, limits);
+  if (typeof value !== "object" || Array.isArray(value)) return refuse("NOT_CANONICAL", "a JSON object is expected");
+  if (canonicalize(value) !== text)
+    refuse("NOT_CANONICAL", "the bytes are not the canonical form (RFC 8785) of their content");
+  return value as JsonObject;
+}
+
+/** Depth is checked on the text first: `JSON.parse` and everything after it recurse. */
+function parseJson(text: string, limits: Limits): unknown {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (inString) {
+      if (c === 0x5c) i++;
+      else if (c === 0x22) inString = false;
+    } else if (c === 0x22) inString = true;
+    else if (c === 0x7b || c === 0x5b) {
+      if (++depth > limits.maxDepth) refuse("LIMIT_EXCEEDED", `JSON nests at most ${limits.maxDepth} levels deep`);
+    } else if (c === 0x7d || c === 0x5d) depth--;
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new QuanjiError("MALFORMED", "the text is not JSON", { detail: "NOT_CANONICAL", cause });
+  }
+}
