@@ -12,10 +12,14 @@ export interface CodeRow {
   readonly meaning: string;
 }
 
-const row = (status: number, stage: Stage, meaning: string): CodeRow => ({ status, stage, meaning });
-const rule = (order: number, status: number, meaning: string): CodeRow => ({
+const row = <S extends Exclude<Stage, "decide">>(status: number, stage: S, meaning: string) => ({
   status,
-  stage: "decide",
+  stage,
+  meaning,
+});
+const rule = (order: number, status: number, meaning: string) => ({
+  status,
+  stage: "decide" as const,
   rule: order,
   meaning,
 });

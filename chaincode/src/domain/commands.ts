@@ -1,0 +1,98 @@
+/** Every command: its schema, where its object lives, and the one parser that all entrances use. */
+import type { z } from "zod";
+import type { JsonObject, Limits } from "../log/canonical.js";
+import { LIMITS } from "../log/canonical.js";
+import { AccessRequest, AccessVoid } from "./access.js";
+import { BoundaryPublish } from "./boundary.js";
+import { QuanjiError } from "./errors.js";
+import * as grant from "./grant.js";
+import * as network from "./network.js";
+import * as order from "./order.js";
+import * as party from "./party.js";
+import * as resource from "./resource.js";
+
+/** Contract that carries the command. */
+export type Group = "network" | "parties" | "resources" | "boundaries" | "orders" | "grants" | "accesses";
+
+interface CommandRow {
+  readonly group: Group;
+  readonly schema: z.ZodType;
+  /** Members of the payload that are commitments; an opening may travel beside the command for each. */
+  readonly committed: readonly string[];
+  /** One sentence for help texts and the API's description. */
+  readonly summary: string;
+}
+
+export const COMMANDS = {
+  "network.init": row("network", network.NetworkInit, "Begin a network: first transaction, signed by the regulator.", [
+    "regulator.responsibleHead",
+  ]),
+  "gateway.register": row("network", network.GatewayRegister, "Register an organisation's gateway."),
+  "log.create": row("network", network.LogCreate, "Create a log of a gateway."),
+  "clock.set": row("network", network.ClockSet, "Move a test network's clock forward."),
+  "party.register": row("parties", party.PartyRegister, "Register a party with its first key.", ["responsibleHead"]),
+  "party.admit": row("parties", party.PartyAdmit, "Admit a registered party and fix its roles."),
+  "party.rotateKey": row("parties", party.PartyRotateKey, "Add a key, and end an old one."),
+  "party.compromiseKey": row("parties", party.PartyCompromiseKey, "Declare a key compromised: it ends at once."),
+  "party.suspend": row("parties", party.PartySuspend, "Suspend a party.", ["ground"]),
+  "party.resume": row("parties", party.PartyResume, "End a party's suspension."),
+  "resource.register": row("resources", resource.ResourceRegister, "Register a resource and the three rights in it.", [
+    "responsibleHead",
+  ]),
+  "resource.amend": row("resources", resource.ResourceAmend, "Publish a resource's next version.", ["responsibleHead"]),
+  "resource.suspend": row("resources", resource.ResourceSuspend, "Suspend all use of a resource.", ["ground"]),
+  "resource.resume": row("resources", resource.ResourceResume, "End a resource's suspension."),
+  "boundary.publish": row("boundaries", BoundaryPublish, "Publish a version of a boundary list."),
+  "order.freeze": row("orders", order.OrderFreeze, "Freeze a resource, a party or a grant, alone and at once.", [
+    "ground",
+  ]),
+  "order.lift": row("orders", order.OrderLift, "Lift a freeze.", ["ground"]),
+  "grant.request": row("grants", grant.GrantRequest, "Ask for a grant."),
+  "grant.offer": row("grants", grant.GrantOffer, "Offer a grant."),
+  "grant.derive": row("grants", grant.GrantDerive, "Grant a narrower part of an own grant to another party."),
+  "grant.accept": row("grants", grant.GrantAccept, "Accept an offered grant."),
+  "grant.approve": row("grants", grant.GrantApprove, "Approve one's open step of a grant."),
+  "grant.refuse": row("grants", grant.GrantRefuse, "Refuse one's open step of a grant: final.", ["ground"]),
+  "grant.withdraw": row("grants", grant.GrantWithdraw, "Withdraw one's own request or offer."),
+  "grant.suspend": row("grants", grant.GrantStop, "Stop a grant and all below it, until resumed.", ["ground"]),
+  "grant.revoke": row("grants", grant.GrantStop, "Stop a grant and all below it for ever.", ["ground"]),
+  "grant.resume": row("grants", grant.GrantResume, "Resume a suspended grant."),
+  access: row("accesses", AccessRequest, "Use a resource.", ["operator", "query"]),
+  "access.void": row("accesses", AccessVoid, "Declare a sequence number as never used."),
+} as const satisfies Record<string, CommandRow>;
+
+function row<S extends z.ZodType>(group: Group, schema: S, summary: string, committed: readonly string[] = []) {
+  return { group, schema, summary, committed };
+}
+
+export type Verb = keyof typeof COMMANDS;
+export type Payload<V extends Verb> = z.infer<(typeof COMMANDS)[V]["schema"]>;
+
+export const isVerb = (text: string): text is Verb => Object.hasOwn(COMMANDS, text);
+
+/** 1 MiB for lists of cells, 16 KiB for everything else. */
+export const limitsOf = (verb: Verb): Limits =>
+  verb === "boundary.publish" ? { maxBytes: 1024 * 1024, maxDepth: LIMITS.maxDepth } : LIMITS;
+
+/** Errors: MALFORMED naming the field. */
+export function parsePayload<V extends Verb>(verb: V, payload: JsonObject): Payload<V> {
+  const schema: z.ZodType = COMMANDS[verb].schema;
+  return parseWith(schema, payload) as Payload<V>;
+}
+
+/** Errors: MALFORMED with the path of the first field that does not fit, and never its value. */
+export function parseWith<T>(schema: z.ZodType<T>, input: unknown): T {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const unknown = issue?.code === "unrecognized_keys";
+  const field = [...(issue?.path ?? []), ...(unknown ? issue.keys.slice(0, 1) : [])].join(".");
+  throw new QuanjiError(
+    "MALFORMED",
+    unknown ? "a field is not known here" : `a field does not fit: ${issue?.message ?? "?"}`,
+    {
+      field,
+      ...(unknown && { detail: "FIELD_UNKNOWN" }),
+    },
+  );
+}

@@ -1,0 +1,173 @@
+/**
+ * Record 存证: two canonical texts. The face is what a publication may show; the body is everything else.
+ * leaf = SHA-256(0x00 ‖ SHA-256(face) ‖ SHA-256(body)).
+ */
+import { z } from "zod";
+import { canonical, type Json, parseCanonical } from "../log/canonical.js";
+import type { Hash } from "../log/hash.js";
+import { PREFIX, prefixed, sha256 } from "../log/hash.js";
+import { utf8 } from "../log/bytes.js";
+import { CODES, isCode } from "./codes.js";
+import { QuanjiError } from "./errors.js";
+import { ACTIONS } from "./grant.js";
+import { CodeName, Digest, LogOrigin, PartyId, ResourceVersionId, Uuid } from "./ids.js";
+import { Instant } from "./time.js";
+
+const count = z.int().min(0);
+const Kid = z.string().regex(/^[A-Za-z0-9:._-]{1,128}#[A-Za-z0-9_-]{43}$/);
+/** 16 random bytes: without it a delivery could be guessed from its public leaf. */
+const Nonce = z.string().regex(/^[A-Za-z0-9_-]{21}[AQgw]$/);
+const GrantVersion = z.string().regex(/^[0-9a-f-]{36}@[1-9][0-9]{0,8}$/);
+
+const faceCommon = {
+  hour: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}Z$/),
+  index: count,
+  log: LogOrigin,
+  unit: PartyId,
+  v: z.literal("quanji.record.v1"),
+};
+const use = { class: CodeName, count, purpose: CodeName, steward: PartyId };
+
+export const Face = z.discriminatedUnion("type", [
+  z.strictObject({ ...faceCommon, ...use, type: z.literal("access"), decision: z.enum(["permit", "deny"]) }),
+  z.strictObject({ ...faceCommon, ...use, type: z.literal("delivery") }),
+  z.strictObject({ ...faceCommon, type: z.literal("void") }),
+]);
+export type Face = z.infer<typeof Face>;
+export type RecordType = Face["type"];
+
+/** On how many commands of each chain the decision rests. `ancestors`: nearest first. */
+export const Basis = z.strictObject({
+  ancestors: z.array(count).min(1).max(8).optional(),
+  boundary: count,
+  grant: count.optional(),
+  orders: count,
+  party: count,
+  resource: count,
+});
+export type Basis = z.infer<typeof Basis>;
+
+const bodyCommon = { id: Uuid, nonce: Nonce, request: Digest, requester: Kid, time: Instant };
+const useLinks = z.strictObject({ grant: Digest.optional(), party: Digest, resource: Digest });
+
+export const AccessBody = z.strictObject({
+  ...bodyCommon,
+  action: z.enum(ACTIONS),
+  basis: Basis,
+  /** Only of a permit: the data leaves before this time or never. */
+  deliverBefore: Instant.optional(),
+  grant: GrantVersion.optional(),
+  links: useLinks,
+  obligations: z.array(z.string().regex(/^[ -~]{1,200}$/)).max(128),
+  quantity: z.int().min(1),
+  resource: ResourceVersionId,
+  rule: z.string().refine((text) => text === "permit" || (isCode(text) && CODES[text].stage === "decide"), "a rule"),
+  stop: Digest.optional(),
+  /** `bulk`: about persons or organisations, not tagged one by one. Absent where the resource is about nobody. */
+  subjects: z.literal("bulk").optional(),
+  used: count,
+});
+export type AccessBody = z.infer<typeof AccessBody>;
+
+export const OUTCOMES = ["delivered", "failed", "unknown"] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+export const DeliveryBody = z.strictObject({
+  ...bodyCommon,
+  /** Index of the access in the same log. */
+  access: count,
+  bytes: count,
+  /** SHA-256 of the bytes that left, after masking. */
+  digest: Digest,
+  grant: GrantVersion,
+  links: useLinks,
+  masked: z.array(z.string().regex(/^[ -~]{1,200}$/)).max(128),
+  outcome: z.enum(OUTCOMES),
+  resource: ResourceVersionId,
+  rows: count,
+});
+export type DeliveryBody = z.infer<typeof DeliveryBody>;
+
+export const VoidBody = z.strictObject({ ...bodyCommon, links: z.strictObject({ party: Digest }), seq: count });
+export type VoidBody = z.infer<typeof VoidBody>;
+
+export type Body = AccessBody | DeliveryBody | VoidBody;
+
+/** A record and the bytes that its leaf was made of. */
+export type QuanjiRecord =
+  | { readonly type: "access"; readonly face: Extract<Face, { type: "access" }>; readonly body: AccessBody }
+  | { readonly type: "delivery"; readonly face: Extract<Face, { type: "delivery" }>; readonly body: DeliveryBody }
+  | { readonly type: "void"; readonly face: Extract<Face, { type: "void" }>; readonly body: VoidBody };
+
+/** Exact bytes of a record: what is hashed, stored and handed out. */
+export interface RecordBytes {
+  readonly face: string;
+  readonly body: string;
+}
+
+/** "Record bytes": face and body, each on a line of its own. */
+export const recordText = (bytes: RecordBytes): string => `${bytes.face}\n${bytes.body}`;
+
+/** Errors: MALFORMED · NOT_CANONICAL. */
+export function splitRecordText(text: string): RecordBytes {
+  const [face, body, ...rest] = text.split("\n");
+  if (face === undefined || body === undefined || rest.length > 0) {
+    throw new QuanjiError("MALFORMED", "record bytes are two lines: face and body", { detail: "NOT_CANONICAL" });
+  }
+  return { face, body };
+}
+
+export const recordBytes = (record: QuanjiRecord): RecordBytes => ({
+  face: canonical(record.face),
+  body: canonical(record.body),
+});
+
+export const recordLeaf = (bytes: RecordBytes): Hash =>
+  prefixed(PREFIX.leaf, sha256(utf8(bytes.face)), sha256(utf8(bytes.body)));
+
+const PRINTABLE = /^[ -~]*$/;
+
+function assertPrintable(value: Json): void {
+  if (typeof value === "string" && !PRINTABLE.test(value)) {
+    throw new QuanjiError("MALFORMED", "strings of a record are printable ASCII", { detail: "NOT_CANONICAL" });
+  }
+  if (typeof value === "object") Object.values(value).forEach(assertPrintable);
+}
+
+/**
+ * Strict: canonical bytes, known version, known type, known fields, links as the type requires.
+ * Errors: MALFORMED · NOT_CANONICAL, VERSION_UNKNOWN, TYPE_UNKNOWN, FIELD_UNKNOWN, NUMBER_FORBIDDEN, LINK_MISSING.
+ */
+export function parseRecord(bytes: RecordBytes): QuanjiRecord {
+  const faceJson = parseCanonical(bytes.face);
+  const bodyJson = parseCanonical(bytes.body);
+  assertPrintable(faceJson);
+  assertPrintable(bodyJson);
+  if (faceJson["v"] !== "quanji.record.v1") refuse("VERSION_UNKNOWN", "the record's version is not quanji.record.v1");
+  const type = faceJson["type"];
+  if (type !== "access" && type !== "delivery" && type !== "void") {
+    return refuse("TYPE_UNKNOWN", "the record's type is not known to this version");
+  }
+  const face = checked(Face, faceJson);
+  const record = { type, face, body: checked(BODIES[type], bodyJson) } as QuanjiRecord;
+  if (record.type !== "void" && (record.body.grant === undefined) !== (record.body.links.grant === undefined)) {
+    refuse("LINK_MISSING", "a record that names a grant has a link of that grant, and only then");
+  }
+  return record;
+}
+
+const BODIES = { access: AccessBody, delivery: DeliveryBody, void: VoidBody } as const;
+
+const refuse = (detail: string, message: string): never => {
+  throw new QuanjiError("MALFORMED", message, { detail });
+};
+
+function checked<T>(schema: z.ZodType<T>, json: Json): T {
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  const field = result.error.issues[0]?.path.join(".") ?? "";
+  throw new QuanjiError("MALFORMED", "the record has a field that its type does not know, or a wrong value", {
+    detail: "FIELD_UNKNOWN",
+    field,
+  });
+}
