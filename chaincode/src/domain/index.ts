@@ -4,6 +4,7 @@ export * from "./codes.js";
 export * from "./commands.js";
 export * from "./decide.js";
 export * from "./errors.js";
+export * from "./evidence.js";
 export * from "./grant.js";
 export * from "./ids.js";
 export * from "./narrow.js";

@@ -156,7 +156,11 @@ export function parseRecord(bytes: RecordBytes): QuanjiRecord {
   return record;
 }
 
-const BODIES = { access: AccessBody, delivery: DeliveryBody, void: VoidBody } as const;
+const BODIES: Readonly<Record<RecordType, z.ZodType<Body>>> = {
+  access: AccessBody,
+  delivery: DeliveryBody,
+  void: VoidBody,
+};
 
 const refuse = (detail: string, message: string): never => {
   throw new QuanjiError("MALFORMED", message, { detail });

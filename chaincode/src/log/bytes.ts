@@ -64,10 +64,10 @@ function decodeLoose(text: string, alphabet: "base64" | "base64url"): Uint8Array
   return Uint8Array.from(binary, (character) => character.charCodeAt(0));
 }
 
-function decodeStrict(text: string, alphabet: "base64" | "base64url"): Uint8Array {
+function decodeStrict(text: unknown, alphabet: "base64" | "base64url"): Uint8Array {
   let bytes: Uint8Array | undefined;
   try {
-    bytes = decodeLoose(text, alphabet);
+    bytes = typeof text === "string" ? decodeLoose(text, alphabet) : undefined;
   } catch {
     bytes = undefined; // atob throws on foreign characters, Buffer drops them: both end in the one refusal below
   }
@@ -79,7 +79,7 @@ function decodeStrict(text: string, alphabet: "base64" | "base64url"): Uint8Arra
 }
 
 /** Errors: MALFORMED · BASE64_INVALID unless the bytes encode back to exactly `text`. */
-export const fromBase64 = (text: string): Uint8Array => decodeStrict(text, "base64");
+export const fromBase64 = (text: unknown): Uint8Array => decodeStrict(text, "base64");
 
 /** Errors: MALFORMED · BASE64_INVALID unless the bytes encode back to exactly `text`. */
-export const fromBase64url = (text: string): Uint8Array => decodeStrict(text, "base64url");
+export const fromBase64url = (text: unknown): Uint8Array => decodeStrict(text, "base64url");

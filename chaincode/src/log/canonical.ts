@@ -53,6 +53,7 @@ export function assertProfile(value: unknown, limits: Limits = LIMITS, depth = 0
 function assertContainer(value: object | null, limits: Limits, depth: number): void {
   if (value === null) return refuse("NOT_CANONICAL", "null is not used: leave the member out");
   if (depth > limits.maxDepth) refuse("LIMIT_EXCEEDED", `JSON nests at most ${limits.maxDepth} levels deep`);
+  if (!isPlain(value)) return refuse("NOT_CANONICAL", "only plain objects and arrays have one JSON form");
   if (Array.isArray(value)) {
     for (const item of value) assertProfile(item, limits, depth);
     return;
@@ -61,6 +62,12 @@ function assertContainer(value: object | null, limits: Limits, depth: number): v
     if (!NAME.test(name)) refuse("FIELD_UNKNOWN", "a member's name is not of the form [a-z][A-Za-z0-9.]*");
     assertProfile(item, limits, depth);
   }
+}
+
+/** An object with another prototype may bring a `toJSON` (Date does), and would then be written as something else. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return Array.isArray(value) ? prototype === Array.prototype : prototype === Object.prototype || prototype === null;
 }
 
 /** Canonical text of a value of ours. Errors: as {@link assertProfile}. */
@@ -79,15 +86,35 @@ export function canonical(value: unknown, limits: Limits = LIMITS): string {
  * they parse to. That one rule refuses duplicate names, white space, other orders, 1e400, −0, escapes and lone surrogates.
  * Errors: MALFORMED · NOT_UTF8, NOT_CANONICAL, NUMBER_FORBIDDEN, FIELD_UNKNOWN, LIMIT_EXCEEDED.
  */
-export function parseCanonical(input: Uint8Array | string, limits: Limits = LIMITS): JsonObject {
-  if (input.length > limits.maxBytes) refuse("LIMIT_EXCEEDED", `more than ${limits.maxBytes} bytes of JSON`);
-  const text = typeof input === "string" ? input : fromUtf8(input);
+export function parseCanonical(input: unknown, limits: Limits = LIMITS): JsonObject {
+  const text = textOf(input, limits);
   const value = parseJson(text, limits);
   assertProfile(value, limits);
   if (typeof value !== "object" || Array.isArray(value)) return refuse("NOT_CANONICAL", "a JSON object is expected");
-  if (canonicalize(value) !== text)
-    refuse("NOT_CANONICAL", "the bytes are not the canonical form (RFC 8785) of their content");
+  if (canonicalize(value) !== text) refuseSpelling(text);
   return value as JsonObject;
+}
+
+function textOf(input: unknown, limits: Limits): string {
+  if (typeof input !== "string" && !(input instanceof Uint8Array)) {
+    return refuse("NOT_CANONICAL", "JSON is given as text or as its UTF-8 bytes");
+  }
+  const tooLong =
+    input.length > limits.maxBytes ||
+    (typeof input === "string" && input.length * 3 > limits.maxBytes && utf8(input).length > limits.maxBytes);
+  if (tooLong) refuse("LIMIT_EXCEEDED", `more than ${limits.maxBytes} bytes of JSON`);
+  const text = typeof input === "string" ? input : fromUtf8(input);
+  if (text.startsWith("\uFEFF")) refuse("NOT_UTF8", "JSON does not begin with a byte order mark (RFC 8259 §8.1)");
+  return text;
+}
+
+/** Only the name of the fault depends on this: the text parsed to a good value and is not that value's one spelling. */
+function refuseSpelling(text: string): never {
+  const outsideStrings = text.replaceAll(/"(?:[^"\\]|\\.)*"/g, "");
+  if (/[-+.]|[0-9][eE]/.test(outsideStrings)) {
+    return refuse("NUMBER_FORBIDDEN", "integers are written without sign, fraction and exponent");
+  }
+  return refuse("NOT_CANONICAL", "the bytes are not the canonical form (RFC 8785) of their content");
 }
 
 /** Depth is checked on the text first: `JSON.parse` and everything after it recurse. */

@@ -33,13 +33,15 @@ export const sha256Text = (text: string): HashText => hashText(sha256(utf8(text)
 
 export const hashText = (hash: Hash): HashText => toBase64url(hash) as HashText;
 
-/** Errors: MALFORMED unless 32 bytes. */
+/** Errors: MALFORMED · HASH_LENGTH unless 32 bytes. */
 export function toHash(bytes: Uint8Array): Hash {
-  if (bytes.length !== 32) throw new QuanjiError("MALFORMED", `a SHA-256 hash has 32 bytes, not ${bytes.length}`);
+  if (bytes.length !== 32) {
+    throw new QuanjiError("MALFORMED", `a SHA-256 hash has 32 bytes, not ${bytes.length}`, { detail: "HASH_LENGTH" });
+  }
   return bytes as Hash;
 }
 
-/** Errors: MALFORMED unless canonical base64url of 32 bytes. */
-export const parseHash = (text: string): Hash => toHash(fromBase64url(text));
+/** Errors: MALFORMED · BASE64_INVALID, HASH_LENGTH unless canonical base64url of 32 bytes. */
+export const parseHash = (text: unknown): Hash => toHash(fromBase64url(text));
 
 export const isHashText = (text: string): text is HashText => /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/.test(text);

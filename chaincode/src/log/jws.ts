@@ -56,7 +56,7 @@ const COMMAND_MEMBERS = ["alg", "iat", "jti", "kid", "typ", "url"] as const;
 const ANSWER_MEMBERS = ["alg", "kid", "typ"] as const;
 
 export const JTI = /^[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-const KID = /^[A-Za-z0-9:._-]{1,128}#[A-Za-z0-9_-]{43}$/;
+const KID = /^[A-Za-z0-9][A-Za-z0-9:._-]{0,127}#[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 const TYP = /^quanji-[a-zA-Z.]{1,48}\+jws$/;
 const MAX_URL = 2048;
 
@@ -147,7 +147,7 @@ export const typOf = (verb: string): string => `quanji-${verb}+jws`;
 export const partyOf = (kid: string): string => kid.slice(0, kid.indexOf("#"));
 export const thumbprintOf = (kid: string): string => kid.slice(kid.indexOf("#") + 1);
 
-/** Makes a flattened JWS. `sign` gets the signing input and answers 64 bytes. */
+/** Makes a flattened JWS. `sign` gets the signing input and answers 64 bytes. Errors: MALFORMED · JWS_SHAPE, profile. */
 export async function signJws(
   header: CommandHeader | AnswerHeader,
   payload: unknown,
@@ -157,5 +157,6 @@ export async function signJws(
   const protectedText = toBase64url(utf8(canonical(header)));
   const payloadText = toBase64url(utf8(canonical(payload, limits)));
   const signature = await sign(utf8(`${protectedText}.${payloadText}`));
+  if (signature.length !== 64) refuse("JWS_SHAPE", "an ES256 or EdDSA signature has 64 bytes (not DER)");
   return { payload: payloadText, protected: protectedText, signature: toBase64url(signature) };
 }

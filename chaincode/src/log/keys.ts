@@ -4,7 +4,7 @@
  */
 import { QuanjiError } from "../domain/errors.js";
 import { fromBase64url, utf8 } from "./bytes.js";
-import { canonical, type Json } from "./canonical.js";
+import { canonical } from "./canonical.js";
 import type { Algorithm } from "./jws.js";
 import { type HashText, sha256Text } from "./hash.js";
 
@@ -57,9 +57,11 @@ function assertOnP256(x: Uint8Array, y: Uint8Array): void {
 }
 
 /** A public JWK of exactly the members that name a key. Errors: MALFORMED · KEY_WEAK, HEADER_FORBIDDEN, ALG_FORBIDDEN. */
-export function parsePublicJwk(input: Json | undefined): PublicJwk {
-  if (typeof input !== "object" || Array.isArray(input)) return refuse("KEY_WEAK", "a JWK is a JSON object");
-  const { crv, kty, x, y, ...rest } = input as Record<string, Json>;
+export function parsePublicJwk(input: unknown): PublicJwk {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) {
+    return refuse("KEY_WEAK", "a JWK is a JSON object");
+  }
+  const { crv, kty, x, y, ...rest } = input as Record<string, unknown>;
   if (Object.keys(rest).length > 0) refuse("HEADER_FORBIDDEN", "a public JWK has only kty, crv, x and (for EC) y");
   if (kty === "EC" && crv === "P-256" && typeof x === "string" && typeof y === "string") {
     assertOnP256(fromBase64url(x), fromBase64url(y));

@@ -1,1 +1,3 @@
+export * from "./keys.js";
+export * from "./stored.js";
 export * from "./world.js";

@@ -1,0 +1,151 @@
+/** Evidence: the files that users keep. Receipt, trail, trust file; written by the gateway, read by the offline verifier. */
+import { z } from "zod";
+import type { Limits } from "../log/canonical.js";
+import { Digest, GatewayName, LogOrigin, NetworkId, PartyId } from "./ids.js";
+import { Instant } from "./time.js";
+
+const count = z.int().min(0);
+const Jwk = z.strictObject({
+  crv: z.enum(["P-256", "Ed25519"]),
+  kty: z.enum(["EC", "OKP"]),
+  x: Digest,
+  y: Digest.optional(),
+});
+const Jws = z.strictObject({ payload: z.string(), protected: z.string(), signature: z.string() });
+const Opening = z.strictObject({ salt: Digest, value: z.json() });
+export const OpeningsSchema = z.record(z.string().regex(/^[a-z][A-Za-z0-9.]{0,63}$/), Opening);
+
+/** Evidence holds records and proofs, so it may be larger than a command. */
+export const EVIDENCE_LIMITS: Limits = { maxBytes: 64 * 1024, maxDepth: 12 };
+/** A trail's `command` lines may hold a list of cells. */
+export const COMMAND_LINE_LIMITS: Limits = { maxBytes: 3 * 1024 * 1024, maxDepth: 12 };
+export const TRUST_LIMITS: Limits = { maxBytes: 1024 * 1024, maxDepth: 12 };
+
+export const LEVELS = ["committed", "cosigned", "anchored"] as const;
+
+/** Payload of a receipt, `typ` quanji-receipt+jws, signed by the gateway. No receipt exists before VALID. */
+export const Receipt = z.strictObject({
+  v: z.literal("quanji.receipt.v1"),
+  block: count,
+  /** Position of the transaction in the block. */
+  index: count,
+  txId: z.string().regex(/^[0-9a-f]{64}$/),
+  level: z.enum(LEVELS),
+  /** HTTP status of the decision: 200, or the code's. */
+  status: z.int().min(200).max(599),
+  /** Keys that signed the request and this receipt; thumbprints equal the kids. */
+  keys: z.strictObject({ gateway: Jwk, requester: Jwk }),
+  /** Record bytes: face, line feed, body. */
+  record: z.string(),
+  openings: OpeningsSchema,
+  /** The requester's own JWS: an access, also in the receipt of its delivery. */
+  request: Jws,
+  /** A C2SP tlog-proof, verbatim. */
+  proof: z.string(),
+});
+export type Receipt = z.infer<typeof Receipt>;
+export const RECEIPT_TYP = "quanji-receipt+jws";
+export const ANSWER_TYP = "quanji-answer+jws";
+
+/** Payload of an answer: bound to one request, so that an answer can never be shown as another's. */
+export const Answer = z.strictObject({
+  request: Digest,
+  status: z.int().min(200).max(599),
+  body: z.json(),
+});
+export type Answer = z.infer<typeof Answer>;
+
+export const TRAIL_KINDS = ["grant", "resource", "party"] as const;
+export type TrailKind = (typeof TRAIL_KINDS)[number];
+
+const SealedHead = z.strictObject({ h: Digest, n: count, salt: Digest });
+
+/** Lines of a trail, one JSON object a line in canonical form, in this order. */
+export const TrailLine = z.discriminatedUnion("t", [
+  z.strictObject({
+    t: z.literal("trail"),
+    v: z.literal("quanji.trail.v1"),
+    net: NetworkId,
+    key: z.strictObject({ kind: z.enum(TRAIL_KINDS), id: z.string() }),
+    from: Instant.optional(),
+    to: Instant.optional(),
+  }),
+  /** Begins a command chain; its commands follow in order, then its end. */
+  z.strictObject({
+    t: z.literal("chain"),
+    scope: z.string(),
+    kind: z.enum(["directory", "boundary", "orders", "party", "resource", "grant"]),
+    id: z.string(),
+  }),
+  z.strictObject({ t: z.literal("command"), entry: z.string(), request: Jws }),
+  z.strictObject({ t: z.literal("chainEnd"), note: z.string(), opening: SealedHead }),
+  /** Begins a log: from h₀ (`n` 0), or from the last record before `from`. */
+  z.strictObject({
+    t: z.literal("log"),
+    log: LogOrigin,
+    start: z.union([z.strictObject({ n: z.literal(0) }), z.strictObject({ record: z.string(), opening: Opening })]),
+  }),
+  /** `o` opens the links of the trail's key only; `q` is the requester's JWS (absent for deliveries: the access has it). */
+  z.strictObject({ t: z.literal("record"), r: z.string(), o: OpeningsSchema, q: Jws.optional() }),
+  /** Ends a log: head note with its opening and a proof of the last record; or the next record after `to` with its proof. */
+  z.strictObject({
+    t: z.literal("logEnd"),
+    log: LogOrigin,
+    note: z.string().optional(),
+    /** Absent if the note says `state none`. */
+    opening: SealedHead.optional(),
+    /** Absent if the log holds no record of this key. */
+    proof: z.string().optional(),
+    next: z.strictObject({ record: z.string(), opening: Opening, proof: z.string() }).optional(),
+  }),
+  /** `digest`: SHA-256 of all bytes before this line. `count`: records. */
+  z.strictObject({ t: z.literal("end"), count, digest: Digest }),
+]);
+export type TrailLine = z.infer<typeof TrailLine>;
+export type TrailLineOf<T extends TrailLine["t"]> = Extract<TrailLine, { t: T }>;
+
+const orgName = z.string().regex(/^[a-z][A-Za-z0-9]{0,31}$/);
+const bounds = { from: count, to: count.optional() };
+
+/** Payload of the trust file, a General JWS. Versioned, signed by its predecessor's signers, pinned by digest. */
+export const Trust = z.strictObject({
+  v: z.literal("quanji.trust.v1"),
+  version: z.int().min(1),
+  /** Digest of the version before; absent in version 1. */
+  prev: Digest.optional(),
+  net: NetworkId,
+  expires: Instant,
+  /** Says aloud that the network's time was set by a test. */
+  testClock: z.boolean(),
+  timeZone: z.string(),
+  /** Header hash of block 0, and request hash of network.init. */
+  genesis: Digest,
+  init: Digest,
+  configs: z.array(Digest),
+  gateways: z.array(
+    z.strictObject({ name: GatewayName, kid: z.string(), jwk: Jwk, publicUrl: z.string(), log: LogOrigin, ...bounds }),
+  ),
+  logs: z.array(z.strictObject({ origin: LogOrigin, org: orgName })),
+  /** C2SP vkeys that sign checkpoints, valid for tree sizes from…to. */
+  keys: z.array(z.strictObject({ vkey: z.string(), log: LogOrigin, ...bounds })),
+  /** C2SP vkeys that sign head notes, by organisation. */
+  heads: z.record(orgName, z.string()),
+  msps: z.record(orgName, z.array(z.string())),
+  /** C2SP tlog-policy text. */
+  policy: z.string(),
+  signers: z.array(z.strictObject({ kid: z.string(), jwk: Jwk })).min(1),
+  threshold: z.int().min(1),
+  regulator: PartyId,
+});
+export type Trust = z.infer<typeof Trust>;
+export const TRUST_TYP = "quanji-trust+jws";
+
+/** Protected header of the trust file's signatures: exactly {alg, kid, typ}. */
+export const TrustFile = z.strictObject({
+  payload: z.string(),
+  signatures: z
+    .array(z.strictObject({ protected: z.string(), signature: z.string() }))
+    .min(1)
+    .max(64),
+});
+export type TrustFile = z.infer<typeof TrustFile>;

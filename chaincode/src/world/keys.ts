@@ -1,0 +1,57 @@
+/**
+ * Every key and collection there is. Keys of public state are in the clear; keys of private collections are seen by others
+ * only as SHA-256, so each contains an id that cannot be guessed: a grant's UUID, or a name blinded with the collection's
+ * secret. Every private value carries a random `salt` for the same reason.
+ */
+import { canonical, type ChainKey, chainStart, hashText, sha256Text } from "../log/index.js";
+
+export const publicKeys = {
+  /** Network: name, time zone, MSPs. Written once by network.init. */
+  network: "network",
+  /** Offset of a test network's clock; absent elsewhere. */
+  clock: "clock",
+  /** Orders, their chain head and the newest order command. Policy: the regulator alone. */
+  orders: "orders",
+  /** Boundaries: which list versions there are, and the position of their chain. */
+  boundaries: "boundaries",
+  party: (id: string) => `party/${id}`,
+  resource: (id: string) => `resource/${id}`,
+  /** Resource that is the authoritative source of an element class. */
+  source: (elementClass: string) => `source/${elementClass}`,
+  /** Cells of one list version in one bucket (a class, or `any`). */
+  cells: (list: string, version: number, bucket: string) => `boundary/${list}/${version}/${bucket}`,
+  gateway: (name: string) => `gateway/${name}`,
+  /** LogState. `origin` = `<net>/<gateway>/<n>`; policy: the log's organisation and the regulator. */
+  log: (origin: string) => `log/${origin}`,
+  /** StopState of a grant, by {@link stopDigest}. Policy: the grantor's home alone. */
+  stop: (digest: string) => `stop/${digest}`,
+  /** Head of a command chain whose object is public: a sealed head with the all-zero salt. */
+  chain: (key: ChainKey) => `chain/${hashText(chainStart(key))}`,
+  /** Marks a command's jti as used, for ever. */
+  jti: (kid: string, jti: string) => `jti/${sha256Text(canonical([kid, jti]))}`,
+  /** StoredCommand on a public object. */
+  command: (request: string) => `command/${request}`,
+} as const;
+
+export const privateKeys = {
+  /** Secret of the collection, {value, salt}: blinds the names below. Made with the organisation's first log. */
+  secret: "secret",
+  grant: (id: string) => `grant/${id}`,
+  /** StoredCommand on a grant. */
+  command: (request: string) => `command/${request}`,
+  /** Openings of a command on a public object: {openings, salt}. */
+  opening: (request: string) => `opening/${request}`,
+  /** Head of a record chain in a log, or of a command chain of a private object; sealed with a random salt. */
+  head: (secret: string, key: ChainKey) => `head/${key.scope}/${blind(secret, hashText(chainStart(key)))}`,
+  /** Counter of a grant in a log. */
+  count: (log: string, grant: string) => `count/${log}/${grant}`,
+  /** SeqWindow of a key in a log. */
+  seen: (secret: string, log: string, kid: string) => `seen/${log}/${blind(secret, kid)}`,
+  /** StoredBatch that begins with the record at index `first`. */
+  batch: (log: string, first: number) => `batch/${log}/${first}`,
+} as const;
+
+const blind = (secret: string, name: string): string => sha256Text(canonical(["blind", secret, name]));
+
+/** Scope of command chains on objects of a private collection. */
+export const privateScope = (net: string, msp: string): string => `${net}/org-${msp}`;

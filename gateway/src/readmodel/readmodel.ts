@@ -1,0 +1,99 @@
+/**
+ * The read model's port: an index over blocks and this organisation's private data, rebuilt from them at any time. It is
+ * never asked what is *true* of an access (the chaincode decides); it answers reads, finds earlier answers, and feeds proofs.
+ */
+import type {
+  Boundaries,
+  Counter,
+  GatewayEntry,
+  Grant,
+  LogState,
+  Network,
+  Orders,
+  Party,
+  RecordType,
+  Resource,
+  SeqWindow,
+  StopState,
+} from "@quanji/chaincode/domain";
+import type { ChainHead, ChainKey, Hash } from "@quanji/chaincode/log";
+import type { StoredCommand, StoredRecord } from "@quanji/chaincode/world";
+
+/** Position of a committed, valid transaction. */
+export interface Position {
+  readonly block: number;
+  readonly index: number;
+  readonly txId: string;
+}
+
+export interface KnownCommand extends Position {
+  readonly stored: StoredCommand;
+}
+
+/** A record with its place in log and ledger. */
+export interface KnownRecord extends Position {
+  readonly log: string;
+  /** Index in the log. */
+  readonly record: number;
+  /** First index of the batch that holds it. */
+  readonly first: number;
+  readonly type: RecordType;
+  readonly stored: StoredRecord;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Cursor of the next page; absent on the last. */
+  readonly next?: string;
+}
+
+export interface ReadModel {
+  /** Blocks applied so far. */
+  height(): number;
+  /** Resolves once block number `block` is applied. Errors: BEHIND when the signal aborts. */
+  reached(block: number, signal?: AbortSignal): Promise<void>;
+
+  network(): Promise<Network | undefined>;
+  clockOffsetMs(): Promise<number>;
+  gateway(name: string): Promise<GatewayEntry | undefined>;
+  gateways(): Promise<readonly GatewayEntry[]>;
+  log(origin: string): Promise<LogState | undefined>;
+  logs(): Promise<readonly LogState[]>;
+  party(id: string): Promise<Party | undefined>;
+  resource(id: string): Promise<Resource | undefined>;
+  grant(id: string): Promise<Grant | undefined>;
+  /** The grant whose {@link stopDigest} this is. */
+  grantByDigest(digest: string): Promise<Grant | undefined>;
+  stop(digest: string): Promise<StopState | undefined>;
+  orders(): Promise<Orders | undefined>;
+  boundaries(): Promise<Boundaries>;
+  counter(log: string, grant: string): Promise<Counter | undefined>;
+  seen(log: string, kid: string): Promise<SeqWindow>;
+
+  /** In order of id; `after` is a cursor of an earlier page. */
+  listParties(limit: number, after?: string): Promise<Page<Party>>;
+  listResources(limit: number, after?: string): Promise<Page<Resource>>;
+  /** Grants that concern `party`: as grantor, grantee or party of a step. Undefined: all (for the regulator). */
+  listGrants(party: string | undefined, limit: number, after?: string): Promise<Page<Grant>>;
+
+  command(request: string): Promise<KnownCommand | undefined>;
+  /** The access (or void) record of a request. */
+  recordOf(request: string): Promise<KnownRecord | undefined>;
+  deliveryOf(request: string): Promise<KnownRecord | undefined>;
+  record(log: string, index: number): Promise<KnownRecord | undefined>;
+  /** Permits of a log whose delivery is not recorded, oldest first: what a restart must close. */
+  undelivered(log: string): AsyncIterable<KnownRecord>;
+
+  /** Commands of a chain in order. */
+  commands(key: ChainKey): AsyncIterable<KnownCommand>;
+  /** Records of a chain from position `n` on, in order. */
+  chainRecords(key: ChainKey, n: number): AsyncIterable<KnownRecord>;
+  /** Position of the first record of a chain with time ≥ `timeMs`, or the chain's length. */
+  chainPositionAt(key: ChainKey, timeMs: number): Promise<number>;
+  /** Head with the salt under which it is stored; undefined if the key was never touched. */
+  head(key: ChainKey): Promise<(ChainHead & { readonly salt: string }) | undefined>;
+
+  /** Hash of a full subtree of a log's tree (level 0: leaves), for proofs. */
+  node(log: string, level: number, index: number): Promise<Hash>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,37 @@
+/** The recorder's port: from decided requests to committed records. */
+import type { FlattenedJws, Openings } from "@quanji/chaincode/log";
+import type { KnownRecord } from "../readmodel/readmodel.js";
+
+/** An access or void that the gateway has checked: form, signature under a registered key, resource, log, clock. */
+export interface RequestToRecord {
+  readonly type: "access" | "void";
+  readonly jws: FlattenedJws;
+  /** SHA-256 of the signing input, base64url. */
+  readonly request: string;
+  readonly openings?: Openings;
+}
+
+/** What left, or did not. Recorded after the fact; the access is found by its place in the log. */
+export interface DeliveryToRecord {
+  readonly type: "delivery";
+  readonly access: KnownRecord;
+  readonly bytes: number;
+  /** SHA-256 of the bytes that left, base64url. */
+  readonly digest: string;
+  readonly masked: readonly string[];
+  readonly outcome: "delivered" | "failed" | "unknown";
+  readonly rows: number;
+}
+
+export interface Recorder {
+  /** Origin of the one log that this recorder writes. */
+  readonly log: string;
+  /**
+   * Resolves with the committed record: for an access permit or denial, as the chaincode decided.
+   * Errors: NOT_RECORDED (nothing was and will be recorded: the same request may be sent again), COMMAND_REPLAYED,
+   * MALFORMED, and what else the chaincode refuses one record for.
+   */
+  record(item: RequestToRecord | DeliveryToRecord): Promise<KnownRecord>;
+  /** Waits for what is under way, refuses what comes. */
+  close(): Promise<void>;
+}
