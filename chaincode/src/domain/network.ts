@@ -33,7 +33,6 @@ export const NetworkInit = z.strictObject({
     name: Title,
     jurisdiction: z.string().regex(/^([A-Z]{2}|[0-9]{6})$/),
     jwk: Jwk,
-    possession: z.string().regex(/^[A-Za-z0-9_-]{86}$/),
     responsibleHead: Committed.optional(),
   }),
   msps: setOf(Msp, 64),

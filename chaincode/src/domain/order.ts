@@ -1,5 +1,6 @@
 /** Orders 冻结令: the regulator's stops, alone and at once. All of them live in one key that only the regulator may write. */
 import { z } from "zod";
+import type { HashText } from "../log/hash.js";
 import type { FlattenedJws } from "../log/jws.js";
 import { QuanjiError } from "./errors.js";
 import { Digest, PartyId, ResourceId, Uuid } from "./ids.js";
@@ -35,7 +36,7 @@ export interface Order {
 export interface Orders {
   readonly v: "quanji.orders.v1";
   readonly n: number;
-  readonly h: string;
+  readonly h: HashText;
   readonly entries: readonly Order[];
   /** The command that made this value: entry bytes and JWS, so that blocks hold every order. */
   readonly last?: { readonly entry: string; readonly command: FlattenedJws };

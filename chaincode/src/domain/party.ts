@@ -51,8 +51,8 @@ export const PartyRegister = z.strictObject({
   roles: setOf(z.enum(ROLES), ROLES.length),
   jurisdiction: Jurisdiction,
   home: Msp,
+  /** Signs this command: that is the proof of possession. */
   key: NewKey,
-  possession: Possession,
   /** Commitment to {name, title} of the responsible head; required of organisations. */
   responsibleHead: Committed.optional(),
 });
@@ -171,7 +171,7 @@ function registerParty(payload: z.infer<typeof PartyRegister>, facts: CommandFac
 }
 
 /** A key starts when its command commits, or later; never before. */
-export function newKey(input: z.infer<typeof NewKey>, facts: CommandFacts): PartyKey {
+export function newKey(input: z.infer<typeof NewKey>, facts: Pick<CommandFacts, "time" | "timeMs">): PartyKey {
   const jwk = parsePublicJwk(defined(input.jwk));
   const from = input.from ?? facts.time;
   if (msOf(from) < facts.timeMs)

@@ -5,8 +5,7 @@
 import { z } from "zod";
 import { canonical, type Json, parseCanonical } from "../log/canonical.js";
 import type { Hash } from "../log/hash.js";
-import { PREFIX, prefixed, sha256 } from "../log/hash.js";
-import { utf8 } from "../log/bytes.js";
+import { leafOf } from "../log/record.js";
 import { CODES, isCode } from "./codes.js";
 import { QuanjiError } from "./errors.js";
 import { ACTIONS } from "./grant.js";
@@ -122,8 +121,7 @@ export const recordBytes = (record: QuanjiRecord): RecordBytes => ({
   body: canonical(record.body),
 });
 
-export const recordLeaf = (bytes: RecordBytes): Hash =>
-  prefixed(PREFIX.leaf, sha256(utf8(bytes.face)), sha256(utf8(bytes.body)));
+export const recordLeaf = (bytes: RecordBytes): Hash => leafOf(bytes.face, bytes.body);
 
 const PRINTABLE = /^[ -~]*$/;
 

@@ -1,6 +1,22 @@
 /** Forms of what the chaincode stores, beyond the objects of domain/. Only the chaincode writes them; readers trust them. */
 import type { ChainKey, FlattenedJws, Openings } from "../log/index.js";
 
+/**
+ * Form of the objects in private collections (grant, counter, seen, secret, opening): public blocks hold SHA-256 of the
+ * value, and a salt keeps small values from being guessed. Heads are sealed by log/chain.ts; commands and batches have a
+ * `salt` of their own.
+ */
+export interface Sealed<T> {
+  readonly salt: string;
+  readonly value: T;
+}
+
+/** SeqWindow in state: `seen` is 128 bytes in base64url. */
+export interface StoredSeqWindow {
+  readonly next: number;
+  readonly seen: string;
+}
+
 /** A command as kept: its entry's exact bytes, and its position in every chain that it extended. */
 export interface StoredCommand {
   readonly v: "quanji.command.v1";

@@ -1,0 +1,115 @@
+/**
+ * The batch's own view of state. Contracts never see their own writes, so what one record changes (counters, chains, sequence
+ * numbers) the next one must find here: two requests in one batch cannot both take the last call of a quota.
+ */
+import {
+  type Cell,
+  type Counter,
+  type Grant,
+  type GrantView,
+  type LogState,
+  NO_USES,
+  type Resource,
+  type SeqWindow,
+  takeSeq,
+} from "../domain/index.js";
+import { type ChainHead, type ChainKey, chainStart, extend, type Hash, hashText } from "../log/index.js";
+import { privateKeys } from "../world/keys.js";
+import type { State } from "../world/state.js";
+import type { StoredRecord } from "../world/stored.js";
+import { cellsFor } from "./boundaries.js";
+
+export class BatchOverlay {
+  readonly log: LogState;
+  readonly #state: State;
+  readonly #secret: string;
+  readonly #heads = new Map<string, { readonly key: ChainKey; head: ChainHead }>();
+  readonly #counters = new Map<string, Counter>();
+  readonly #windows = new Map<string, SeqWindow>();
+  readonly #cells = new Map<string, Promise<readonly Cell[]>>();
+
+  constructor(state: State, log: LogState, secret: string) {
+    this.#state = state;
+    this.log = log;
+    this.#secret = secret;
+  }
+
+  /** Errors: COMMAND_REPLAYED, MALFORMED · SEQ_WINDOW. */
+  async takeSeq(kid: string, seq: number): Promise<void> {
+    const window = this.#windows.get(kid) ?? (await this.#state.seen(this.log.msp, this.#secret, this.log.origin, kid));
+    this.#windows.set(kid, takeSeq(window, seq));
+  }
+
+  /** Undefined for a grant that does not exist, is on another resource, or may not be used in this log. */
+  async grantView(id: string, resource: string): Promise<GrantView | undefined> {
+    const grant = await this.#state.grant(this.log.msp, id);
+    const fits =
+      grant?.resource.slice(0, grant.resource.lastIndexOf("@")) === resource && grant.logs.includes(this.log.origin);
+    return fits ? this.#view(grant) : undefined;
+  }
+
+  async #view(grant: Grant): Promise<GrantView> {
+    return { grant, stop: await this.#state.stop(grant.id) };
+  }
+
+  async ancestors(grant: Grant): Promise<readonly GrantView[]> {
+    const views: GrantView[] = [];
+    for (const id of grant.ancestors) {
+      const ancestor = await this.#state.grant(this.log.msp, id);
+      if (ancestor !== undefined) views.push(await this.#view(ancestor));
+    }
+    return views;
+  }
+
+  async counter(grant: string): Promise<Counter> {
+    return this.#counters.get(grant) ?? (await this.#state.counter(this.log.msp, this.log.origin, grant)) ?? NO_USES;
+  }
+
+  setCounter(grant: string, counter: Counter): void {
+    this.#counters.set(grant, counter);
+  }
+
+  /** Cells for the resource's class, of the lists in force; one look-up a class and millisecond. */
+  cells(resource: Resource, timeMs: number): Promise<readonly Cell[]> {
+    const name = `${timeMs} ${resource.class}`;
+    let cells = this.#cells.get(name);
+    if (cells === undefined) {
+      cells = cellsFor(this.#state, resource.class, timeMs);
+      this.#cells.set(name, cells);
+    }
+    return cells;
+  }
+
+  chainKey(kind: "grant" | "party" | "resource", id: string): ChainKey {
+    return { scope: this.log.origin, kind, id };
+  }
+
+  async head(key: ChainKey): Promise<ChainHead> {
+    const name = hashText(chainStart(key));
+    const known = this.#heads.get(name);
+    if (known !== undefined) return known.head;
+    const head = await this.#state.privateHead(this.log.msp, this.#secret, key);
+    this.#heads.set(name, { key, head });
+    return head;
+  }
+
+  async extend(key: ChainKey, leaf: Hash): Promise<void> {
+    const head = await this.head(key);
+    this.#heads.set(hashText(chainStart(key)), { key, head: extend(head, leaf) });
+  }
+
+  /** Writes what the batch changed, under salts that follow from the batch's nonce. */
+  async write(nonce: string, records: readonly StoredRecord[]): Promise<void> {
+    const { msp, origin, size } = this.log;
+    for (const { key, head } of this.#heads.values()) {
+      await this.#state.putPrivateHead(msp, this.#secret, key, head, nonce);
+    }
+    for (const [grant, counter] of this.#counters) {
+      await this.#state.putSealed(msp, privateKeys.count(origin, grant), counter, nonce);
+    }
+    for (const [kid, window] of this.#windows) {
+      await this.#state.putSeen(msp, this.#secret, origin, kid, window, nonce);
+    }
+    await this.#state.putBatch(msp, { v: "quanji.batch.v1", log: origin, first: size, records, salt: nonce });
+  }
+}

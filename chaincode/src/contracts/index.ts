@@ -1,0 +1,2 @@
+export * from "./chaincode.js";
+export { routeFor } from "./grant-rules.js";

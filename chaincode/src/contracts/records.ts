@@ -1,0 +1,316 @@
+/** From checked requests to records: decides each on the batch's overlay, builds its bytes, extends its chains. */
+import {
+  type AccessBody,
+  type AccessRequest,
+  type Basis,
+  decide,
+  type Decision,
+  type DecisionState,
+  type DeliveryBody,
+  type Face,
+  giveBack,
+  type GrantView,
+  hourOf,
+  instant,
+  msOf,
+  type Network,
+  parseRecord,
+  type QuanjiRecord,
+  QuanjiError,
+  recordBytes,
+  recordLeaf,
+  type Resource,
+  splitVersion,
+  versionedId,
+} from "../domain/index.js";
+import { type ChainKey, commit, type Hash, type Opening, type Openings } from "../log/index.js";
+import type { State } from "../world/state.js";
+import type { BatchInput, BatchRecord, StoredRecord } from "../world/stored.js";
+import type { BatchOverlay } from "./batch-overlay.js";
+import { type CheckedRequest, naming } from "./requests.js";
+
+/** Data leaves within this time after its record, or never. */
+export const DELIVER_WITHIN_MS = 30_000;
+
+export interface AppendedRecord {
+  readonly record: StoredRecord;
+  readonly leaf: Hash;
+}
+
+type LinkName = "grant" | "party" | "resource";
+type Built = Omit<StoredRecord, "face" | "body" | "links"> & {
+  readonly value: QuanjiRecord;
+  readonly links: LinkedChains;
+};
+
+interface LinkedChains {
+  readonly openings: Openings;
+  readonly commitments: Readonly<Partial<Record<LinkName, string>>>;
+  readonly keys: readonly ChainKey[];
+}
+
+interface Batch {
+  readonly state: State;
+  readonly overlay: BatchOverlay;
+  readonly network: Network;
+}
+
+/** Errors, with `record`: NOT_FOUND (resource or log), COMMAND_REPLAYED (seq), MALFORMED. */
+export async function appendRecords(
+  state: State,
+  overlay: BatchOverlay,
+  network: Network,
+  input: BatchInput,
+  requests: readonly (CheckedRequest | undefined)[],
+): Promise<readonly AppendedRecord[]> {
+  const batch: Batch = { state, overlay, network };
+  const appended: AppendedRecord[] = [];
+  for (const [i, item] of input.records.entries()) {
+    const index = overlay.log.size + i;
+    const built = await naming(i, () => build(batch, item, requests[i], index));
+    const bytes = recordBytes(built.value);
+    const leaf = recordLeaf(bytes);
+    for (const key of built.links.keys) await overlay.extend(key, leaf);
+    const { value: _value, links, ...rest } = built;
+    appended.push({ leaf, record: { ...bytes, links: links.openings, ...rest } });
+  }
+  return appended;
+}
+
+function build(batch: Batch, item: BatchRecord, request: CheckedRequest | undefined, index: number): Promise<Built> {
+  if (item.type === "delivery") return buildDelivery(batch, item, index);
+  if (request?.type === "access") return buildAccess(batch, item, request, index);
+  if (request?.type === "void") return buildVoid(batch, item, request, index);
+  throw new QuanjiError("MALFORMED", "the record has no request");
+}
+
+async function buildAccess(
+  batch: Batch,
+  item: BatchRecord,
+  request: Extract<CheckedRequest, { type: "access" }>,
+  index: number,
+): Promise<Built> {
+  const { overlay, state } = batch;
+  const { payload, jws, party } = request;
+  const resource = await state.resource(payload.resource);
+  if (resource?.logs.includes(overlay.log.origin) !== true) {
+    throw new QuanjiError("NOT_FOUND", "no such resource in this log", { field: "resource" });
+  }
+  await overlay.takeSeq(jws.header.kid, payload.seq);
+  const situation = await situationOf(batch, request, resource, msOf(item.time));
+  const decision = decide(payload, situation);
+  if (decision.decision === "permit") {
+    [situation.grant, ...situation.ancestors].forEach((view, i) => {
+      const counter = decision.counters[i];
+      if (view !== undefined && counter !== undefined) overlay.setCounter(view.grant.id, counter);
+    });
+  }
+  const grant = situation.grant?.grant;
+  const links = await linksOf(batch, item, { grant: grant?.id, party: party.id, resource: resource.id });
+  const face: Face = {
+    v: "quanji.record.v1",
+    type: "access",
+    log: overlay.log.origin,
+    index,
+    hour: hourOf(item.time),
+    unit: party.id,
+    steward: resource.steward,
+    class: resource.class,
+    purpose: payload.purpose,
+    decision: decision.decision,
+    count: 1,
+  };
+  const body = accessBody(item, request, resource, decision, await basisOf(state, situation), links);
+  const value: QuanjiRecord = { type: "access", face, body };
+  const openings = item.type === "access" ? item.openings : undefined;
+  return { value, links, request: jws.jws, ...(openings !== undefined && { openings }) };
+}
+
+function accessBody(
+  item: BatchRecord,
+  { payload, jws }: Extract<CheckedRequest, { type: "access" }>,
+  resource: Resource,
+  decision: Decision,
+  basis: Basis & { readonly grantVersion?: string },
+  links: LinkedChains,
+): AccessBody {
+  const { grantVersion, ...positions } = basis;
+  const permitted = decision.decision === "permit";
+  return {
+    id: item.id,
+    time: item.time,
+    nonce: item.nonce,
+    request: jws.request,
+    requester: jws.header.kid,
+    action: payload.action,
+    resource: versionedId(resource),
+    ...(grantVersion !== undefined && { grant: grantVersion }),
+    quantity: payload.quantity,
+    rule: decision.rule,
+    obligations: [...decision.obligations],
+    used: decision.used,
+    basis: positions,
+    links: useLinks(links),
+    ...(permitted && { deliverBefore: instant(msOf(item.time) + DELIVER_WITHIN_MS) }),
+    ...(decision.stop !== undefined && { stop: decision.stop }),
+    ...(resource.subjectKind !== "none" && { subjects: "bulk" as const }),
+  };
+}
+
+async function situationOf(
+  { overlay, state, network }: Batch,
+  { payload, party, thumbprint }: { payload: AccessRequest } & Pick<CheckedRequest, "party" | "thumbprint">,
+  resource: Resource,
+  timeMs: number,
+): Promise<DecisionState> {
+  const grant = payload.grant === undefined ? undefined : await overlay.grantView(payload.grant, resource.id);
+  const ancestors = grant === undefined ? [] : await overlay.ancestors(grant.grant);
+  const views: readonly GrantView[] = grant === undefined ? [] : [grant, ...ancestors];
+  const counters = [];
+  for (const view of views) counters.push(await overlay.counter(view.grant.id));
+  return {
+    timeMs,
+    timeZone: network.timeZone,
+    requester: party,
+    key: thumbprint,
+    orders: (await state.orders()).entries,
+    resource,
+    cells: await overlay.cells(resource, timeMs),
+    grant,
+    ancestors,
+    counters,
+  };
+}
+
+async function basisOf(
+  state: State,
+  { requester, resource, grant, ancestors }: DecisionState,
+): Promise<Basis & { readonly grantVersion?: string }> {
+  return {
+    boundary: (await state.boundaries()).n,
+    orders: (await state.orders()).n,
+    party: requester.n,
+    resource: resource.n,
+    ...(grant !== undefined && { grant: grant.grant.n, grantVersion: versionedId(grant.grant) }),
+    ...(ancestors.length > 0 && { ancestors: ancestors.map((ancestor) => ancestor.grant.n) }),
+  };
+}
+
+/** A link commits to how many entries the chain had, and to its head then: so each record proves those before it. */
+async function linksOf(
+  { overlay }: Batch,
+  item: BatchRecord,
+  ids: { readonly [K in LinkName]?: string | undefined },
+): Promise<LinkedChains> {
+  const openings: Record<string, Opening> = {};
+  const commitments: Partial<Record<LinkName, string>> = {};
+  const keys: ChainKey[] = [];
+  for (const kind of ["grant", "party", "resource"] as const) {
+    const id = ids[kind];
+    if (id === undefined) continue;
+    const key = overlay.chainKey(kind, id);
+    const head = await overlay.head(key);
+    const opening: Opening = { salt: item.salts[kind], value: { n: head.n, prev: head.h } };
+    openings[`links.${kind}`] = opening;
+    commitments[kind] = commit([item.id], `links.${kind}`, opening);
+    keys.push(key);
+  }
+  return { openings, commitments, keys };
+}
+
+function useLinks({ commitments: { grant, party, resource } }: LinkedChains): AccessBody["links"] {
+  if (party === undefined || resource === undefined)
+    throw new QuanjiError("INTERNAL", "a use has links of party and resource");
+  return { party, resource, ...(grant !== undefined && { grant }) };
+}
+
+/** A delivery is believed only about a permit of this log that the batch it names really holds. */
+async function buildDelivery(
+  batch: Batch,
+  item: Extract<BatchRecord, { type: "delivery" }>,
+  index: number,
+): Promise<Built> {
+  const { state, overlay } = batch;
+  const { log } = overlay;
+  const held = await state.batch(log.msp, log.origin, item.first);
+  const stored = held?.records[item.access - item.first];
+  const access = stored === undefined ? undefined : parseRecord(stored);
+  if (access?.type !== "access" || access.face.decision !== "permit" || access.body.grant === undefined) {
+    throw new QuanjiError("NOT_FOUND", "a delivery belongs to a recorded permit", { field: "access" });
+  }
+  const grantId = splitVersion(access.body.grant).id;
+  const { id: resource } = splitVersion(access.body.resource);
+  const party = access.face.unit;
+  if (item.outcome !== "delivered") await returnQuota(batch, grantId, access.body);
+  const links = await linksOf(batch, item, { grant: grantId, party, resource });
+  const { purpose, steward } = access.face;
+  const face: Face = {
+    v: "quanji.record.v1",
+    type: "delivery",
+    log: log.origin,
+    index,
+    hour: hourOf(item.time),
+    unit: party,
+    steward,
+    class: access.face.class,
+    purpose,
+    count: 1,
+  };
+  const body: DeliveryBody = {
+    id: item.id,
+    time: item.time,
+    nonce: item.nonce,
+    request: access.body.request,
+    requester: access.body.requester,
+    access: item.access,
+    resource: access.body.resource,
+    grant: access.body.grant,
+    outcome: item.outcome,
+    digest: item.digest,
+    bytes: item.bytes,
+    rows: item.rows,
+    masked: [...item.masked],
+    links: useLinks(links),
+  };
+  return { value: { type: "delivery", face, body }, links };
+}
+
+/** Nothing usable arrived, so nothing was used: given back to the grant and to every ancestor. */
+async function returnQuota({ state, overlay, network }: Batch, grantId: string, access: AccessBody): Promise<void> {
+  const grant = await state.grant(overlay.log.msp, grantId);
+  if (grant === undefined) return;
+  const ancestors = await overlay.ancestors(grant);
+  for (const each of [grant, ...ancestors.map((view) => view.grant)]) {
+    const counter = await overlay.counter(each.id);
+    const taken = msOf(access.time);
+    overlay.setCounter(each.id, giveBack(counter, each, access.quantity, taken, network.timeZone));
+  }
+}
+
+async function buildVoid(
+  batch: Batch,
+  item: BatchRecord,
+  { payload, jws, party }: Extract<CheckedRequest, { type: "void" }>,
+  index: number,
+): Promise<Built> {
+  await batch.overlay.takeSeq(jws.header.kid, payload.seq);
+  const links = await linksOf(batch, item, { party: party.id });
+  const face: Face = {
+    v: "quanji.record.v1",
+    type: "void",
+    log: batch.overlay.log.origin,
+    index,
+    hour: hourOf(item.time),
+    unit: party.id,
+  };
+  const body = {
+    id: item.id,
+    time: item.time,
+    nonce: item.nonce,
+    request: jws.request,
+    requester: jws.header.kid,
+    seq: payload.seq,
+    links: { party: links.commitments.party ?? "" },
+  };
+  return { value: { type: "void", face, body }, links, request: jws.jws };
+}

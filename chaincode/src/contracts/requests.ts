@@ -1,0 +1,141 @@
+/** The signed requests of a batch, checked before anything is decided: what fails here is never recorded. */
+import {
+  AccessRequest,
+  AccessVoid,
+  type GatewayEntry,
+  keyAlgorithm,
+  keyOf,
+  msOf,
+  type Network,
+  parseWith,
+  type Party,
+  QuanjiError,
+} from "../domain/index.js";
+import {
+  type CommandHeader,
+  parseCommandJws,
+  type ParsedJws,
+  partyOf,
+  thumbprintOf,
+  type VerifySignature,
+  verifyCommitment,
+} from "../log/index.js";
+import type { State } from "../world/state.js";
+import type { BatchInput, BatchRecord } from "../world/stored.js";
+
+/** How far a request's iat may lie from its record's time. */
+const MAX_IAT_SKEW_MS = 120_000;
+
+interface Common {
+  readonly jws: ParsedJws<CommandHeader>;
+  readonly party: Party;
+  readonly thumbprint: string;
+}
+export type CheckedRequest =
+  | (Common & { readonly type: "access"; readonly payload: AccessRequest })
+  | (Common & { readonly type: "void"; readonly payload: AccessVoid });
+
+interface Place {
+  readonly network: Network;
+  readonly gateway: GatewayEntry;
+  readonly log: string;
+}
+
+type Signed = Exclude<BatchRecord, { readonly type: "delivery" }>;
+
+const ROUTES = {
+  access: { typ: "quanji-access+jws", path: "/v1/access" },
+  void: { typ: "quanji-access.void+jws", path: "/v1/commands/access.void" },
+} as const;
+
+/**
+ * One entry a record, undefined for deliveries. All signatures are checked at once, on the engine's threads.
+ * Errors, with `record`: MALFORMED, SIGNATURE_INVALID, COMMAND_STALE, COMMAND_MISDIRECTED, NOT_FOUND.
+ */
+export async function checkRequests(
+  state: State,
+  verify: VerifySignature,
+  batch: BatchInput,
+  place: Place,
+): Promise<readonly (CheckedRequest | undefined)[]> {
+  const checked: (CheckedRequest | undefined)[] = [];
+  const signatures: Promise<boolean>[] = [];
+  for (const [record, item] of batch.records.entries()) {
+    if (item.type === "delivery") {
+      checked.push(undefined);
+      continue;
+    }
+    const request = await naming(record, () => checkOne(state, item, place));
+    const key = keyOf(request.party, request.thumbprint);
+    if (key !== undefined) signatures[record] = verify(key.jwk, request.jws.signingInput, request.jws.signature);
+    checked.push(request);
+  }
+  const answers = await Promise.all(signatures);
+  const forged = checked.findIndex((request, i) => request !== undefined && answers[i] !== true);
+  if (forged >= 0) throw unsigned(forged);
+  return checked;
+}
+
+const unsigned = (record?: number): QuanjiError =>
+  new QuanjiError(
+    "SIGNATURE_INVALID",
+    "the signature does not verify under a registered key",
+    record === undefined ? {} : { record },
+  );
+
+/** Adds the record's position to whatever it is refused for. */
+export async function naming<T>(record: number, check: () => T | Promise<T>): Promise<T> {
+  try {
+    return await check();
+  } catch (cause) {
+    if (!(cause instanceof QuanjiError) || cause.record !== undefined) throw cause;
+    const { code, message, detail, field } = cause;
+    throw new QuanjiError(code, message, {
+      record,
+      cause,
+      ...(detail !== undefined && { detail }),
+      ...(field !== undefined && { field }),
+    });
+  }
+}
+
+async function checkOne(state: State, item: Signed, place: Place): Promise<CheckedRequest> {
+  const jws = parseCommandJws(item.request);
+  const route = ROUTES[item.type];
+  if (jws.header.typ !== route.typ)
+    throw new QuanjiError("MALFORMED", "typ is another command's", { detail: "TYP_MISMATCH" });
+  if (jws.header.url !== place.gateway.publicUrl + route.path) {
+    throw new QuanjiError("COMMAND_MISDIRECTED", "the request was signed for another URL");
+  }
+  if (Math.abs(msOf(item.time) - jws.header.iat * 1000) > MAX_IAT_SKEW_MS) {
+    throw new QuanjiError("COMMAND_STALE", "the request was signed too long before or after its record");
+  }
+  const parsed =
+    item.type === "access"
+      ? { type: "access" as const, payload: parseWith(AccessRequest, jws.payload) }
+      : { type: "void" as const, payload: parseWith(AccessVoid, jws.payload) };
+  assertPlace(parsed.payload, place);
+  if (item.type === "access") checkOpenings(item, jws);
+  const party = await state.party(partyOf(jws.header.kid));
+  const thumbprint = thumbprintOf(jws.header.kid);
+  const key = party === undefined ? undefined : keyOf(party, thumbprint);
+  if (party === undefined || key === undefined || keyAlgorithm(key) !== jws.header.alg) throw unsigned();
+  return { ...parsed, jws, party, thumbprint };
+}
+
+function assertPlace(payload: { readonly net: string; readonly log: string }, place: Place): void {
+  if (payload.net !== place.network.net) {
+    throw new QuanjiError("COMMAND_MISDIRECTED", "the request names another network", { detail: "NETWORK_MISMATCH" });
+  }
+  if (payload.log !== place.log) throw new QuanjiError("NOT_FOUND", "the request names another log", { field: "log" });
+}
+
+function checkOpenings(item: Extract<Signed, { type: "access" }>, jws: ParsedJws<CommandHeader>): void {
+  for (const [path, opening] of Object.entries(item.openings ?? {})) {
+    const commitment = path === "operator" || path === "query" ? jws.payload[path] : undefined;
+    if (typeof commitment !== "string") {
+      throw new QuanjiError("MALFORMED", "an opening belongs to no commitment of the request", { field: path });
+    }
+    verifyCommitment(commitment, [jws.header.kid, jws.header.jti], path, opening);
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * Typed access to world state over the `World` port. Values are canonical JSON that only the chaincode writes, so they are
+ * decoded without validation: the schema is enforced where a command enters. Each key is read at most once a transaction.
+ */
+import type {
+  Boundaries,
+  Cell,
+  Counter,
+  GatewayEntry,
+  Grant,
+  LogState,
+  Network,
+  Orders,
+  Party,
+  Resource,
+  SeqWindow,
+  StopState,
+} from "../domain/index.js";
+import { EMPTY_WINDOW, NO_BOUNDARIES, QuanjiError, stopDigest } from "../domain/index.js";
+import {
+  canonical,
+  type ChainHead,
+  type ChainKey,
+  type CommandEntry,
+  emptyHead,
+  fromBase64url,
+  type Limits,
+  type Openings,
+  PUBLIC_SALT,
+  sealedHead,
+  sha256Text,
+  toBase64url,
+} from "../log/index.js";
+import { privateKeys, publicKeys } from "./keys.js";
+import type { Sealed, StoredBatch, StoredCommand, StoredSeqWindow } from "./stored.js";
+import { collectionOf, type World } from "./world.js";
+
+/** State values are ours: bounded by what commands may carry, not by the profile's limits for one command. */
+const STATE_LIMITS: Limits = { maxBytes: 8 * 1024 * 1024, maxDepth: 16 };
+
+export const encode = (value: unknown): string => canonical(value, STATE_LIMITS);
+const decode = (text: string): unknown => JSON.parse(text);
+
+export interface StoredHead extends ChainHead {
+  readonly salt: string;
+}
+
+/** Salts of private values: unguessable outside, equal at all endorsers. `nonce` is transient or secret. */
+export const saltFor = (nonce: string, key: string): string => sha256Text(canonical([nonce, key]));
+
+export class State {
+  readonly world: World;
+  readonly #cache = new Map<string, Promise<string | undefined>>();
+
+  constructor(world: World) {
+    this.world = world;
+  }
+
+  #get<T>(key: string): Promise<T | undefined> {
+    return this.#once(key, () => this.world.get(key));
+  }
+
+  #private<T>(msp: string, key: string): Promise<T | undefined> {
+    const collection = collectionOf(msp);
+    return this.#once(`${collection} ${key}`, () => this.world.getPrivate(collection, key));
+  }
+
+  async #once<T>(name: string, read: () => Promise<string | undefined>): Promise<T | undefined> {
+    let pending = this.#cache.get(name);
+    if (pending === undefined) {
+      pending = read();
+      this.#cache.set(name, pending);
+    }
+    const text = await pending;
+    return text === undefined ? undefined : (decode(text) as T);
+  }
+
+  async network(): Promise<Network> {
+    const network = await this.#get<Network>(publicKeys.network);
+    if (network === undefined) throw new QuanjiError("STATE_CONFLICT", "the network has not been initialised");
+    return network;
+  }
+
+  findNetwork(): Promise<Network | undefined> {
+    return this.#get<Network>(publicKeys.network);
+  }
+
+  /** Ledger time of the transaction: its timestamp, shifted on a network with a test clock. */
+  async timeMs(): Promise<number> {
+    const clock = await this.#get<{ offsetMs: number }>(publicKeys.clock);
+    return this.world.timestampMs + (clock?.offsetMs ?? 0);
+  }
+
+  async clockOffsetMs(): Promise<number> {
+    return (await this.#get<{ offsetMs: number }>(publicKeys.clock))?.offsetMs ?? 0;
+  }
+
+  async orders(): Promise<Orders> {
+    const orders = await this.#get<Orders>(publicKeys.orders);
+    if (orders === undefined) throw new QuanjiError("STATE_CONFLICT", "the network has not been initialised");
+    return orders;
+  }
+
+  async boundaries(): Promise<Boundaries> {
+    return (await this.#get<Boundaries>(publicKeys.boundaries)) ?? NO_BOUNDARIES;
+  }
+
+  async cells(list: string, version: number, bucket: string): Promise<readonly Cell[]> {
+    return (await this.#get<readonly Cell[]>(publicKeys.cells(list, version, bucket))) ?? [];
+  }
+
+  gateway = (name: string) => this.#get<GatewayEntry>(publicKeys.gateway(name));
+  log = (origin: string) => this.#get<LogState>(publicKeys.log(origin));
+  party = (id: string) => this.#get<Party>(publicKeys.party(id));
+  resource = (id: string) => this.#get<Resource>(publicKeys.resource(id));
+  source = (elementClass: string) => this.#get<{ resource: string }>(publicKeys.source(elementClass));
+  stop = (grant: string) => this.#get<StopState>(publicKeys.stop(stopDigest(grant)));
+  stopByDigest = (digest: string) => this.#get<StopState>(publicKeys.stop(digest));
+  jti = (kid: string, jti: string) => this.#get<{ request: string }>(publicKeys.jti(kid, jti));
+
+  async grant(msp: string, id: string): Promise<Grant | undefined> {
+    return (await this.#private<Sealed<Grant>>(msp, privateKeys.grant(id)))?.value;
+  }
+
+  /** The collection's blinding secret. Errors: STATE_CONFLICT before the organisation's first log. */
+  async secret(msp: string): Promise<string> {
+    const sealed = await this.findSecret(msp);
+    if (sealed === undefined) throw new QuanjiError("STATE_CONFLICT", "the organisation has no log yet");
+    return sealed;
+  }
+
+  async findSecret(msp: string): Promise<string | undefined> {
+    return (await this.#private<Sealed<string>>(msp, privateKeys.secret))?.value;
+  }
+
+  async counter(msp: string, log: string, grant: string): Promise<Counter | undefined> {
+    return (await this.#private<Sealed<Counter>>(msp, privateKeys.count(log, grant)))?.value;
+  }
+
+  async seen(msp: string, secret: string, log: string, kid: string): Promise<SeqWindow> {
+    const stored = await this.#private<Sealed<StoredSeqWindow>>(msp, privateKeys.seen(secret, log, kid));
+    if (stored === undefined) return EMPTY_WINDOW;
+    return { next: stored.value.next, seen: fromBase64url(stored.value.seen) };
+  }
+
+  batch = (msp: string, log: string, first: number) => this.#private<StoredBatch>(msp, privateKeys.batch(log, first));
+
+  async publicHead(key: ChainKey): Promise<ChainHead> {
+    return (await this.#get<StoredHead>(publicKeys.chain(key))) ?? emptyHead(key);
+  }
+
+  async privateHead(msp: string, secret: string, key: ChainKey): Promise<ChainHead> {
+    return (await this.#private<StoredHead>(msp, privateKeys.head(secret, key))) ?? emptyHead(key);
+  }
+
+  put(key: string, value: unknown): Promise<void> {
+    return this.world.put(key, encode(value));
+  }
+
+  putPublicHead(key: ChainKey, head: ChainHead): Promise<void> {
+    return this.world.put(publicKeys.chain(key), sealedHead(head, PUBLIC_SALT));
+  }
+
+  putCommand(stored: StoredCommand): Promise<void> {
+    return this.put(publicKeys.command(requestOfEntry(stored)), stored);
+  }
+
+  /** Writes a value into a collection under a fresh salt. */
+  putSealed(msp: string, key: string, value: unknown, nonce: string): Promise<void> {
+    return this.world.putPrivate(collectionOf(msp), key, encode({ salt: saltFor(nonce, key), value }));
+  }
+
+  putPrivateHead(msp: string, secret: string, key: ChainKey, head: ChainHead, nonce: string): Promise<void> {
+    const name = privateKeys.head(secret, key);
+    return this.world.putPrivate(collectionOf(msp), name, sealedHead(head, saltFor(nonce, name)));
+  }
+
+  putPrivateCommand(msp: string, stored: StoredCommand): Promise<void> {
+    return this.world.putPrivate(collectionOf(msp), privateKeys.command(requestOfEntry(stored)), encode(stored));
+  }
+
+  putOpenings(msp: string, request: string, openings: Openings, nonce: string): Promise<void> {
+    return this.putSealed(msp, privateKeys.opening(request), openings, nonce);
+  }
+
+  putSeen(msp: string, secret: string, log: string, kid: string, window: SeqWindow, nonce: string): Promise<void> {
+    const value: StoredSeqWindow = { next: window.next, seen: toBase64url(window.seen) };
+    return this.putSealed(msp, privateKeys.seen(secret, log, kid), value, nonce);
+  }
+
+  /** Batches are large and made here: plain JSON, in a fixed order of members. */
+  putBatch(msp: string, batch: StoredBatch): Promise<void> {
+    return this.world.putPrivate(collectionOf(msp), privateKeys.batch(batch.log, batch.first), JSON.stringify(batch));
+  }
+}
+
+const requestOfEntry = (stored: StoredCommand): string => (decode(stored.entry) as CommandEntry).request;
