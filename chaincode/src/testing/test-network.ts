@@ -1,0 +1,338 @@
+/** Test support: a network in memory, driven through the contracts as a gateway would drive them. */
+import { randomUUID } from "node:crypto";
+import { createChaincode, routeFor, type Transaction } from "../contracts/index.js";
+import {
+  AccessRequest,
+  decodeError,
+  type Grant,
+  type LogState,
+  type Party,
+  type QuanjiError,
+  type Resource,
+  stopDigest,
+  type Terms,
+} from "../domain/index.js";
+import { canonical, type FlattenedJws, sha256Text } from "../log/index.js";
+import {
+  type BatchRecord,
+  collectionOf,
+  type LeavesEvent,
+  nodeVerifier,
+  privateKeys,
+  publicKeys,
+  type Sealed,
+  type StoredBatch,
+} from "../world/index.js";
+import { type Actor, actor, committed, randomText, signCommand } from "./actors.js";
+import { apply, type Effects, emptyState, type MemoryState, memoryWorld } from "./memory-world.js";
+
+export const NET = "quanji.test/demo";
+export const URL_BASE = "https://gw.test";
+export const LOG = `${NET}/holder/0`;
+export const START = Date.parse("2026-03-02T01:00:00.000Z");
+
+/** Ids with right check characters, for tests only. */
+export const IDS = {
+  regulator: "11100000MBQJ00056J",
+  bureau: "11510100MBQJ006115",
+  legal: "11100000MBQJ00240A",
+  insurer: "91510100MAQJ006421",
+  operator: "91510100MAQJ00626B",
+  stranger: "91510100MAQJ00669Q",
+} as const;
+
+export type Name = keyof typeof IDS;
+
+/** A refusal as a ledger's client sees it: decoded from the text that left the contract. */
+export const refusal = (error: unknown): QuanjiError => {
+  const decoded = error instanceof Error ? decodeError(error.message) : undefined;
+  if (decoded === undefined) throw error;
+  return decoded;
+};
+
+export interface SendOptions {
+  readonly jti?: string;
+  readonly iat?: number;
+  readonly url?: string;
+  readonly transient?: Readonly<Record<string, string>>;
+  readonly submitterMsp?: string;
+  readonly endorserMsp?: string;
+  readonly gateway?: string;
+}
+
+export class TestNetwork {
+  readonly state: MemoryState = emptyState();
+  readonly actors: Record<Name, Actor>;
+  nowMs = START;
+  readonly #functions = new Map<string, Transaction>();
+  readonly #seq = new Map<string, number>();
+  lastEffects: Effects | undefined;
+
+  constructor() {
+    for (const contract of createChaincode({ verify: nodeVerifier() })) {
+      for (const [name, call] of Object.entries(contract.functions))
+        this.#functions.set(`${contract.name}:${name}`, call);
+    }
+    this.actors = Object.fromEntries(
+      Object.entries(IDS).map(([name, id], i) => [name, actor(id, i % 2 === 0 ? "ES256" : "EdDSA")]),
+    ) as Record<Name, Actor>;
+  }
+
+  /** A network with its regulator, gateway, log and all parties admitted. */
+  static async begin(options: { readonly testClock?: boolean } = {}): Promise<TestNetwork> {
+    const network = new TestNetwork();
+    const { regulator } = network.actors;
+    const gatewayKey = actor("holder", "EdDSA");
+    await network.send("regulator", "network.init", {
+      net: NET,
+      timeZone: "+08:00",
+      testClock: options.testClock ?? false,
+      regulator: {
+        party: IDS.regulator,
+        msp: "RegulatorMSP",
+        name: "Data Bureau",
+        jurisdiction: "CN",
+        jwk: regulator.jwk,
+      },
+      msps: ["RegulatorMSP", "HolderMSP", "ExchangeMSP"],
+      gateways: [{ name: "holder", msp: "HolderMSP", publicUrl: URL_BASE, jwk: gatewayKey.jwk }],
+    });
+    await network.send(
+      "regulator",
+      "log.create",
+      { net: NET, log: LOG, gateway: "holder", vkey: "test" },
+      {
+        transient: { secret: randomText(32) },
+      },
+    );
+    for (const name of ["bureau", "legal", "insurer", "operator", "stranger"] as const) await network.join(name);
+    return network;
+  }
+
+  async join(name: Name): Promise<void> {
+    await this.register(name);
+    await this.send("regulator", "party.admit", { net: NET, party: IDS[name], roles: ["holder", "user"] });
+  }
+
+  async register(name: Name, change: object = {}): Promise<void> {
+    const jti = randomUUID();
+    const { kid, jwk } = this.actors[name];
+    const head = committed(kid, jti, "responsibleHead", "somebody");
+    const payload = {
+      net: NET,
+      party: IDS[name],
+      kind: "org",
+      name,
+      roles: ["holder", "user"],
+      jurisdiction: "CN",
+      home: "HolderMSP",
+      key: { jwk, purpose: "act", custody: "self" },
+      responsibleHead: head.commitment,
+      ...change,
+    };
+    await this.send(name, "party.register", payload, { jti, transient: { openings: JSON.stringify(head.openings) } });
+  }
+
+  /** Runs one transaction and applies it; throws what the contract throws, and then changes nothing. */
+  async run(name: string, argument: string, options: SendOptions = {}): Promise<string> {
+    const call = this.#functions.get(name);
+    if (call === undefined) throw new Error(`no transaction ${name}`);
+    const { world, effects } = memoryWorld(this.state, {
+      timestampMs: this.nowMs,
+      ...(options.transient !== undefined && { transient: options.transient }),
+      ...(options.submitterMsp !== undefined && { submitterMsp: options.submitterMsp }),
+      ...(options.endorserMsp !== undefined && { endorserMsp: options.endorserMsp }),
+    });
+    const result = await call(world, argument);
+    this.lastEffects = effects;
+    apply(this.state, effects);
+    return result;
+  }
+
+  async sign(by: Name | Actor, verb: string, payload: object, options: SendOptions = {}): Promise<FlattenedJws> {
+    const signer = typeof by === "string" ? this.actors[by] : by;
+    return signCommand(signer, verb, payload, {
+      url: options.url ?? `${URL_BASE}/v1/commands/${verb}`,
+      iat: options.iat ?? Math.floor(this.nowMs / 1000),
+      ...(options.jti !== undefined && { jti: options.jti }),
+    });
+  }
+
+  async send(by: Name | Actor, verb: string, payload: object, options: SendOptions = {}): Promise<void> {
+    const command = await this.sign(by, verb, payload, options);
+    await this.submit(verb, command, options);
+  }
+
+  async submit(verb: string, command: FlattenedJws, options: SendOptions = {}): Promise<void> {
+    const transient = { command: JSON.stringify(command), ...options.transient };
+    const argument = canonical({ gateway: options.gateway ?? "holder" });
+    await this.run(contractOf(verb, options), argument, { ...options, transient });
+  }
+
+  /** The grantor's lone stop, not folded yet. */
+  async stop(by: Name, verb: "grant.suspend" | "grant.revoke", grant: string, epoch = 1): Promise<FlattenedJws> {
+    const command = await this.sign(by, verb, { net: NET, target: stopDigest(grant), epoch });
+    const transient = { command: JSON.stringify(command), grant };
+    await this.run("grants:stop", canonical({ gateway: "holder" }), { transient });
+    return command;
+  }
+
+  fold(grant: string): Promise<string> {
+    return this.run("grants:fold", canonical({ gateway: "holder" }), { transient: { grant } });
+  }
+
+  get<T>(key: string): T | undefined {
+    const text = this.state.values.get(key);
+    return text === undefined ? undefined : (JSON.parse(text) as T);
+  }
+
+  private<T>(key: string, msp = "HolderMSP"): T | undefined {
+    return this.get<T>(`${collectionOf(msp)}\u0000${key}`);
+  }
+
+  party = (name: Name) => this.get<Party>(publicKeys.party(IDS[name]));
+  resource = (id: string) => this.get<Resource>(publicKeys.resource(id));
+  grant = (id: string) => this.private<Sealed<Grant>>(privateKeys.grant(id))?.value;
+  log = () => this.get<LogState>(publicKeys.log(LOG));
+
+  async registerResource(by: Name, id: string, change: object = {}): Promise<void> {
+    const jti = randomUUID();
+    const head = committed(this.actors[by].kid, jti, "responsibleHead", "somebody");
+    const payload = { ...resourcePayload(by, id), responsibleHead: head.commitment, ...change };
+    await this.send(by, "resource.register", payload, { jti, transient: { openings: JSON.stringify(head.openings) } });
+  }
+
+  async request(by: Name, resource: string, grantor: Name, change: object = {}): Promise<string> {
+    const grant = randomUUID();
+    const registered = this.resource(resource);
+    if (registered === undefined) throw new Error(`no resource ${resource}`);
+    await this.send(by, "grant.request", {
+      net: NET,
+      grant,
+      resource: `${resource}@${registered.version}`,
+      grantor: IDS[grantor],
+      right: "holding",
+      depth: 0,
+      logs: [LOG],
+      terms: terms(),
+      route: routeFor(registered, IDS[grantor]),
+      ...change,
+    });
+    return grant;
+  }
+
+  /** A grant that its grantor has approved. */
+  async granted(by: Name, resource: string, grantor: Name, change: object = {}): Promise<string> {
+    const grant = await this.request(by, resource, grantor, change);
+    await this.send(grantor, "grant.approve", { net: NET, grant });
+    return grant;
+  }
+
+  async access(
+    by: Name | Actor,
+    change: Partial<AccessRequest> & object,
+    options: SendOptions = {},
+  ): Promise<BatchRecord> {
+    const signer = typeof by === "string" ? this.actors[by] : by;
+    const seq = change.seq ?? this.nextSeq(signer.kid);
+    const jti = options.jti ?? randomUUID();
+    const { commitment, openings } = committed(signer.kid, jti, "operator", "desk 7");
+    const payload = { ...accessPayload(seq, commitment), ...change };
+    const request = await this.sign(signer, "access", payload, { url: `${URL_BASE}/v1/access`, ...options, jti });
+    return { type: "access", request, openings, ...this.item() };
+  }
+
+  nextSeq(kid: string): number {
+    const seq = this.#seq.get(kid) ?? 0;
+    this.#seq.set(kid, seq + 1);
+    return seq;
+  }
+
+  item(): { id: string; time: string; nonce: string; salts: { grant: string; party: string; resource: string } } {
+    return {
+      id: randomUUID(),
+      time: new Date(this.nowMs).toISOString(),
+      nonce: randomText(16),
+      salts: { grant: randomText(32), party: randomText(32), resource: randomText(32) },
+    };
+  }
+
+  /** Records a batch and answers what was stored, with the leaves of the event. */
+  async record(
+    records: readonly BatchRecord[],
+    options: SendOptions & { readonly head?: LogState } = {},
+  ): Promise<{ stored: StoredBatch; leaves: readonly string[] }> {
+    const head = options.head ?? this.log();
+    if (head === undefined) throw new Error("no log");
+    const batch = JSON.stringify({ nonce: randomText(32), records });
+    const argument = canonical({ log: LOG, size: head.size, root: head.root, digest: sha256Text(batch) });
+    await this.run("accesses:recordBatch", argument, { ...options, transient: { batch } });
+    const stored = this.private<StoredBatch>(privateKeys.batch(LOG, head.size));
+    if (stored === undefined) throw new Error("the batch is not stored");
+    const { leaves } = JSON.parse(this.lastEffects?.event?.payload ?? "{}") as LeavesEvent;
+    return { stored, leaves };
+  }
+
+  /** Rules that the records of one batch were decided by. */
+  async decide(...records: readonly BatchRecord[]): Promise<readonly string[]> {
+    const { stored } = await this.record(records);
+    return stored.records.map(({ body }) => (JSON.parse(body) as { rule?: string }).rule ?? "");
+  }
+}
+
+const contractOf = (verb: string, { transient }: SendOptions): string => {
+  if (verb.startsWith("party.")) return "parties:submit";
+  if (verb.startsWith("resource.")) return "resources:submit";
+  if (verb.startsWith("boundary.")) return "boundaries:submit";
+  if (verb.startsWith("order.")) return "orders:submit";
+  if (verb.startsWith("grant.")) return "grants:submit";
+  return transient?.["contract"] ?? "network:submit";
+};
+
+export const terms = (change: Partial<Terms> = {}): Terms => ({
+  actions: ["query"],
+  purposes: ["risk.assessment"],
+  fields: ["day", "rain"],
+  window: { from: "2026-03-02T00:00:00.000Z", until: "2027-03-02T00:00:00.000Z" },
+  environments: ["api"],
+  jurisdictions: ["CN"],
+  lawfulBasis: "contract",
+  onStop: "stop",
+  ...change,
+});
+
+export const resourcePayload = (steward: Name, id: string) => ({
+  net: NET,
+  resource: id,
+  kind: "dataset",
+  title: "Daily weather",
+  class: "weather.daily",
+  steward: IDS[steward],
+  servedBy: "HolderMSP",
+  logs: [LOG],
+  grade: { standard: "GB/T 43697-2024", level: "general-2" },
+  sharing: "conditional",
+  subjectKind: "none",
+  basis: { law: "Meteorology Law", duty: "publish observations" },
+  fields: [
+    { name: "day", type: "date", grade: "general-1" },
+    { name: "rain", type: "number", grade: "general-1" },
+    { name: "station", type: "string", grade: "general-2" },
+  ],
+  rangeField: "day",
+  rights: [{ kind: "holding", holder: IDS[steward], basis: "statutory duty" }],
+});
+
+export const accessPayload = (seq: number, operator: string) => ({
+  net: NET,
+  log: LOG,
+  seq,
+  resource: "res/weather.daily",
+  action: "query",
+  purpose: "risk.assessment",
+  fields: ["day", "rain"],
+  environment: { kind: "api", jurisdiction: "CN" },
+  operator,
+  mode: "normal",
+  quantity: 1,
+});
