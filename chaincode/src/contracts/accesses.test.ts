@@ -185,9 +185,8 @@ describe("contracts: recordBatch", () => {
     expect(await network.decide(await access(), await access())).to.deep.equal(["permit", "QUOTA_EXCEEDED"]);
     await expectRefusal(network.record([delivery(3, 3, "failed")]), "NOT_FOUND");
     await expectRefusal(network.record([delivery(99, 99, "failed")]), "NOT_FOUND");
-    const count = network.get<Sealed<{ quota: { used: number } }>>(
-      `org-HolderMSP\u0000${privateKeys.count(LOG, grant)}`,
-    );
+    const count = network.get(`org-HolderMSP\u0000${privateKeys.count(LOG, grant)}`) as
+      Sealed<{ quota: { used: number } }> | undefined;
     expect(count?.value.quota.used).to.equal(3);
   });
 

@@ -121,7 +121,7 @@ describe("contracts: commands", () => {
     expect(network.party("stranger")?.state).to.equal("suspended");
   });
 
-  it("G8 openings go to the submitter's collection and nowhere public", async () => {
+  it("G8 openings go to the submitter's collection and nowhere public", () => {
     const values = [...network.state.values].filter(([key]) => !key.startsWith("org-")).map(([, value]) => value);
     expect(values.some((value) => value.includes("somebody"))).to.equal(false);
     const hidden = [...network.state.values]

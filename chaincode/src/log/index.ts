@@ -1,7 +1,31 @@
 export * from "./bytes.js";
 export * from "./canonical.js";
 export * from "./chain.js";
+export * from "./checkpoint.js";
 export * from "./commitment.js";
 export * from "./hash.js";
+export * from "./head-note.js";
 export * from "./jws.js";
 export * from "./keys.js";
+export * from "./note-signature.js";
+export * from "./note.js";
+export * from "./proof.js";
+export * from "./record.js";
+export * from "./tlog-proof.js";
+export {
+  appendLeaf,
+  appendLeaves,
+  EMPTY_ROOT,
+  emptyFrontier,
+  type Frontier,
+  frontierToJson,
+  headOf,
+  newNodes,
+  nodeHash,
+  type NodeId,
+  parseFrontier,
+  rootOf,
+  type TreeHead,
+  type TreeNode,
+} from "./tree.js";
+export * from "./vkey.js";

@@ -5,7 +5,8 @@
 import { QuanjiError } from "../domain/errors.js";
 import { equalBytes } from "./bytes.js";
 import type { Hash } from "./hash.js";
-import { EMPTY_ROOT, foldPeaks, half, isOdd, isSize, nodeHash, type NodeId } from "./tree.js";
+import { half, isOdd, isSize } from "./size.js";
+import { EMPTY_ROOT, foldPeaks, nodeHash, type NodeId } from "./tree.js";
 
 /** No tree of 2⁵³−1 leaves needs as many; the C2SP formats allow this many. */
 export const MAX_PROOF_HASHES = 63;
@@ -70,8 +71,20 @@ export async function consistencyProof(from: number, to: number, read: ReadNode)
   return readSpans(spans.reverse(), read);
 }
 
-/** Full subtrees whose roots are the peaks of a tree of `size` leaves, largest first. */
-export const frontierNodes = (size: number): NodeId[] => nodesOf({ start: 0, end: size });
+/**
+ * Full subtrees whose roots are the peaks of a tree of `size` leaves, largest first: read them to resume a frontier.
+ * Errors: PROOF_INVALID · INDEX_RANGE.
+ */
+export function frontierNodes(size: number): NodeId[] {
+  if (!isSize(size)) refuse("INDEX_RANGE", "a tree's size is an integer from 0 to 2^53 - 1");
+  return nodesOf({ start: 0, end: size });
+}
+
+/** Root of the tree as it was at `size` leaves, from stored nodes. Errors: PROOF_INVALID · INDEX_RANGE. */
+export async function rootAt(size: number, read: ReadNode): Promise<Hash> {
+  const peaks = await Promise.all(frontierNodes(size).map(async ({ level, index }) => read(level, index)));
+  return foldPeaks(peaks) ?? EMPTY_ROOT;
+}
 
 /**
  * Errors: PROOF_INVALID · INDEX_RANGE, LIMIT_EXCEEDED (> 63 hashes), PROOF_LENGTH, INCLUSION_INVALID.
@@ -177,7 +190,7 @@ function splitPoint(count: number): number {
 /** A span as full subtrees, largest first. At most one span of a proof, at the right edge, has more than one. */
 function nodesOf({ start, end }: Span): NodeId[] {
   const nodes: NodeId[] = [];
-  for (let at = start; at < end; ) {
+  for (let at = start; at < end;) {
     let [level, count] = [0, 1];
     for (; count * 2 <= end - at; count *= 2) level++;
     nodes.push({ level, index: at / count });
@@ -188,7 +201,7 @@ function nodesOf({ start, end }: Span): NodeId[] {
 
 async function readSpans(spans: readonly Span[], read: ReadNode): Promise<Hash[]> {
   const peaks = await Promise.all(
-    spans.map((span) => Promise.all(nodesOf(span).map(({ level, index }) => read(level, index)))),
+    spans.map((span) => Promise.all(nodesOf(span).map(async ({ level, index }) => read(level, index)))),
   );
   return peaks.map((hashes) => foldPeaks(hashes) ?? EMPTY_ROOT);
 }

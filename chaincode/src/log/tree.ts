@@ -5,6 +5,7 @@
  */
 import { QuanjiError } from "../domain/errors.js";
 import { type Hash, hashText, type HashText, parseHash, PREFIX, prefixed, sha256 } from "./hash.js";
+import { half, isOdd, isSize } from "./size.js";
 
 /** What a checkpoint states: `size` leaves, and the root over them. */
 export interface TreeHead {
@@ -36,11 +37,6 @@ export interface TreeNode extends NodeId {
 export const EMPTY_ROOT: Hash = sha256(new Uint8Array(0));
 
 export const nodeHash = (left: Hash, right: Hash): Hash => prefixed(PREFIX.node, left, right);
-
-/** Exact for every safe integer: a half is representable wherever an odd safe integer is. */
-export const half = (value: number): number => Math.floor(value / 2);
-export const isOdd = (value: number): boolean => value % 2 === 1;
-export const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 export const emptyFrontier = (): Frontier => ({ size: 0, peaks: [] });
 
@@ -101,7 +97,7 @@ export function foldPeaks(peaks: readonly Hash[]): Hash | undefined {
 }
 
 /** How many peaks a frontier of that size has: the number of 1-bits. */
-export function peakCount(size: number): number {
+function peakCount(size: number): number {
   let count = 0;
   for (let rest = size; rest > 0; rest = half(rest)) if (isOdd(rest)) count++;
   return count;

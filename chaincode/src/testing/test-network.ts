@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { createChaincode, routeFor, type Transaction } from "../contracts/index.js";
 import {
-  AccessRequest,
+  type AccessRequest,
   decodeError,
   type Grant,
   type LogState,
@@ -181,19 +181,20 @@ export class TestNetwork {
     return this.run("grants:fold", canonical({ gateway: "holder" }), { transient: { grant } });
   }
 
-  get<T>(key: string): T | undefined {
+  /** A value of public state, or of a collection by `<collection>\u0000<key>`. */
+  get(key: string): unknown {
     const text = this.state.values.get(key);
-    return text === undefined ? undefined : (JSON.parse(text) as T);
+    return text === undefined ? undefined : JSON.parse(text);
   }
 
-  private<T>(key: string, msp = "HolderMSP"): T | undefined {
-    return this.get<T>(`${collectionOf(msp)}\u0000${key}`);
+  private(key: string, msp = "HolderMSP"): unknown {
+    return this.get(`${collectionOf(msp)}\u0000${key}`);
   }
 
-  party = (name: Name) => this.get<Party>(publicKeys.party(IDS[name]));
-  resource = (id: string) => this.get<Resource>(publicKeys.resource(id));
-  grant = (id: string) => this.private<Sealed<Grant>>(privateKeys.grant(id))?.value;
-  log = () => this.get<LogState>(publicKeys.log(LOG));
+  party = (name: Name) => this.get(publicKeys.party(IDS[name])) as Party | undefined;
+  resource = (id: string) => this.get(publicKeys.resource(id)) as Resource | undefined;
+  grant = (id: string) => (this.private(privateKeys.grant(id)) as Sealed<Grant> | undefined)?.value;
+  log = () => this.get(publicKeys.log(LOG)) as LogState | undefined;
 
   async registerResource(by: Name, id: string, change: object = {}): Promise<void> {
     const jti = randomUUID();
@@ -267,7 +268,7 @@ export class TestNetwork {
     const batch = JSON.stringify({ nonce: randomText(32), records });
     const argument = canonical({ log: LOG, size: head.size, root: head.root, digest: sha256Text(batch) });
     await this.run("accesses:recordBatch", argument, { ...options, transient: { batch } });
-    const stored = this.private<StoredBatch>(privateKeys.batch(LOG, head.size));
+    const stored = this.private(privateKeys.batch(LOG, head.size)) as StoredBatch | undefined;
     if (stored === undefined) throw new Error("the batch is not stored");
     const { leaves } = JSON.parse(this.lastEffects?.event?.payload ?? "{}") as LeavesEvent;
     return { stored, leaves };

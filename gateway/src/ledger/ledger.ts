@@ -83,8 +83,11 @@ export interface BlockStream extends AsyncIterable<LedgerBlock>, AsyncDisposable
   close(): Promise<void>;
 }
 
-/** A value and its sealed digest at one height: what a witness of this organisation reads from its own peer. */
-export interface WitnessView {
+/**
+ * A value and its sealed digest at one height: what a witness of this organisation reads from its own peer. Dispose it soon
+ * (`await using`): while it is held, the ledger keeps what that height saw.
+ */
+export interface WitnessView extends AsyncDisposable {
   /** Newest block when the view was taken. */
   readonly block: number;
   /** Header hash of that block, base64url. */
