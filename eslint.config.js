@@ -73,9 +73,8 @@ export default tseslint.config(
         {
           patterns: [
             {
-              regex: "^(?!\\./|\\.\\./verify/|@quanji/chaincode/(log|domain)$|jose|@noble/|canonicalize$)",
-              message:
-                "verify/ is browser-safe: @quanji/chaincode/log and /domain, jose, @noble and canonicalize only.",
+              regex: "^(?!\\./|\\.\\./verify/|@quanji/chaincode/(log|domain)$|jose|@noble/)",
+              message: "verify/ is browser-safe: @quanji/chaincode/log and /domain, jose and @noble only.",
             },
           ],
         },

@@ -2,7 +2,6 @@
  * The canonical-JSON profile: RFC 8785 (JCS) over ASCII member names, integers 0…2⁵³−1, no null, bounded depth and size.
  * Within it JCS is unambiguous: no number formatting, no UTF-16 sorting surprises, no lone surrogates.
  */
-import canonicalize from "canonicalize";
 import { QuanjiError } from "../domain/errors.js";
 import { fromUtf8, utf8 } from "./bytes.js";
 
@@ -70,12 +69,25 @@ function isPlain(value: object): boolean {
   return Array.isArray(value) ? prototype === Array.prototype : prototype === Object.prototype || prototype === null;
 }
 
+/**
+ * Within the profile RFC 8785 is `JSON.stringify` with sorted members: ECMAScript's own strings and integers, and ASCII names,
+ * whose UTF-16 order is their byte order. So no general JCS library runs here; one is the oracle of the property tests.
+ */
+function sorted(value: Json): Json {
+  if (typeof value !== "object") return value;
+  if (isList(value)) return value.map(sorted);
+  const copy: Record<string, Json> = {};
+  for (const name of Object.keys(value).sort()) copy[name] = sorted(value[name] as Json);
+  return copy;
+}
+
+const isList = (value: readonly Json[] | JsonObject): value is readonly Json[] => Array.isArray(value);
+
 /** Canonical text of a value of ours. Errors: as {@link assertProfile}. */
 export function canonical(value: unknown, limits: Limits = LIMITS): string {
   assertProfile(value, limits);
-  const text = canonicalize(value);
-  if (text === undefined) throw new QuanjiError("MALFORMED", "the value has no JSON form", { detail: "NOT_CANONICAL" });
-  if (text.length > limits.maxBytes || utf8(text).length > limits.maxBytes) {
+  const text = JSON.stringify(sorted(value));
+  if (text.length > limits.maxBytes || (text.length * 3 > limits.maxBytes && utf8(text).length > limits.maxBytes)) {
     refuse("LIMIT_EXCEEDED", `the canonical form has more than ${limits.maxBytes} bytes`);
   }
   return text;
@@ -91,8 +103,20 @@ export function parseCanonical(input: unknown, limits: Limits = LIMITS): JsonObj
   const value = parseJson(text, limits);
   assertProfile(value, limits);
   if (typeof value !== "object" || Array.isArray(value)) return refuse("NOT_CANONICAL", "a JSON object is expected");
-  if (canonicalize(value) !== text) refuseSpelling(text);
+  if (JSON.stringify(value) !== text || !isSorted(value)) refuseSpelling(text);
   return value as JsonObject;
+}
+
+/** `JSON.parse` keeps the members' order (none of their names is a number), so only the order is left to check. */
+function isSorted(value: Json): boolean {
+  if (typeof value !== "object") return true;
+  if (isList(value)) return value.every(isSorted);
+  let last = "";
+  for (const name in value) {
+    if (name <= last || !isSorted(value[name] as Json)) return false;
+    last = name;
+  }
+  return true;
 }
 
 function textOf(input: unknown, limits: Limits): string {
