@@ -241,7 +241,7 @@ async function buildDelivery(
   const grantId = splitVersion(access.body.grant).id;
   const { id: resource } = splitVersion(access.body.resource);
   const party = access.face.unit;
-  if (item.outcome !== "delivered") await returnQuota(batch, grantId, access.body);
+  if (item.outcome === "failed" || item.outcome === "unknown") await returnQuota(batch, grantId, access.body);
   const links = await linksOf(batch, item, { grant: grantId, party, resource });
   const { purpose, steward } = access.face;
   const face: Face = {

@@ -295,7 +295,7 @@ function checkTerms(terms: Terms, logs: readonly string[], facts: CommandFacts):
   if (msOf(window.until) <= facts.timeMs) {
     throw new QuanjiError("BACKDATED", "the window is over already", { field: "terms.window.until" });
   }
-  if (dataRange !== undefined && "from" in dataRange && dataRange.from >= dataRange.to) {
+  if (dataRange !== undefined && "from" in dataRange && Date.parse(dataRange.from) >= Date.parse(dataRange.to)) {
     throw new QuanjiError("MALFORMED", "the data range is empty", { field: "terms.dataRange" });
   }
   const foreign = obligations.find((obligation) => !fields.includes(obligation.field));

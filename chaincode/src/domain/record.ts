@@ -68,7 +68,11 @@ export const AccessBody = z.strictObject({
 });
 export type AccessBody = z.infer<typeof AccessBody>;
 
-export const OUTCOMES = ["delivered", "failed", "unknown"] as const;
+/**
+ * `delivered`: all of it. `partial`: some bytes left before it broke off; the quota stays used, or hanging up at the last row
+ * would make data free. `failed`: nothing left. `unknown`: the gateway died between permit and account.
+ */
+export const OUTCOMES = ["delivered", "partial", "failed", "unknown"] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
 export const DeliveryBody = z.strictObject({

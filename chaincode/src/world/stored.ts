@@ -1,4 +1,5 @@
 /** Forms of what the chaincode stores, beyond the objects of domain/. Only the chaincode writes them; readers trust them. */
+import type { Outcome } from "../domain/index.js";
 import type { ChainKey, FlattenedJws, Openings } from "../log/index.js";
 
 /**
@@ -81,7 +82,7 @@ export type BatchRecord =
       readonly bytes: number;
       readonly digest: string;
       readonly masked: readonly string[];
-      readonly outcome: "delivered" | "failed" | "unknown";
+      readonly outcome: Outcome;
       readonly rows: number;
     });
 

@@ -1,4 +1,5 @@
 /** The recorder's port: from decided requests to committed records. */
+import type { Outcome } from "@quanji/chaincode/domain";
 import type { FlattenedJws, Openings } from "@quanji/chaincode/log";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 
@@ -19,7 +20,7 @@ export interface DeliveryToRecord {
   /** SHA-256 of the bytes that left, base64url. */
   readonly digest: string;
   readonly masked: readonly string[];
-  readonly outcome: "delivered" | "failed" | "unknown";
+  readonly outcome: Outcome;
   readonly rows: number;
 }
 
