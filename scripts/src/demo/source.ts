@@ -2,15 +2,15 @@
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { createRequire } from "node:module";
 
-const require = createRequire(import.meta.url);
+/** The package exports its code only; its tables lie beside it. */
+const DATA = new URL("../data/", import.meta.resolve("vega-datasets"));
 
 type Row = Readonly<Record<string, string>>;
 
 /** The demo's tables hold no quotes: plain comma-separated lines. */
 async function table(name: string): Promise<readonly Row[]> {
-  const text = await readFile(require.resolve(`vega-datasets/data/${name}`), "utf8");
+  const text = await readFile(new URL(name, DATA), "utf8");
   const [head = "", ...lines] = text.trim().split(/\r?\n/);
   const names = head.split(",");
   return lines.map((line) => Object.fromEntries(line.split(",").map((value, i) => [names[i] ?? "", value])));
@@ -32,7 +32,7 @@ export async function startWeatherApi(apiKey: string): Promise<WeatherApi> {
       response.writeHead(401).end();
       return;
     }
-    const rows = url.pathname === "/days" ? days(weather, url.searchParams) : people;
+    const rows = url.pathname === "/days" ? days(weather, url.searchParams) : people.map(observer);
     served++;
     response.writeHead(200, { "content-type": "application/json" });
     response.end(JSON.stringify({ items: rows.slice(0, Number(url.searchParams.get("limit") ?? rows.length)) }));
@@ -52,6 +52,8 @@ export async function startWeatherApi(apiKey: string): Promise<WeatherApi> {
     },
   };
 }
+
+const observer = ({ name, age, height }: Row) => ({ name, age: Number(age), height: Number(height) });
 
 function days(rows: readonly Row[], query: URLSearchParams): readonly unknown[] {
   const [from, to, location] = [query.get("from"), query.get("to"), query.get("location")];

@@ -34,7 +34,10 @@ export function lies(trail: string, earlier: string): readonly Lie[] {
   const at = (i: number): string => lines[i] ?? "";
   const without = (i: number): string[] => lines.filter((_, position) => position !== i);
   const count = records.length;
-  const changed = at(middle).replace(/\\"quantity\\":(\d+)/, (_, n: string) => `\\"quantity\\":${Number(n) + 1}`);
+  const changed = at(middle).replace(
+    /(\\"time\\":\\"\d{3})(\d)/,
+    (_, year: string, digit: string) => `${year}${(Number(digit) + 1) % 10}`,
+  );
   return [
     { name: "one byte of a record changed", text: seal(lines.with(middle, changed), count) },
     { name: "a record removed", text: seal(without(middle), count - 1) },
