@@ -141,7 +141,7 @@ function accessTo(log: string, grant: string, change: Partial<Access> = {}): Acc
     query: { limit: 31, where: [{ field: "location", op: "eq", value: "Seattle" }] },
     quantity: 31,
     ...change,
-  } as Access;
+  };
 }
 
 const repeat = (n: number, access: Access): Access[] => Array.from({ length: n }, () => access);
@@ -234,7 +234,7 @@ async function story(folder: string, gateway: GatewayProcess, served: () => numb
       dataRange: { from: "2015-01-01", to: "2016-01-01" },
     },
   });
-  const part = accessTo(log, child, { fields: ["location", "date", "precipitation"] } as Partial<Access>);
+  const part = accessTo(log, child, { fields: ["location", "date", "precipitation"] });
   say(`adjuster: ${tally(await run(adjuster, repeat(20, part)))}`);
   say(
     `insurer, beyond the day's quota that both share: ${tally(await run(insurer, repeat(30, accessTo(log, granted.weather))))}`,
