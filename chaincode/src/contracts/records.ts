@@ -232,8 +232,7 @@ async function buildDelivery(
 ): Promise<Built> {
   const { state, overlay } = batch;
   const { log } = overlay;
-  const held = await state.batch(log.msp, log.origin, item.first);
-  const stored = held?.records[item.access - item.first];
+  const stored = await state.stored(log.msp, log.origin, item.first, item.access);
   const access = stored === undefined ? undefined : parseRecord(stored);
   if (access?.type !== "access" || access.face.decision !== "permit" || access.body.grant === undefined) {
     throw new QuanjiError("NOT_FOUND", "a delivery belongs to a recorded permit", { field: "access" });

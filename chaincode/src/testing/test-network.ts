@@ -16,6 +16,7 @@ import { canonical, type FlattenedJws, sha256Text } from "../log/index.js";
 import {
   type BatchRecord,
   collectionOf,
+  decodeBatch,
   type LeavesEvent,
   nodeVerifier,
   privateKeys,
@@ -268,8 +269,9 @@ export class TestNetwork {
     const batch = JSON.stringify({ nonce: randomText(32), records });
     const argument = canonical({ log: LOG, size: head.size, root: head.root, digest: sha256Text(batch) });
     await this.run("accesses:recordBatch", argument, { ...options, transient: { batch } });
-    const stored = this.private(privateKeys.batch(LOG, head.size)) as StoredBatch | undefined;
-    if (stored === undefined) throw new Error("the batch is not stored");
+    const text = this.state.values.get(`${collectionOf("HolderMSP")}\u0000${privateKeys.batch(LOG, head.size)}`);
+    if (text === undefined) throw new Error("the batch is not stored");
+    const stored = decodeBatch(text);
     const { leaves } = JSON.parse(this.lastEffects?.event?.payload ?? "{}") as LeavesEvent;
     return { stored, leaves };
   }

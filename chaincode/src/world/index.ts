@@ -1,3 +1,4 @@
+export * from "./batch.js";
 export * from "./keys.js";
 export * from "./signature.node.js";
 export * from "./state.js";

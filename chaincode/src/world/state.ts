@@ -32,7 +32,8 @@ import {
   toBase64url,
 } from "../log/index.js";
 import { privateKeys, publicKeys } from "./keys.js";
-import type { Sealed, StoredBatch, StoredCommand, StoredSeqWindow } from "./stored.js";
+import { encodeBatch, recordInBatch } from "./batch.js";
+import type { Sealed, StoredBatch, StoredCommand, StoredRecord, StoredSeqWindow } from "./stored.js";
 import { collectionOf, type World } from "./world.js";
 
 /** State values are ours: bounded by what commands may carry, not by the profile's limits for one command. */
@@ -50,29 +51,37 @@ export const saltFor = (nonce: string, key: string): string => sha256Text(canoni
 
 export class State {
   readonly world: World;
-  readonly #cache = new Map<string, Promise<string | undefined>>();
+  readonly #objects = new Map<string, Promise<unknown>>();
+  readonly #grants = new Map<string, Promise<Grant | undefined>>();
+  readonly #texts = new Map<string, Promise<string | undefined>>();
 
   constructor(world: World) {
     this.world = world;
   }
 
+  /** Public objects are read again and again in a batch, so they are decoded once. Nobody changes them in place. */
   #get<T>(key: string): Promise<T | undefined> {
-    return this.#once(key, () => this.world.get(key));
-  }
-
-  #private<T>(msp: string, key: string): Promise<T | undefined> {
-    const collection = collectionOf(msp);
-    return this.#once(`${collection} ${key}`, () => this.world.getPrivate(collection, key));
-  }
-
-  async #once<T>(name: string, read: () => Promise<string | undefined>): Promise<T | undefined> {
-    let pending = this.#cache.get(name);
-    if (pending === undefined) {
-      pending = read();
-      this.#cache.set(name, pending);
+    let value = this.#objects.get(key);
+    if (value === undefined) {
+      value = this.world.get(key).then((text) => (text === undefined ? undefined : decode(text)));
+      this.#objects.set(key, value);
     }
-    const text = await pending;
+    return value as Promise<T | undefined>;
+  }
+
+  async #private<T>(msp: string, key: string): Promise<T | undefined> {
+    const text = await this.#text(collectionOf(msp), key);
     return text === undefined ? undefined : (decode(text) as T);
+  }
+
+  #text(collection: string, key: string): Promise<string | undefined> {
+    const name = `${collection} ${key}`;
+    let text = this.#texts.get(name);
+    if (text === undefined) {
+      text = this.world.getPrivate(collection, key);
+      this.#texts.set(name, text);
+    }
+    return text;
   }
 
   async network(): Promise<Network> {
@@ -118,8 +127,14 @@ export class State {
   stopByDigest = (digest: string) => this.#get<StopState>(publicKeys.stop(digest));
   jti = (kid: string, jti: string) => this.#get<{ request: string }>(publicKeys.jti(kid, jti));
 
-  async grant(msp: string, id: string): Promise<Grant | undefined> {
-    return (await this.#private<Sealed<Grant>>(msp, privateKeys.grant(id)))?.value;
+  grant(msp: string, id: string): Promise<Grant | undefined> {
+    const name = `${collectionOf(msp)} ${id}`;
+    let grant = this.#grants.get(name);
+    if (grant === undefined) {
+      grant = this.#private<Sealed<Grant>>(msp, privateKeys.grant(id)).then((sealed) => sealed?.value);
+      this.#grants.set(name, grant);
+    }
+    return grant;
   }
 
   /** The collection's blinding secret. Errors: STATE_CONFLICT before the organisation's first log. */
@@ -143,7 +158,11 @@ export class State {
     return { next: stored.value.next, seen: fromBase64url(stored.value.seen) };
   }
 
-  batch = (msp: string, log: string, first: number) => this.#private<StoredBatch>(msp, privateKeys.batch(log, first));
+  /** One record of a stored batch. */
+  async stored(msp: string, log: string, first: number, index: number): Promise<StoredRecord | undefined> {
+    const text = await this.#text(collectionOf(msp), privateKeys.batch(log, first));
+    return text === undefined ? undefined : recordInBatch(text, index - first);
+  }
 
   async publicHead(key: ChainKey): Promise<ChainHead> {
     return (await this.#get<StoredHead>(publicKeys.chain(key))) ?? emptyHead(key);
@@ -188,9 +207,9 @@ export class State {
     return this.putSealed(msp, privateKeys.seen(secret, log, kid), value, nonce);
   }
 
-  /** Batches are large and made here: plain JSON, in a fixed order of members. */
+  /** Batches are large and made here: plain JSON lines, in a fixed order of members. */
   putBatch(msp: string, batch: StoredBatch): Promise<void> {
-    return this.world.putPrivate(collectionOf(msp), privateKeys.batch(batch.log, batch.first), JSON.stringify(batch));
+    return this.world.putPrivate(collectionOf(msp), privateKeys.batch(batch.log, batch.first), encodeBatch(batch));
   }
 }
 

@@ -1,0 +1,22 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { decodeBatch, encodeBatch, recordInBatch } from "./batch.js";
+import type { StoredBatch } from "./stored.js";
+
+const record = fc.record({ face: fc.string(), body: fc.string({ unit: "binary" }), links: fc.constant({}) });
+
+describe("stored batches", () => {
+  it("come back whole, and each record alone", () => {
+    fc.assert(
+      fc.property(fc.array(record, { minLength: 1, maxLength: 6 }), fc.nat(), (records, first) => {
+        const batch: StoredBatch = { v: "quanji.batch.v1", log: "n/g/0", first, records, salt: "s" };
+        const text = encodeBatch(batch);
+        expect(decodeBatch(text)).to.deep.equal(batch);
+        records.forEach((each, i) => expect(recordInBatch(text, i)).to.deep.equal(each));
+        for (const position of [-1, records.length, records.length + 1]) {
+          expect(recordInBatch(text, position)).to.equal(undefined);
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,90 @@
+/** Receipts: one record, its requester's own request, and the proof that the log holds it. None exists before VALID. */
+import {
+  CODES,
+  type DeliveryBody,
+  EVIDENCE_LIMITS,
+  isCode,
+  keyOf,
+  type Party,
+  QuanjiError,
+  RECEIPT_TYP,
+  type Receipt,
+  recordText,
+  splitVersion,
+} from "@quanji/chaincode/domain";
+import { algorithmOf, type FlattenedJws, partyOf, signJws, thumbprintOf } from "@quanji/chaincode/log";
+import type { KnownRecord } from "../readmodel/readmodel.js";
+import { type Audience, type EvidenceContext, proofOf } from "./context.js";
+
+/** What a receipt reads of any body. */
+type Body = Pick<DeliveryBody, "requester"> &
+  Partial<Pick<DeliveryBody, "access" | "resource" | "grant">> & { readonly rule?: string };
+
+/**
+ * Signed by the gateway. The checkpoint is that of the record's own batch: all receipts of a batch share it, and the same
+ * record has the same receipt whenever it is asked for. Errors: NOT_FOUND (record of another gateway's log).
+ */
+export async function makeReceipt(
+  context: EvidenceContext,
+  record: KnownRecord,
+  audience: Audience,
+): Promise<FlattenedJws> {
+  const { index, gateway } = context;
+  const body = JSON.parse(record.stored.body) as Body;
+  const payload: Receipt = {
+    v: "quanji.receipt.v1",
+    block: record.block,
+    index: record.index,
+    txId: record.txId,
+    level: "committed",
+    status: statusOf(body.rule),
+    keys: { gateway: gateway.jwk, requester: await requesterKey(context, body.requester) },
+    record: recordText(record.stored),
+    openings: await openingsFor(context, record, body, audience),
+    request: await requestFor(context, record, body),
+    proof: await proofOf(context, record.log, record.record, await index.batchHead(record.log, record.first)),
+  };
+  const header = { alg: algorithmOf(gateway.jwk), kid: gateway.kid, typ: RECEIPT_TYP };
+  return signJws(header, payload, gateway.sign, EVIDENCE_LIMITS);
+}
+
+/** HTTP status of the decision; what is no decision is a success. */
+const statusOf = (rule: string | undefined): number => (rule !== undefined && isCode(rule) ? CODES[rule].status : 200);
+
+const lost = (what: string): QuanjiError => new QuanjiError("INTERNAL", `the index has no ${what} for this record`);
+
+async function requesterKey({ index }: EvidenceContext, kid: string): Promise<Party["keys"][number]["jwk"]> {
+  const party = await index.party(partyOf(kid));
+  const key = party === undefined ? undefined : keyOf(party, thumbprintOf(kid));
+  if (key === undefined) throw lost("key");
+  return key.jwk;
+}
+
+/** A delivery has no request of its own: the access, whose place it states, has it. */
+async function requestFor({ index }: EvidenceContext, record: KnownRecord, body: Body): Promise<FlattenedJws> {
+  const holder = body.access === undefined ? record : await index.record(record.log, body.access);
+  if (holder?.stored.request === undefined) throw lost("request");
+  return holder.stored.request;
+}
+
+/**
+ * Openings of a record's links, each for the chain's owner only: `n` tells how often a key was used, and that is commerce.
+ * The requester has its own chain's, grantor and grantee the grant's, the steward the resource's, the regulator all.
+ */
+async function openingsFor(
+  { index }: EvidenceContext,
+  { stored }: KnownRecord,
+  body: Body,
+  audience: Audience,
+): Promise<Receipt["openings"]> {
+  const links = stored.links as Receipt["openings"];
+  if (audience.regulator) return links;
+  const resource = body.resource === undefined ? undefined : await index.resource(splitVersion(body.resource).id);
+  const grant = body.grant === undefined ? undefined : await index.grant(splitVersion(body.grant).id);
+  const owners: Readonly<Record<string, readonly (string | undefined)[]>> = {
+    "links.party": [partyOf(body.requester)],
+    "links.resource": [resource?.steward],
+    "links.grant": [grant?.grantor, grant?.grantee],
+  };
+  return Object.fromEntries(Object.entries(links).filter(([path]) => owners[path]?.includes(audience.party) === true));
+}

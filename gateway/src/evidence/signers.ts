@@ -1,0 +1,22 @@
+/** Who signed the commands of chains: their keys are needed to check them. */
+import {
+  type ChainKey,
+  type CommandHeader,
+  type FlattenedJws,
+  fromBase64url,
+  fromUtf8,
+  partyOf,
+} from "@quanji/chaincode/log";
+import type { LedgerIndex } from "../readmodel/ledger-index.js";
+
+export async function signersOf(index: LedgerIndex, keys: readonly ChainKey[]): Promise<ReadonlySet<string>> {
+  const signers = new Set<string>();
+  for (const key of keys) {
+    for await (const { stored } of index.commands(key)) signers.add(signerOf(stored.command));
+  }
+  return signers;
+}
+
+/** The header was parsed strictly by the chaincode. */
+export const signerOf = (command: FlattenedJws): string =>
+  partyOf((JSON.parse(fromUtf8(fromBase64url(command.protected))) as CommandHeader).kid);

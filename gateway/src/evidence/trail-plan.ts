@@ -1,0 +1,171 @@
+/**
+ * What a trail will hold, decided before its first line: which chains and how far each, all from one look at the ledger.
+ * Commands and records that commit while the trail is written lie beyond the ends that are fixed here.
+ */
+import { type LogState, msOf, QuanjiError, splitVersion, type TrailKind } from "@quanji/chaincode/domain";
+import { type ChainKey, partyOf, parseHash, type TreeHead } from "@quanji/chaincode/log";
+import { collectionOf } from "@quanji/chaincode/world";
+import type { LedgerIndex } from "../readmodel/ledger-index.js";
+import type { HeadWitness, StatedHead } from "../witness/heads.js";
+import { readLog } from "../witness/heads.js";
+import { grantChain, publicChain, type Sighting } from "../witness/sighting.js";
+import type { Audience } from "./context.js";
+import { signersOf } from "./signers.js";
+
+export interface TrailQuery {
+  readonly kind: TrailKind;
+  readonly id: string;
+  /** Instants; a trail holds the records with from ≤ time < to. */
+  readonly from?: string;
+  readonly to?: string;
+}
+
+/** A command chain up to the head that its note states. */
+export interface PlannedChain extends StatedHead {
+  readonly key: ChainKey & { readonly kind: Exclude<ChainKey["kind"], "acts"> };
+}
+
+/** The part of a log that belongs to the trail's key: positions `start` … `end` − 1 of that key's chain. */
+export interface PlannedLog extends StatedHead {
+  readonly key: ChainKey;
+  readonly start: number;
+  readonly end: number;
+  /** Entries of the chain in all. */
+  readonly length: number;
+  /** Head of the log in the same look: what proofs lead to. */
+  readonly tree: TreeHead;
+}
+
+export interface TrailPlan {
+  readonly net: string;
+  readonly chains: readonly PlannedChain[];
+  readonly logs: readonly PlannedLog[];
+}
+
+export interface PlanContext {
+  readonly index: LedgerIndex;
+  readonly witness: HeadWitness;
+}
+
+/** Errors: NOT_FOUND (no such key here), MALFORMED (to before from), STOP_PENDING: look again in a moment. */
+export async function planTrail(
+  context: PlanContext,
+  query: TrailQuery,
+  audience: Audience,
+  sighting: Sighting,
+): Promise<TrailPlan> {
+  const { index } = context;
+  if (query.from !== undefined && query.to !== undefined && msOf(query.to) < msOf(query.from)) {
+    throw new QuanjiError("MALFORMED", "the period ends before it begins", { field: "to" });
+  }
+  const net = (await index.network())?.net;
+  if (net === undefined) throw new QuanjiError("NOT_FOUND", "the network has not been initialised");
+  const logs: PlannedLog[] = [];
+  for (const state of await logsOf(index, query, sighting)) logs.push(await planLog(context, query, state, sighting));
+  const touched = await touchedBy(index, query, logs);
+  const keys = await chainKeys(index, net, touched, audience);
+  const chains: PlannedChain[] = [];
+  for (const key of keys) chains.push({ key, ...(await context.witness.state(sighting, key)) });
+  return { net, chains, logs };
+}
+
+const absent = (): QuanjiError => new QuanjiError("NOT_FOUND", "there is nothing here that you may see");
+
+/** Logs that may hold records of the key: those that the grant or resource names; for a party, all of this organisation. */
+async function logsOf(index: LedgerIndex, { kind, id }: TrailQuery, { view }: Sighting): Promise<readonly LogState[]> {
+  const named =
+    kind === "party" ? await index.party(id) : kind === "grant" ? await index.grant(id) : await index.resource(id);
+  if (named === undefined) throw absent();
+  const origins = "logs" in named ? named.logs : (await index.logs()).map(({ origin }) => origin);
+  const states = await Promise.all(origins.map((origin) => readLog(view, origin)));
+  const own = states.filter((state) => state !== undefined && collectionOf(state.msp) === index.collection);
+  // Another organisation's heads cannot be opened here, and an incomplete set of logs would look like a complete one.
+  if (kind !== "party" && own.length !== origins.length) throw absent();
+  return own.filter((state) => state !== undefined);
+}
+
+async function planLog(
+  { index, witness }: PlanContext,
+  { kind, id, from, to }: TrailQuery,
+  state: LogState,
+  sighting: Sighting,
+): Promise<PlannedLog> {
+  const key: ChainKey = { scope: state.origin, kind, id };
+  const stated = await witness.state(sighting, key);
+  const length = stated.head?.n ?? 0;
+  const at = async (time: string): Promise<number> => Math.min(length, await index.chainPositionAt(key, msOf(time)));
+  const start = from === undefined ? 0 : await at(from);
+  const end = to === undefined ? length : await at(to);
+  return { key, ...stated, start, end, length, tree: { size: state.size, root: parseHash(state.root) } };
+}
+
+/** Whose chains the decisions in a trail rest on. Grows with the number of distinct keys, not of records. */
+interface Touched {
+  readonly parties: Set<string>;
+  readonly resources: Set<string>;
+  readonly grants: Set<string>;
+}
+
+async function touchedBy(index: LedgerIndex, { kind, id }: TrailQuery, logs: readonly PlannedLog[]): Promise<Touched> {
+  const of = (wanted: TrailKind): Set<string> => new Set(kind === wanted ? [id] : []);
+  const touched: Touched = { parties: of("party"), resources: of("resource"), grants: of("grant") };
+  for (const { key, start, end } of logs) {
+    let left = end - start;
+    if (left === 0) continue;
+    for await (const { stored } of index.chainRecords(key, start)) {
+      const { requester, resource, grant } = JSON.parse(stored.body) as Record<string, string | undefined>;
+      if (requester !== undefined) touched.parties.add(partyOf(requester));
+      if (resource !== undefined) touched.resources.add(splitVersion(resource).id);
+      if (grant !== undefined) touched.grants.add(splitVersion(grant).id);
+      if (--left === 0) break;
+    }
+  }
+  for (const grant of touched.grants) {
+    const known = await index.grant(grant);
+    if (known !== undefined) touched.resources.add(splitVersion(known.resource).id);
+  }
+  return touched;
+}
+
+/** Directory, boundary, orders, resources, parties, grants. */
+async function chainKeys(
+  index: LedgerIndex,
+  net: string,
+  touched: Touched,
+  audience: Audience,
+): Promise<readonly PlannedChain["key"][]> {
+  const common = (["directory", "boundary", "orders"] as const).map((kind) => publicChain(net, kind, net));
+  const resources = [...touched.resources].sort().map((id) => publicChain(net, "resource", id));
+  const grants = (await readableGrants(index, touched.grants, audience)).map((id) =>
+    grantChain(net, index.collection, id),
+  );
+  const signers = await signersOf(index, [...common, ...resources, ...grants]);
+  const parties = await closure(index, net, [...touched.parties, ...signers]);
+  return [...common, ...resources, ...parties, ...grants] as readonly PlannedChain["key"][];
+}
+
+/** Who signed a party's commands is a party too: all of them, until none is new. */
+async function closure(index: LedgerIndex, net: string, from: readonly string[]): Promise<readonly ChainKey[]> {
+  const found = new Set(from);
+  for (const party of found) {
+    for (const signer of await signersOf(index, [publicChain(net, "party", party)])) found.add(signer);
+  }
+  return [...found].sort().map((id) => publicChain(net, "party", id));
+}
+
+/** The grants among these, and above these, whose terms the audience may know. */
+async function readableGrants(
+  index: LedgerIndex,
+  ids: ReadonlySet<string>,
+  { party, regulator }: Audience,
+): Promise<readonly string[]> {
+  const readable = new Set<string>();
+  const all = new Set(ids);
+  for (const id of all) {
+    const grant = await index.grant(id);
+    if (grant === undefined) continue;
+    for (const ancestor of grant.ancestors) all.add(ancestor);
+    if (regulator || grant.grantor === party || grant.grantee === party) readable.add(id);
+  }
+  return [...readable].sort();
+}

@@ -1,0 +1,149 @@
+/** Trails: all uses of a grant, resource or party over a period, with all commands that decided them. NDJSON. */
+import { createHash } from "node:crypto";
+import {
+  COMMAND_LINE_LIMITS,
+  EVIDENCE_LIMITS,
+  QuanjiError,
+  recordText,
+  type TrailLine,
+  type TrailLineOf,
+} from "@quanji/chaincode/domain";
+import { canonical, emptyHead, type Limits, PUBLIC_SALT } from "@quanji/chaincode/log";
+import type { Ledger } from "../ledger/ledger.js";
+import type { KnownRecord } from "../readmodel/readmodel.js";
+import type { HeadWitness } from "../witness/heads.js";
+import { look } from "../witness/sighting.js";
+import { type Audience, type EvidenceContext, proofOf } from "./context.js";
+import { type PlannedChain, type PlannedLog, planTrail, type TrailPlan, type TrailQuery } from "./trail-plan.js";
+
+export interface TrailContext extends Pick<EvidenceContext, "index" | "logs"> {
+  readonly ledger: Pick<Ledger, "view">;
+  readonly witness: HeadWitness;
+  /** This machine's clock, ms since 1970. */
+  readonly clock: () => number;
+}
+
+/**
+ * Lines of a trail, each with its line feed. Whatever is refused is refused before the first line. Memory is bounded by the
+ * number of distinct keys in the trail, never by that of its records. Whether the audience may have the trail is the
+ * caller's to decide; which grants' terms and which openings go in is decided here.
+ * Errors: NOT_FOUND, MALFORMED (period), STOP_PENDING, BEHIND (the signal aborted before the index was up to date).
+ */
+export async function* makeTrail(
+  context: TrailContext,
+  query: TrailQuery,
+  audience: Audience,
+  signal?: AbortSignal,
+): AsyncGenerator<string, void> {
+  const plan = await lookAndPlan(context, query, audience, signal);
+  const hash = createHash("sha256");
+  let count = 0;
+  for await (const line of linesOf(context, query, plan)) {
+    const text = `${canonical(line, limitsOf(line))}\n`;
+    hash.update(text);
+    if (line.t === "record") count++;
+    yield text;
+  }
+  yield `${canonical({ t: "end", count, digest: hash.digest("base64url") })}\n`;
+}
+
+const limitsOf = ({ t }: TrailLine): Limits => (t === "command" ? COMMAND_LINE_LIMITS : EVIDENCE_LIMITS);
+
+async function lookAndPlan(
+  { index, ledger, witness, clock }: TrailContext,
+  query: TrailQuery,
+  audience: Audience,
+  signal: AbortSignal | undefined,
+): Promise<TrailPlan> {
+  const sighting = await look(ledger, clock);
+  await using view = sighting.view;
+  await index.reached(view.block, signal);
+  return await planTrail({ index, witness }, query, audience, sighting);
+}
+
+async function* linesOf(context: TrailContext, query: TrailQuery, plan: TrailPlan): AsyncGenerator<TrailLine, void> {
+  const { kind, id, from, to } = query;
+  yield {
+    t: "trail",
+    v: "quanji.trail.v1",
+    net: plan.net,
+    key: { kind, id },
+    ...(from !== undefined && { from }),
+    ...(to !== undefined && { to }),
+  };
+  for (const chain of plan.chains) yield* commandLines(context, chain);
+  for (const log of plan.logs) yield* logLines(context, log);
+}
+
+async function* commandLines(
+  { index }: TrailContext,
+  { key, note, head }: PlannedChain,
+): AsyncGenerator<TrailLine, void> {
+  yield { t: "chain", ...key };
+  let left = head?.n ?? 0;
+  if (left > 0) {
+    for await (const { stored } of index.commands(key)) {
+      yield { t: "command", entry: stored.entry, request: stored.command };
+      if (--left === 0) break;
+    }
+  }
+  yield { t: "chainEnd", note, opening: { ...(head ?? { ...emptyHead(key), salt: PUBLIC_SALT }) } };
+}
+
+async function* logLines(context: TrailContext, log: PlannedLog): AsyncGenerator<TrailLine, void> {
+  const { key, start, end } = log;
+  yield { t: "log", log: key.scope, start: await startOf(context, log) };
+  let left = end - start;
+  if (left > 0) {
+    for await (const record of context.index.chainRecords(key, start)) {
+      yield recordLine(log, record);
+      if (--left === 0) break;
+    }
+  }
+  yield { t: "logEnd", log: key.scope, ...(await endOf(context, log)) };
+}
+
+async function startOf(context: TrailContext, { key, start }: PlannedLog): Promise<TrailLineOf<"log">["start"]> {
+  if (start === 0) return { n: 0 };
+  const before = await recordAt(context, key, start - 1);
+  return { record: recordText(before.stored), opening: linkOf(key, before) };
+}
+
+function recordLine({ key }: PlannedLog, record: KnownRecord): TrailLine {
+  const { request } = record.stored;
+  return {
+    t: "record",
+    r: recordText(record.stored),
+    o: { [`links.${key.kind}`]: linkOf(key, record) },
+    ...(request !== undefined && { q: request }),
+  };
+}
+
+/** The record that follows the period proves what was before it; without one, the head note does. */
+async function endOf(
+  context: TrailContext,
+  { key, end, length, tree, note, head }: PlannedLog,
+): Promise<Omit<TrailLineOf<"logEnd">, "t" | "log">> {
+  if (end < length) {
+    const next = await recordAt(context, key, end);
+    const proof = await proofOf(context, key.scope, next.record, tree);
+    return { next: { record: recordText(next.stored), opening: linkOf(key, next), proof } };
+  }
+  if (head === undefined) return { note };
+  const last = await recordAt(context, key, length - 1);
+  return { note, opening: { ...head }, proof: await proofOf(context, key.scope, last.record, tree) };
+}
+
+async function recordAt({ index }: TrailContext, key: PlannedLog["key"], n: number): Promise<KnownRecord> {
+  for await (const record of index.chainRecords(key, n)) return record;
+  throw new QuanjiError("INTERNAL", `the index has no record at ${n} of a ${key.kind} chain`);
+}
+
+function linkOf(
+  { kind }: PlannedLog["key"],
+  { stored }: KnownRecord,
+): { salt: string; value: { n: number; prev: string } } {
+  const opening = stored.links[`links.${kind}`];
+  if (opening === undefined) throw new QuanjiError("INTERNAL", `a record of a ${kind} chain has no link of it`);
+  return { salt: opening.salt, value: opening.value as { n: number; prev: string } };
+}

@@ -1,0 +1,131 @@
+import { instant } from "@quanji/chaincode/domain";
+import { canonical } from "@quanji/chaincode/log";
+import { openTrust, type OpenedTrust, type Verdict, verifyReceipt, verifyTrail } from "@quanji/client/verify";
+import { expect } from "chai";
+import type { LedgerIndex } from "../readmodel/ledger-index.js";
+import { LOG, MSP, RESOURCE, START, Story } from "../readmodel/story.test.js";
+import { Bench } from "../readmodel/support.test.js";
+import { makeReceipt } from "./receipt.js";
+import { contextOf, trailText } from "./support.test.js";
+import type { TrailQuery } from "./trail-plan.js";
+import { makeTrust } from "./trust.js";
+
+const HOUR = 3_600_000;
+
+describe("what the gateway makes, the offline verifier accepts", () => {
+  const bench = new Bench();
+  let story: Story;
+  let index: LedgerIndex;
+  let trust: OpenedTrust;
+  let grant: string;
+  let child: string;
+  let context: ReturnType<typeof contextOf>;
+
+  before(async () => {
+    story = new Story();
+    grant = await story.prepare();
+    child = await story.derive(grant);
+    await story.freeze({ kind: "resource", id: "res/other" });
+    story.pass(HOUR);
+    const { first } = await story.record([
+      await story.access({ grant }),
+      await story.access({ grant, purpose: "marketing" }),
+      await story.access({ grant }),
+    ]);
+    await story.record([story.delivery(first, first), story.delivery(first + 2, first, "failed")]);
+    story.pass(HOUR);
+    await story.record([await story.access({ grant: child, by: story.operator }), await story.void(story.bank)]);
+    await story.stop(story.bureau, "grant.revoke", grant);
+    story.pass(1000);
+    await story.record([await story.access({ grant }), await story.access({ grant: child, by: story.operator })]);
+    await story.fold(grant);
+    story.pass(HOUR);
+    await story.record([await story.access({ grant }), await story.access({})]);
+    story.pass(1000);
+    index = await bench.upToDate(story.ledger);
+    context = contextOf(story, index);
+    const file = await makeTrust({
+      index,
+      ledger: story.ledger,
+      organisations: {
+        RegulatorMSP: { name: "regulator", roots: [] },
+        [MSP]: { name: "holder", roots: [] },
+        ExchangeMSP: { name: "exchange", roots: [] },
+      },
+      heads: { key: story.heads.key, msp: MSP },
+      expires: "2027-03-02T00:00:00.000Z",
+      signers: [{ kid: story.regulator.kid, jwk: story.regulator.jwk, sign: story.regulator.sign }],
+      threshold: 1,
+    });
+    trust = await openTrust(canonical(file, { maxBytes: 1_000_000, maxDepth: 8 }), { now: story.ledger.now });
+  });
+  after(() => bench.clean());
+
+  const regulator = () => ({ party: story.regulator.party, regulator: true });
+  const verdict = async (query: TrailQuery, audience = regulator()): Promise<Verdict> =>
+    verifyTrail(await trailText(context, query, audience), trust);
+
+  function expectOk(found: Verdict): void {
+    expect(found, JSON.stringify(found)).to.include({ ok: true, singleOperator: true });
+  }
+
+  it("receipts of every record, for every reader", async () => {
+    const { size } = (await index.log(LOG))!;
+    const readers = [story.bank, story.bureau, story.operator].map(({ party }) => ({ party, regulator: false }));
+    for (let i = 0; i < size; i++) {
+      const record = (await index.record(LOG, i))!;
+      for (const audience of [regulator(), ...readers]) {
+        expectOk(await verifyReceipt(await makeReceipt(context, record, audience), trust));
+      }
+    }
+  });
+
+  it("the regulator's trail of the resource, every decision replayed", async () => {
+    const found = await verdict({ kind: "resource", id: RESOURCE });
+    expectOk(found);
+    expect(found).to.include({ records: 10, permitted: 3, denied: 5 });
+  });
+
+  it("the owner's trail of the resource, though it may not read the sub-grant", async () => {
+    expectOk(await verdict({ kind: "resource", id: RESOURCE }, { party: story.bureau.party, regulator: false }));
+  });
+
+  it("the trails of grant, sub-grant and each party, for those whom they concern", async () => {
+    const as = (party: string) => ({ party, regulator: false });
+    expectOk(await verdict({ kind: "grant", id: grant }, as(story.bureau.party)));
+    expectOk(await verdict({ kind: "grant", id: grant }, as(story.bank.party)));
+    expectOk(await verdict({ kind: "grant", id: child }, as(story.bank.party)));
+    expectOk(await verdict({ kind: "grant", id: child }, as(story.operator.party)));
+    for (const { party } of [story.bank, story.operator, story.bureau])
+      expectOk(await verdict({ kind: "party", id: party }, as(party)));
+  });
+
+  it("trails of periods: in the middle, up to the end, before all and after all", async () => {
+    const periods: readonly (readonly [number | undefined, number | undefined])[] = [
+      [START + 2 * HOUR, START + 3 * HOUR],
+      [START + HOUR + 1, undefined],
+      [undefined, START + 2 * HOUR],
+      [START, START + 1],
+      [START + 3 * HOUR + 2000, undefined],
+    ];
+    for (const [from, to] of periods) {
+      const period = {
+        ...(from !== undefined && { from: instant(from) }),
+        ...(to !== undefined && { to: instant(to) }),
+      };
+      expectOk(await verdict({ kind: "resource", id: RESOURCE, ...period }));
+    }
+  });
+
+  it("and says of the time up to which a trail is complete what the look at the ledger saw", async () => {
+    const { completeThrough } = await verdict({ kind: "grant", id: grant });
+    expect(completeThrough).to.equal(instant(Math.floor(story.ledger.now / 1000) * 1000));
+  });
+
+  it("but not a trail of which a record was taken away", async () => {
+    const lines = (await trailText(context, { kind: "resource", id: RESOURCE }, regulator())).split("\n");
+    const second = lines.map((line, i) => (line.includes('"t":"record"') ? i : -1)).filter((i) => i >= 0)[1];
+    const found = await verifyTrail(lines.filter((_, i) => i !== second).join("\n"), trust);
+    expect(found).to.include({ ok: false, code: "TRAIL_INCOMPLETE" });
+  });
+});

@@ -1,0 +1,44 @@
+/**
+ * Decoders of mirrored values, one a kind. Values are canonical JSON that only the chaincode writes: the schema is enforced
+ * where a command enters, so they are not parsed strictly again.
+ */
+import type {
+  Boundaries,
+  Cell,
+  Counter,
+  GatewayEntry,
+  Grant,
+  LogState,
+  Network,
+  Orders,
+  Party,
+  Resource,
+  SeqWindow,
+  StopState,
+} from "@quanji/chaincode/domain";
+import { fromBase64url } from "@quanji/chaincode/log";
+import type { Sealed, StoredSeqWindow } from "@quanji/chaincode/world";
+
+export type Decode<T> = (text: string) => T;
+
+function decodeWindow(text: string): SeqWindow {
+  const { next, seen } = (JSON.parse(text) as Sealed<StoredSeqWindow>).value;
+  return { next, seen: fromBase64url(seen) };
+}
+
+export const DECODE = {
+  network: (text: string) => JSON.parse(text) as Network,
+  clock: (text: string) => JSON.parse(text) as { readonly offsetMs: number },
+  gateway: (text: string) => JSON.parse(text) as GatewayEntry,
+  log: (text: string) => JSON.parse(text) as LogState,
+  party: (text: string) => JSON.parse(text) as Party,
+  resource: (text: string) => JSON.parse(text) as Resource,
+  stop: (text: string) => JSON.parse(text) as StopState,
+  orders: (text: string) => JSON.parse(text) as Orders,
+  boundaries: (text: string) => JSON.parse(text) as Boundaries,
+  cells: (text: string) => JSON.parse(text) as readonly Cell[],
+  grant: (text: string) => (JSON.parse(text) as Sealed<Grant>).value,
+  counter: (text: string) => (JSON.parse(text) as Sealed<Counter>).value,
+  secret: (text: string) => (JSON.parse(text) as Sealed<string>).value,
+  seen: decodeWindow,
+} as const;

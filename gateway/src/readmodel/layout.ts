@@ -1,0 +1,57 @@
+/**
+ * Every key of the index, one LevelDB. Numbers have sixteen digits so that they sort; `|` occurs in no id. The mirror holds
+ * the values of world/keys.ts as they stand on the ledger; all else is derived from blocks, so the folder may be deleted.
+ */
+import type { ChainKey } from "@quanji/chaincode/log";
+
+/** Raised when the layout below changes: an index of another format is made anew. */
+export const FORMAT = 1;
+
+const DIGITS = 16;
+const fixed = (value: number): string => String(value).padStart(DIGITS, "0");
+
+export const KEYS = {
+  /** {@link Meta}. */
+  meta: "m",
+  /** Newest value of a key of public state, or of this organisation's private collection. */
+  publicState: (key: string) => `s|${key}`,
+  privateState: (key: string) => `p|${key}`,
+  /** KnownCommand by request. */
+  command: (request: string) => `c|${request}`,
+  /** Segment of a chain that begins at position `first`. */
+  segment: (start: string, first: number) => `g|${start}|${fixed(first)}`,
+  /** A record by its place in a log. */
+  record: (log: string, index: number) => `r|${log}|${fixed(index)}`,
+  /** Place of the access or void, and of the delivery, of a request. */
+  request: (request: string) => `q|${request}`,
+  delivery: (request: string) => `d|${request}`,
+  /** Present for a permit until its delivery is recorded. */
+  open: (log: string, index: number) => `u|${log}|${fixed(index)}`,
+  /** Size and root of a log after the batch that begins at `first`. */
+  batch: (log: string, first: number) => `b|${log}|${fixed(first)}`,
+  /** Hashes of one tile of a log's tree. */
+  tile: (log: string, tier: number, number: number) => `t|${log}|${tier}|${fixed(number)}`,
+  /** Present for each party that a grant concerns. */
+  grantOf: (party: string, grant: string) => `i|${party}|${grant}`,
+  /** Id of the grant that a stop digest names. */
+  digest: (digest: string) => `x|${digest}`,
+} as const;
+
+/** Which blocks the index holds: 0 … height − 1. */
+export interface Meta {
+  readonly format: number;
+  readonly height: number;
+  /** Hash of block height − 1. */
+  readonly tip: string;
+}
+
+/** All keys that begin with `prefix`. */
+export const range = (prefix: string): { readonly gte: string; readonly lt: string } => ({
+  gte: prefix,
+  lt: `${prefix}\uffff`,
+});
+
+/** Prefix of everything of one log or chain under one letter. */
+export const under = (letter: "g" | "u" | "i", name: string): string => `${letter}|${name}|`;
+
+export const chainName = (key: ChainKey): string => `${key.scope}|${key.kind}|${key.id}`;

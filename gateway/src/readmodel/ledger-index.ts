@@ -1,0 +1,18 @@
+/** What evidence and witness ask of the index beyond the read model's port: the past of chains and logs, and names. */
+import type { Cell } from "@quanji/chaincode/domain";
+import type { ChainKey, TreeHead } from "@quanji/chaincode/log";
+import type { SealedHead } from "./chains.js";
+import type { ReadModel } from "./readmodel.js";
+
+export interface LedgerIndex extends ReadModel {
+  /** This organisation's private collection, `org-<MSP>`. */
+  readonly collection: string;
+  /** Cells of one list version in one bucket, decoded once. */
+  cells(list: string, version: number, bucket: string): Promise<readonly Cell[]>;
+  /** Head of a chain as it stood after block `block`, with its salt; undefined if the chain was untouched then. */
+  headAt(key: ChainKey, block: number): Promise<SealedHead | undefined>;
+  /** Private key under which a chain's head is stored; undefined before the organisation's first log. */
+  headName(key: ChainKey): Promise<string | undefined>;
+  /** Head of a log after the batch that begins at `first`. Errors: NOT_FOUND. */
+  batchHead(log: string, first: number): Promise<TreeHead>;
+}

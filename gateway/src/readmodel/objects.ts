@@ -1,0 +1,151 @@
+/** The mirror of world state, with decoded objects kept in memory: the request path reads several for each access. */
+import { EMPTY_WINDOW, type Grant, NO_BOUNDARIES, type SeqWindow, stopDigest } from "@quanji/chaincode/domain";
+import { privateKeys, publicKeys } from "@quanji/chaincode/world";
+import { type Decode, DECODE } from "./decode.js";
+import { KEYS, range, under } from "./layout.js";
+import { Lru } from "./lru.js";
+import type { Page } from "./readmodel.js";
+import type { Changes, Reads, Store } from "./store.js";
+
+/** Some 3 KB each at most; a city's catalogue is larger, what is in use at a time is not. */
+const MAX_DECODED = 20_000;
+
+interface Decoded {
+  readonly value: unknown;
+  readonly decode: Decode<unknown>;
+}
+
+export class Objects {
+  readonly #store: Store;
+  readonly #decoded = new Lru<Decoded>(MAX_DECODED);
+  readonly #names = new Lru<string>(MAX_DECODED);
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  #read<T>(key: string, decode: Decode<T>): T | undefined {
+    const known = this.#decoded.get(key);
+    // A key has one kind for ever, so what is kept under it was made by this same decoder.
+    if (known !== undefined) return known.value as T;
+    const text = this.#store.get(key);
+    if (text === undefined) return undefined;
+    const value = decode(text);
+    this.#decoded.set(key, { value, decode });
+    return value;
+  }
+
+  #public<T>(key: string, decode: Decode<T>): T | undefined {
+    return this.#read(KEYS.publicState(key), decode);
+  }
+
+  #private<T>(key: string, decode: Decode<T>): T | undefined {
+    return this.#read(KEYS.privateState(key), decode);
+  }
+
+  /** To be called as soon as a block is on disk: what is kept decoded is replaced, what is not is read when asked for. */
+  renew(changes: Changes): void {
+    for (const [key, text] of changes) {
+      const known = this.#decoded.peek(key);
+      if (known === undefined || typeof text !== "string") continue;
+      this.#decoded.set(key, { value: known.decode(text), decode: known.decode });
+    }
+  }
+
+  network = () => this.#public(publicKeys.network, DECODE.network);
+  clockOffsetMs = () => this.#public(publicKeys.clock, DECODE.clock)?.offsetMs ?? 0;
+  gateway = (name: string) => this.#public(publicKeys.gateway(name), DECODE.gateway);
+  log = (origin: string) => this.#public(publicKeys.log(origin), DECODE.log);
+  party = (id: string) => this.#public(publicKeys.party(id), DECODE.party);
+  resource = (id: string) => this.#public(publicKeys.resource(id), DECODE.resource);
+  stop = (digest: string) => this.#public(publicKeys.stop(digest), DECODE.stop);
+  orders = () => this.#public(publicKeys.orders, DECODE.orders);
+  boundaries = () => this.#public(publicKeys.boundaries, DECODE.boundaries) ?? NO_BOUNDARIES;
+  cells = (list: string, version: number, bucket: string) =>
+    this.#public(publicKeys.cells(list, version, bucket), DECODE.cells) ?? [];
+
+  grant = (id: string) => this.#private(privateKeys.grant(id), DECODE.grant);
+  counter = (log: string, grant: string) => this.#private(privateKeys.count(log, grant), DECODE.counter);
+  secret = () => this.#private(privateKeys.secret, DECODE.secret);
+
+  grantByDigest(digest: string): Grant | undefined {
+    const id = this.#store.get(KEYS.digest(digest));
+    return id === undefined ? undefined : this.grant(id);
+  }
+
+  seen(log: string, kid: string): SeqWindow {
+    const name = this.#windowName(log, kid);
+    return (name === undefined ? undefined : this.#private(name, DECODE.seen)) ?? EMPTY_WINDOW;
+  }
+
+  /** Blinding a name costs more than reading what it names. */
+  #windowName(log: string, kid: string): string | undefined {
+    const known = this.#names.get(`${log}|${kid}`);
+    if (known !== undefined) return known;
+    const secret = this.secret();
+    if (secret === undefined) return undefined;
+    const name = privateKeys.seen(secret, log, kid);
+    this.#names.set(`${log}|${kid}`, name);
+    return name;
+  }
+
+  gateways = () => this.#all(publicKeys.gateway(""), DECODE.gateway);
+  logs = () => this.#all(publicKeys.log(""), DECODE.log);
+
+  async #all<T>(prefix: string, decode: Decode<T>): Promise<readonly T[]> {
+    return (await this.#page(prefix, decode, Number.MAX_SAFE_INTEGER, undefined)).items;
+  }
+
+  listParties = (limit: number, after?: string) => this.#page(publicKeys.party(""), DECODE.party, limit, after);
+  listResources = (limit: number, after?: string) => this.#page(publicKeys.resource(""), DECODE.resource, limit, after);
+
+  #page<T>(prefix: string, decode: Decode<T>, limit: number, after: string | undefined): Promise<Page<T>> {
+    return this.#list(KEYS.publicState(prefix), limit, after, (_id, text) => decode(text));
+  }
+
+  listGrants(party: string | undefined, limit: number, after?: string): Promise<Page<Grant>> {
+    return party === undefined
+      ? this.#list(KEYS.privateState(privateKeys.grant("")), limit, after, (_id, text) => DECODE.grant(text))
+      : this.#list(under("i", party), limit, after, (id) => this.grant(id));
+  }
+
+  /** Objects whose keys begin with `prefix`, in order of id; the id of the last one is the cursor. */
+  async #list<T>(
+    prefix: string,
+    limit: number,
+    after: string | undefined,
+    read: (id: string, text: string) => T | undefined,
+  ): Promise<Page<T>> {
+    const { gte, lt } = range(prefix);
+    const scan = after === undefined ? { gte, lt } : { gt: prefix + after, lt };
+    const items: T[] = [];
+    let last = "";
+    for await (const [key, text] of this.#store.entries(scan)) {
+      if (items.length >= limit) return { items, next: last };
+      last = key.slice(prefix.length);
+      const item = read(last, text);
+      if (item !== undefined) items.push(item);
+    }
+    return { items };
+  }
+}
+
+/** Reads the mirror inside a block that is being applied. */
+export function readPublic<T>(reads: Reads, key: string, decode: Decode<T>): T | undefined {
+  const text = reads.get(KEYS.publicState(key));
+  return text === undefined ? undefined : decode(text);
+}
+
+export function readSecret(reads: Reads): string | undefined {
+  const text = reads.get(KEYS.privateState(privateKeys.secret));
+  return text === undefined ? undefined : DECODE.secret(text);
+}
+
+/** Files a grant under its parties and its public digest; who they are is fixed when it is made. */
+export function fileGrant(changes: Changes, text: string): void {
+  const grant = DECODE.grant(text);
+  for (const party of [grant.grantor, grant.grantee, ...grant.steps.map((step) => step.party)]) {
+    changes.put(KEYS.grantOf(party, grant.id), "");
+  }
+  changes.put(KEYS.digest(stopDigest(grant.id)), grant.id);
+}

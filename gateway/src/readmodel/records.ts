@@ -1,0 +1,119 @@
+/** Records by place in their log and by request; the newest stay in memory, for it is they that are answered with. */
+import type { Face } from "@quanji/chaincode/domain";
+import type { ChainKey } from "@quanji/chaincode/log";
+import type { StoredRecord } from "@quanji/chaincode/world";
+import type { Chains } from "./chains.js";
+import { KEYS, range, under } from "./layout.js";
+import { Lru } from "./lru.js";
+import type { KnownRecord } from "./readmodel.js";
+import type { Changes, Store } from "./store.js";
+
+/** Some 4 KB each. What was recorded a moment ago is asked for by recorder, receipts and deliveries. */
+const MAX_RECENT = 4096;
+
+/** What the index needs to know of a record; its bytes come from the chaincode and were hashed, so they are trusted. */
+export interface Facts {
+  readonly type: KnownRecord["type"];
+  readonly permit: boolean;
+  readonly request: string;
+  readonly requester: string;
+  readonly timeMs: number;
+  /** `<id>@<version>` */
+  readonly resource: string | undefined;
+  readonly grant: string | undefined;
+  /** Of a delivery: index of its access. */
+  readonly access: number | undefined;
+}
+
+export function factsOf({ face, body }: Pick<StoredRecord, "face" | "body">): Facts {
+  const { type, ...rest } = JSON.parse(face) as Face;
+  const { request, requester, time, resource, grant, access } = JSON.parse(body) as Record<string, string> & {
+    access?: number;
+  };
+  return {
+    type,
+    permit: "decision" in rest && rest.decision === "permit",
+    request: request ?? "",
+    requester: requester ?? "",
+    timeMs: Date.parse(time ?? ""),
+    resource,
+    grant,
+    access,
+  };
+}
+
+type Row = readonly [
+  block: number,
+  index: number,
+  txId: string,
+  first: number,
+  type: KnownRecord["type"],
+  stored: StoredRecord,
+];
+
+export class Records {
+  readonly #store: Store;
+  readonly #chains: Chains;
+  /** By place, and by request. */
+  readonly #recent = new Lru<KnownRecord>(MAX_RECENT * 2);
+
+  constructor(store: Store, chains: Chains) {
+    this.#store = store;
+    this.#chains = chains;
+  }
+
+  file(changes: Changes, known: KnownRecord, facts: Facts): void {
+    const { block, index, txId, first, type, stored, log, record } = known;
+    const row: Row = [block, index, txId, first, type, stored];
+    changes.put(KEYS.record(log, record), JSON.stringify(row));
+    changes.put(requestKey(known, facts), `${log}|${record}`);
+    if (facts.permit) changes.put(KEYS.open(log, record), "");
+    if (facts.access !== undefined) changes.delete(KEYS.open(log, facts.access));
+  }
+
+  /** To be called as soon as a block is on disk. */
+  renew(known: KnownRecord, facts: Facts): void {
+    this.#recent.set(KEYS.record(known.log, known.record), known);
+    this.#recent.set(requestKey(known, facts), known);
+  }
+
+  record(log: string, record: number): KnownRecord | undefined {
+    const key = KEYS.record(log, record);
+    const recent = this.#recent.get(key);
+    if (recent !== undefined) return recent;
+    const text = this.#store.get(key);
+    if (text === undefined) return undefined;
+    const [block, index, txId, first, type, stored] = JSON.parse(text) as Row;
+    return { block, index, txId, log, record, first, type, stored };
+  }
+
+  recordOf = (request: string) => this.#byRequest(KEYS.request(request));
+  deliveryOf = (request: string) => this.#byRequest(KEYS.delivery(request));
+
+  #byRequest(key: string): KnownRecord | undefined {
+    const recent = this.#recent.get(key);
+    if (recent !== undefined) return recent;
+    const [log, record] = this.#store.get(key)?.split("|") ?? [];
+    return log === undefined ? undefined : this.record(log, Number(record));
+  }
+
+  async *undelivered(log: string): AsyncIterable<KnownRecord> {
+    const prefix = under("u", log);
+    for await (const [key] of this.#store.entries(range(prefix))) {
+      const known = this.record(log, Number(key.slice(prefix.length)));
+      if (known !== undefined) yield known;
+    }
+  }
+
+  async *chain(key: ChainKey, from: number): AsyncIterable<KnownRecord> {
+    for await (const { first, records } of this.#chains.segments(key, from)) {
+      for (const [i, [index]] of records.entries()) {
+        const known = first + i < from ? undefined : this.record(key.scope, index);
+        if (known !== undefined) yield known;
+      }
+    }
+  }
+}
+
+const requestKey = (known: KnownRecord, { request }: Facts): string =>
+  known.type === "delivery" ? KEYS.delivery(request) : KEYS.request(request);
