@@ -1,0 +1,162 @@
+import { QuanjiError } from "@quanji/chaincode/domain";
+import { sha256Text } from "@quanji/chaincode/log";
+import type { Ledger } from "../ledger/ledger.js";
+import type { KnownRecord } from "../readmodel/readmodel.js";
+import { recordOf, type RecordReader } from "./answerer.js";
+import { type Item, makeEntry, type Subject, subjectOf } from "./entry.js";
+import { LIMITS, type RecorderLimits } from "./limits.js";
+import { type Pause, pause } from "./pause.js";
+import type { Recorder } from "./recorder.js";
+import { type RecorderLogger, type RecorderMetrics, SILENT, UNMEASURED } from "./watch.js";
+import { Writer, type WriterOptions } from "./writer.js";
+
+export interface RecorderOptions {
+  readonly ledger: Pick<Ledger, "submit" | "find" | "height">;
+  readonly readModel: RecordReader;
+  /** Origin of the log. One recorder a log, in the whole network. */
+  readonly log: string;
+  /** Ledger time in ms: the machine's, plus the network's offset. */
+  readonly clock: () => number;
+  /** That many fresh, unpredictable bytes: ids, nonces and salts. */
+  readonly random: (size: number) => Uint8Array;
+  readonly limits?: Partial<RecorderLimits>;
+  readonly logger?: RecorderLogger;
+  readonly metrics?: RecorderMetrics;
+  /** Default: the machine's timers. */
+  readonly pause?: Pause;
+}
+
+/** A recorder that can account for what an earlier process left open. */
+export interface ClosingRecorder extends Recorder {
+  /**
+   * Records a delivery with outcome `unknown` for each permit that an earlier process of this gateway left without one: nobody
+   * can say any more what left. Never touches a permit of this recorder's own making. Answers how many it closed; those that
+   * could not be recorded stay open for the next start. Call it when the read model has caught up.
+   */
+  closeUndelivered(): Promise<number>;
+}
+
+/**
+ * Turns requests and deliveries into committed records of one log: gathers them for some milliseconds, submits one batch at a
+ * time, and answers each when its record is committed and readable (G1, G10).
+ *
+ * ```ts
+ * const recorder = createRecorder({ ledger, readModel, log: "quanji.example/szx/gw/0", clock, random });
+ * const access = await recorder.record({ type: "access", jws, request });
+ * await recorder.close();
+ * ```
+ */
+export function createRecorder(options: RecorderOptions): ClosingRecorder {
+  return new LogRecorder({
+    pause,
+    logger: SILENT,
+    metrics: UNMEASURED,
+    ...options,
+    limits: { ...LIMITS, ...options.limits },
+  });
+}
+
+/** Deliveries of earlier processes that wait at once. */
+const CLOSING_AT_ONCE = 500;
+
+class LogRecorder implements ClosingRecorder {
+  readonly log: string;
+  readonly #o: WriterOptions;
+  readonly #writer: Writer;
+  /** Everything that is not answered yet, by its identity. */
+  readonly #pending = new Map<string, Promise<KnownRecord>>();
+  /** Keys' sequence numbers that those pending use. */
+  readonly #slots = new Set<string>();
+  #closing = false;
+
+  constructor(options: WriterOptions) {
+    this.#o = options;
+    this.log = options.log;
+    this.#writer = new Writer(options);
+  }
+
+  async record(item: Item): Promise<KnownRecord> {
+    const subject = subjectOf(item);
+    const pending = this.#pending.get(subject.identity);
+    if (pending !== undefined) return pending;
+    this.#refuseSurplus(item, subject);
+    const answer = this.#admit(item, subject);
+    this.#pending.set(subject.identity, answer);
+    if (subject.slot !== undefined) this.#slots.add(subject.slot);
+    try {
+      return await answer;
+    } finally {
+      this.#pending.delete(subject.identity);
+      if (subject.slot !== undefined) this.#slots.delete(subject.slot);
+    }
+  }
+
+  async closeUndelivered(): Promise<number> {
+    let closed = 0;
+    let some: KnownRecord[] = [];
+    for await (const access of this.#o.readModel.undelivered(this.log)) {
+      if (access.record >= this.#writer.firstOwn) break;
+      some.push(access);
+      if (some.length < CLOSING_AT_ONCE) continue;
+      closed += await this.#close(some);
+      some = [];
+    }
+    return closed + (await this.#close(some));
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    // Those still being looked up are offered afterwards, and a writer that is told to close takes no more.
+    this.#writer.hasten();
+    await Promise.allSettled(this.#pending.values());
+    await this.#writer.close();
+  }
+
+  #refuseSurplus({ type }: Item, { slot }: Subject): void {
+    if (this.#closing) throw surplus("the gateway is shutting down", "CLOSING");
+    const most = this.#o.limits.waiting * (type === "delivery" ? 2 : 1);
+    if (this.#pending.size >= most) throw surplus("more requests wait than the ledger takes", "QUEUE_FULL");
+    // The chaincode would refuse all but one, each at the price of another endorsement of the whole batch.
+    if (slot === undefined || !this.#slots.has(slot)) return;
+    throw new QuanjiError("COMMAND_REPLAYED", "another request with that sequence number is being recorded", {
+      field: "seq",
+    });
+  }
+
+  async #admit(item: Item, subject: Subject): Promise<KnownRecord> {
+    // The chaincode knows no second delivery of an access, so here it must be certain that there is no first.
+    if (item.type === "delivery" && !(await this.#writer.readable())) {
+      throw surplus("the read model does not follow the ledger", "BEHIND");
+    }
+    const known = await recordOf(this.#o.readModel, item.type, subject.request);
+    if (known !== undefined) return known;
+    const { clock, random } = this.#o;
+    return new Promise((resolve, reject) => {
+      this.#writer.offer(makeEntry({ item, subject, admittedMs: clock(), random, resolve, reject }));
+    });
+  }
+
+  async #close(accesses: readonly KnownRecord[]): Promise<number> {
+    const answers = await Promise.allSettled(
+      accesses.map((access) =>
+        this.record({
+          type: "delivery",
+          access,
+          bytes: 0,
+          digest: NOTHING,
+          masked: [],
+          outcome: "unknown",
+          rows: 0,
+        }),
+      ),
+    );
+    const failed = answers.filter(({ status }) => status === "rejected").length;
+    if (failed > 0) this.#o.logger.error({ log: this.log, permits: failed }, "permits stay without a delivery");
+    return answers.length - failed;
+  }
+}
+
+const NOTHING = sha256Text("");
+
+const surplus = (reason: string, detail: string): QuanjiError =>
+  new QuanjiError("NOT_RECORDED", `${reason}: nothing was released, send the request again later`, { detail });
