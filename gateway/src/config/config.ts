@@ -1,0 +1,110 @@
+/** Configuration of one gateway: a file in its data folder, and a few variables of the environment that override it. */
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { parseWith, QuanjiError } from "@quanji/chaincode/domain";
+import { ConfigFile } from "./schema.js";
+
+export interface Config extends Omit<ConfigFile, "publicUrl" | "sources" | "topology"> {
+  /** Absolute path of the data folder. */
+  readonly data: string;
+  /** Absolute path of the configuration file; it need not exist. */
+  readonly file: string;
+  readonly publicUrl: string;
+  /** Absolute path, if one is configured. */
+  readonly topology?: string;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export const CONFIG_FILE = "gateway.json";
+
+const invalid = (field: string, problem: string, cause?: unknown): QuanjiError =>
+  new QuanjiError("CONFIG_INVALID", `${field}: ${problem}`, { field, ...(cause !== undefined && { cause }) });
+
+/**
+ * Reads QUANJI_DATA (default `./data`), `<data>/gateway.json` if it exists, then QUANJI_PORT, QUANJI_PUBLIC_URL and LEDGER.
+ * Errors: CONFIG_INVALID naming the member or the variable.
+ */
+export async function loadConfig(environment: Environment, workingFolder: string): Promise<Config> {
+  const data = path.resolve(workingFolder, environment["QUANJI_DATA"] ?? "data");
+  const file = path.join(data, CONFIG_FILE);
+  return configOf({ data, file, input: await readConfigFile(file), environment });
+}
+
+/** The file's JSON; an empty object if there is none. Errors: CONFIG_INVALID. */
+export async function readConfigFile(file: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (cause) {
+    if (isMissing(cause)) return {};
+    throw invalid(CONFIG_FILE, `${file} cannot be read`, cause);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw invalid(CONFIG_FILE, `${file} is not JSON`, cause);
+  }
+}
+
+const isMissing = (error: unknown): boolean => (error as { readonly code?: unknown }).code === "ENOENT";
+
+interface Parts {
+  readonly data: string;
+  readonly file: string;
+  readonly input: unknown;
+  readonly environment: Environment;
+}
+
+/** Pure part of {@link loadConfig}. */
+export function configOf({ data, file, input, environment }: Parts): Config {
+  const { publicUrl, sources: _live, topology, ...rest } = parseFile(overridden(input, environment));
+  if (publicUrl === undefined && rest.port === 0) {
+    throw invalid("publicUrl", "is needed where the port is left to the system (port 0)");
+  }
+  return {
+    ...rest,
+    data,
+    file,
+    publicUrl: publicUrl ?? `http://127.0.0.1:${rest.port}`,
+    ...(topology !== undefined && { topology: path.resolve(data, topology) }),
+  };
+}
+
+/** Variable → member. A value that does not fit is named by its variable. */
+const VARIABLES = { QUANJI_PORT: "port", QUANJI_PUBLIC_URL: "publicUrl", LEDGER: "ledger" } as const;
+
+function overridden(input: unknown, environment: Environment): unknown {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) {
+    throw invalid(CONFIG_FILE, "holds a JSON object");
+  }
+  const set: Record<string, unknown> = { ...input };
+  for (const [variable, member] of Object.entries(VARIABLES)) {
+    const value = environment[variable];
+    if (value === undefined || value === "") continue;
+    set[member] = member === "port" ? portOf(value) : value;
+    try {
+      parseWith(ConfigFile.pick({ [member]: true } as { readonly port: true }), { [member]: set[member] });
+    } catch (cause) {
+      throw invalid(variable, cause instanceof Error ? cause.message : "does not fit", cause);
+    }
+  }
+  return set;
+}
+
+const portOf = (text: string): number => (/^\d{1,5}$/.test(text) ? Number(text) : NaN);
+
+function parseFile(input: unknown): ConfigFile {
+  try {
+    return parseWith(ConfigFile, input);
+  } catch (cause) {
+    if (!(cause instanceof QuanjiError)) throw cause;
+    throw invalid(cause.field === undefined || cause.field === "" ? CONFIG_FILE : cause.field, cause.message, cause);
+  }
+}
+
+/** What the first start writes down, so that a user finds what can be changed. Sources are empty until somebody binds one. */
+export function fileTextOf(config: Config): string {
+  const { data: _data, file: _file, topology: _topology, ...members } = config;
+  return `${JSON.stringify({ ...members, sources: [] }, undefined, 2)}\n`;
+}

@@ -1,0 +1,88 @@
+/** `<data>/gateway.json`: everything that can be set, with what holds if it is not. Strict: an unknown member is an error. */
+import {
+  CodeName,
+  GatewayName,
+  isSocialCreditCode,
+  Jurisdiction,
+  Msp,
+  NetworkId,
+  PartyId,
+  PublicUrl,
+  TimeZone,
+  Title,
+} from "@quanji/chaincode/domain";
+import { z } from "zod";
+
+const ms = z.int().min(1).max(600_000);
+const amount = z.int().min(1).max(10_000_000);
+
+const Limits = z.strictObject({
+  /** For a request's body to arrive. */
+  bodyMs: ms.default(10_000),
+  /** For its head. */
+  headersMs: ms.default(10_000),
+  /** For all of a request, read or drained. */
+  requestMs: ms.default(30_000),
+  /** How long `atLeast` may wait for the read model. */
+  atLeastMs: ms.default(5_000),
+  /** How long an answer waits for the read model, and a stop's answer for its fold. */
+  settleMs: ms.default(2_000),
+  /** How long a shutdown waits for what is under way. */
+  closeMs: ms.default(15_000),
+  connections: amount.default(2_000),
+  /** Requests a second of one party, and how many may come at once after a pause. */
+  partyPerSecond: amount.default(2_000),
+  partyBurst: amount.default(4_000),
+});
+
+/** Of the recorder; absent members have its own defaults. */
+const Recorder = z.strictObject({
+  gatherMs: z.int().min(0).max(1_000).optional(),
+  objects: z.int().min(1).max(1_000).optional(),
+  records: z.int().min(1).max(1_000).optional(),
+  bytes: z.int().min(65_536).max(10_000_000).optional(),
+  waiting: z.int().min(1).max(1_000_000).optional(),
+});
+
+const codes = z.array(CodeName).min(1).max(1024).optional();
+
+export const ConfigFile = z.strictObject({
+  /** Where to listen. Default: loopback only. */
+  host: z.string().min(1).max(253).default("127.0.0.1"),
+  port: z.int().min(0).max(65_535).default(8080),
+  /** As registered on the ledger: callers sign it, whatever address they dial. Default: http://127.0.0.1:<port>. */
+  publicUrl: PublicUrl.optional(),
+  ledger: z.literal("embedded").default("embedded"),
+  /** Topology file; a relative path starts at the data folder. Default: three organisations. */
+  topology: z.string().min(1).max(4096).optional(),
+  gateway: z.strictObject({ name: GatewayName.default("gw"), msp: Msp.default("HolderMSP") }).prefault({}),
+  /** Only read when a network begins. */
+  network: z
+    .strictObject({
+      net: NetworkId.default("quanji.local/demo"),
+      timeZone: TimeZone.default("+08:00"),
+      /** Lets the regulator move the clock; fixed for ever, and said in all evidence. */
+      testClock: z.boolean().default(false),
+      codeLists: z.strictObject({ purposes: codes, classes: codes }).optional(),
+    })
+    .prefault({}),
+  /** Only read when a network begins. */
+  regulator: z
+    .strictObject({
+      party: PartyId.refine(
+        (id) => isSocialCreditCode(id) || id.startsWith("urn:"),
+        "a 统一社会信用代码 or a URN",
+      ).default("11100000MBQJ00056J"),
+      name: Title.default("Data Bureau (demo)"),
+      jurisdiction: Jurisdiction.default("CN"),
+    })
+    .prefault({}),
+  limits: Limits.prefault({}),
+  recorder: Recorder.prefault({}),
+  log: z
+    .strictObject({ level: z.enum(["silent", "fatal", "error", "warn", "info", "debug"]).default("info") })
+    .prefault({}),
+  /** Bindings of resources to sources: parsed by delivery, read again whenever the file changes. */
+  sources: z.unknown().optional(),
+});
+export type ConfigFile = z.infer<typeof ConfigFile>;

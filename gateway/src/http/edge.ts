@@ -1,0 +1,63 @@
+/** What the routes work with: made by the service, replaced by fakes in tests. */
+import type { Party } from "@quanji/chaincode/domain";
+import type { FlattenedJws, VerifySignature } from "@quanji/chaincode/log";
+import type { KnownRecord, ReadModel } from "../readmodel/readmodel.js";
+import type { Accesses } from "../service/accesses.js";
+import type { Commands } from "../service/commands.js";
+import type { Answers } from "./answers.js";
+import type { RequestLog } from "./log.js";
+import type { Metrics } from "./metrics.js";
+import type { RateLimiter } from "./rate.js";
+import type { Replays } from "./replays.js";
+
+export interface EdgeSettings {
+  readonly net: string;
+  /** Name of this gateway, the middle part of its logs' origins. */
+  readonly gateway: string;
+  /** As registered. What commands are compared with: never the Host header or what a proxy adds. */
+  readonly publicUrl: string;
+  /** For a request's body to arrive. */
+  readonly bodyTimeoutMs: number;
+  /** How long an `atLeast` may wait for the read model. */
+  readonly atLeastMs: number;
+}
+
+/** The half of evidence that the routes hand out. */
+export interface EvidenceFor {
+  /** Receipt of a record as `viewer` may have it: the openings that are its own, and no others. */
+  receipt(record: KnownRecord, viewer: Party): Promise<FlattenedJws>;
+  /** Signed checkpoint of the newest committed head of a log of this gateway. Errors: NOT_FOUND, PROOF_INVALID. */
+  checkpoint(log: string): Promise<string>;
+  /** Lines of a trail, each with its line feed, with the openings that are the viewer's. Refuses before the first line. */
+  trail(query: TrailQuery, viewer: Party, signal: AbortSignal): AsyncIterable<string>;
+}
+
+export interface TrailQuery {
+  readonly kind: "grant" | "resource" | "party";
+  readonly id: string;
+  readonly from?: string;
+  readonly to?: string;
+}
+
+export interface Edge {
+  readonly settings: EdgeSettings;
+  readonly readModel: ReadModel;
+  readonly ledgerHeight: () => Promise<number>;
+  readonly commands: Commands;
+  readonly accesses: Accesses;
+  readonly evidence: EvidenceFor;
+  readonly answers: Answers;
+  readonly verify: VerifySignature;
+  readonly replays: Replays;
+  readonly limiter: RateLimiter;
+  /** Exact text of the newest trust file. */
+  readonly trustText: () => string;
+  /** This machine's clock, ms since 1970. */
+  readonly clock: () => number;
+  readonly metrics: Metrics;
+  readonly log: RequestLog;
+}
+
+/** Ledger time: this machine's clock, moved by a test network's offset. */
+export const ledgerNow = async ({ clock, readModel }: Pick<Edge, "clock" | "readModel">): Promise<number> =>
+  clock() + (await readModel.clockOffsetMs());

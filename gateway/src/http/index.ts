@@ -1,0 +1,10 @@
+export { Answers, type AnswerKey, ANSWER_LIMITS, DELIVERY_TYP, NETWORK_TYP } from "./answers.js";
+export { newApp } from "./app.js";
+export type { Edge, EdgeSettings, EvidenceFor, TrailQuery } from "./edge.js";
+export { newRequestLog, type RequestLog } from "./log.js";
+export { type Metrics, newMetrics } from "./metrics.js";
+export { newDocument } from "./openapi.js";
+export { RateLimiter, type Rate } from "./rate.js";
+export { openReplays, type Replays } from "./replays.js";
+export { methodOf, type Route, ROUTES } from "./routes.js";
+export { type HttpServer, listen, type ServerLimits } from "./server.js";

@@ -1,0 +1,122 @@
+/** Reads: POST-as-GET (RFC 8555 §6.3), answered to whom the object concerns and to nobody else. */
+import { isHashText, partyOf, thumbprintOf, toBase64url } from "@quanji/chaincode/log";
+import { keyOf, parseWith, type Resource, SEQ_WINDOW } from "@quanji/chaincode/domain";
+import type { Member } from "./authenticate.js";
+import { notFound } from "./answers.js";
+import type { Edge, TrailQuery } from "./edge.js";
+import type { ReadId } from "./routes.js";
+import * as schemas from "./schemas.js";
+import { isRegulator, maySeeCommand, maySeeGrant, maySeeRecord, maySeeUses } from "./visibility.js";
+
+export interface ReadContext {
+  readonly member: Member;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string | undefined>>;
+}
+
+/** Body of a signed answer, or lines to stream. */
+export type ReadAnswer = { readonly body: unknown } | { readonly lines: AsyncIterable<string> };
+
+type Read = (edge: Edge, context: ReadContext) => Promise<ReadAnswer>;
+
+const PAGE = 50;
+const limitOf = ({ query }: ReadContext): number => Number(query["limit"] ?? PAGE);
+
+function found<T>(value: T | undefined): T {
+  if (value === undefined) throw notFound();
+  return value;
+}
+
+const resourceIdOf = ({ params }: ReadContext): string => `${params["prefix"] ?? ""}/${params["name"] ?? ""}`;
+
+async function visibleGrant({ readModel }: Edge, id: string, { party }: Member) {
+  const grant = found(await readModel.grant(id));
+  if (!(await maySeeGrant(readModel, grant, party))) throw notFound();
+  return grant;
+}
+
+async function resourceWithUses({ readModel }: Edge, id: string, { party }: Member): Promise<Resource> {
+  const resource = found(await readModel.resource(id));
+  if (!maySeeUses(resource, party)) throw notFound();
+  return resource;
+}
+
+async function trailOf(edge: Edge, context: ReadContext, kind: TrailQuery["kind"], id: string): Promise<ReadAnswer> {
+  const { from, to } = context.query;
+  const period = { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
+  const signal = AbortSignal.timeout(edge.settings.atLeastMs);
+  const lines = edge.evidence.trail({ kind, id, ...period }, context.member.party, signal);
+  return Promise.resolve({ lines });
+}
+
+export const READ_HANDLERS: Readonly<Record<ReadId, Read>> = {
+  parties: async ({ readModel }, context) => ({
+    body: await readModel.listParties(limitOf(context), context.query["cursor"]),
+  }),
+  party: async ({ readModel }, { params }) => ({ body: found(await readModel.party(params["id"] ?? "")) }),
+  resources: async ({ readModel }, context) => ({
+    body: await readModel.listResources(limitOf(context), context.query["cursor"]),
+  }),
+  resource: async ({ readModel }, context) => ({ body: found(await readModel.resource(resourceIdOf(context))) }),
+  grants: async ({ readModel }, context) => {
+    const { party } = context.member;
+    const concerning = isRegulator(party) ? undefined : party.id;
+    return { body: await readModel.listGrants(concerning, limitOf(context), context.query["cursor"]) };
+  },
+  grant: async (edge, { member, params }) => ({ body: await visibleGrant(edge, params["id"] ?? "", member) }),
+
+  command: async ({ readModel }, { member: { party }, params }) => {
+    const known = found(await readModel.command(params["request"] ?? ""));
+    const { entry, command, chains, openings } = known.stored;
+    const signer = signerOf(command.protected);
+    if (!(await maySeeCommand(readModel, known, signer, party))) throw notFound();
+    const opened = openings !== undefined && (isRegulator(party) || party.id === signer);
+    const { block, index, txId } = known;
+    return { body: { block, index, txId, entry, command, chains, ...(opened && { openings }) } };
+  },
+
+  receipts: async ({ readModel, evidence }, { member: { party }, params }) => {
+    const request = params["request"] ?? "";
+    const access = found(isHashText(request) ? await readModel.recordOf(request) : undefined);
+    if (!(await maySeeRecord(readModel, access, party))) throw notFound();
+    const delivery = await readModel.deliveryOf(request);
+    return {
+      body: {
+        access: await evidence.receipt(access, party),
+        ...(delivery !== undefined && { delivery: await evidence.receipt(delivery, party) }),
+      },
+    };
+  },
+
+  seq: async ({ readModel, settings }, { member, query }) => {
+    const { log } = parseWith(schemas.SeqQuery, query);
+    const known = found(await readModel.log(log));
+    if (known.gateway !== settings.gateway || keyOf(member.party, thumbprintOf(member.kid)) === undefined)
+      throw notFound();
+    const { next, seen } = await readModel.seen(log, member.kid);
+    return { body: { log, next, window: toBase64url(seen.subarray(0, SEQ_WINDOW / 8)) } };
+  },
+
+  trail: async (edge, context) => {
+    const { member, params } = context;
+    const id = params["id"] ?? "";
+    if (params["kind"] === "grant") {
+      await visibleGrant(edge, id, member);
+      return trailOf(edge, context, "grant", id);
+    }
+    const own = member.id === id || isRegulator(member.party);
+    if (params["kind"] !== "party" || !own) throw notFound();
+    found(await edge.readModel.party(id));
+    return trailOf(edge, context, "party", id);
+  },
+  resourceTrail: async (edge, context) => {
+    const { id } = await resourceWithUses(edge, resourceIdOf(context), context.member);
+    return trailOf(edge, context, "resource", id);
+  },
+};
+
+/** Who signed a stored command: its header was parsed strictly when it came in. */
+function signerOf(header: string): string {
+  const { kid } = JSON.parse(Buffer.from(header, "base64url").toString("utf8")) as { readonly kid: string };
+  return partyOf(kid);
+}

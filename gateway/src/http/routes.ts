@@ -1,0 +1,156 @@
+/** Every route there is, once: the application registers this table, and the API's description is generated from it. */
+import { COMMANDS, type Verb } from "@quanji/chaincode/domain";
+import type { z } from "zod";
+import * as schemas from "./schemas.js";
+
+export type PublicId =
+  | "health"
+  | "ready"
+  | "metrics"
+  | "docs"
+  | "docsFile"
+  | "openapi"
+  | "network"
+  | "trust"
+  | "codes"
+  | "schema"
+  | "checkpoint";
+
+export type ReadId =
+  | "parties"
+  | "party"
+  | "resources"
+  | "resource"
+  | "grants"
+  | "grant"
+  | "command"
+  | "receipts"
+  | "seq"
+  | "trail"
+  | "resourceTrail";
+
+interface Common {
+  /** As in OpenAPI: `/v1/parties/{id}`. */
+  readonly path: string;
+  readonly summary: string;
+}
+
+export interface PublicRoute extends Common {
+  readonly kind: "public";
+  readonly id: PublicId;
+  readonly media: string;
+  readonly schema?: z.ZodType;
+}
+export interface CommandRoute extends Common {
+  readonly kind: "command";
+  readonly verb: Exclude<Verb, "access">;
+}
+export interface AccessRoute extends Common {
+  readonly kind: "access";
+}
+export interface ReadRoute extends Common {
+  readonly kind: "read";
+  readonly id: ReadId;
+  readonly query: z.ZodType<Readonly<Record<string, string | undefined>>>;
+  /** Undefined: NDJSON that proves itself. */
+  readonly answer: z.ZodType | undefined;
+}
+export type Route = PublicRoute | CommandRoute | AccessRoute | ReadRoute;
+
+const open = (id: PublicId, path: string, media: string, summary: string, schema?: z.ZodType): PublicRoute => ({
+  kind: "public",
+  id,
+  path,
+  media,
+  summary,
+  ...(schema !== undefined && { schema }),
+});
+
+const read = (
+  id: ReadId,
+  path: string,
+  summary: string,
+  answer: z.ZodType | undefined,
+  query: ReadRoute["query"] = schemas.NoQuery,
+): ReadRoute => ({ kind: "read", id, path, summary, answer, query });
+
+const JSON_MEDIA = "application/json";
+
+const PUBLIC: readonly PublicRoute[] = [
+  open("health", "/healthz", "text/plain", "The process is alive."),
+  open("ready", "/readyz", JSON_MEDIA, "A fresh checkpoint, and a read model that keeps up.", schemas.ReadySchema),
+  open("metrics", "/metrics", "text/plain", "Prometheus metrics."),
+  open("docs", "/docs", "text/html", "This description, to browse."),
+  open("docsFile", "/docs/{file}", "application/octet-stream", "A file of the browsable description."),
+  open("openapi", "/openapi.json", JSON_MEDIA, "This description."),
+  open(
+    "network",
+    "/v1/network",
+    "application/jose+json",
+    "Gateways, logs and public URLs, signed.",
+    schemas.NetworkSchema,
+  ),
+  open("trust", "/v1/trust.json", JSON_MEDIA, "The trust file. Pin it by a digest that came another way."),
+  open("codes", "/v1/codes", JSON_MEDIA, "Every code with its status and meaning."),
+  open("schema", "/v1/schemas/{name}", "application/schema+json", "JSON Schema of a command's payload or of evidence."),
+  open("checkpoint", "/v1/logs/{n}/checkpoint", "text/plain", "Newest checkpoint of a log of this gateway (C2SP)."),
+];
+
+const READS: readonly ReadRoute[] = [
+  read("parties", "/v1/parties", "Parties, a page.", schemas.pageOf(schemas.PartySchema), schemas.PageQuery),
+  read("party", "/v1/parties/{id}", "One party.", schemas.PartySchema),
+  read("resources", "/v1/resources", "Resources, a page.", schemas.pageOf(schemas.ResourceSchema), schemas.PageQuery),
+  read("resource", "/v1/resources/{prefix}/{name}", "One resource; its id is prefix/name.", schemas.ResourceSchema),
+  read(
+    "grants",
+    "/v1/grants",
+    "Grants that concern the caller, a page.",
+    schemas.pageOf(schemas.GrantSchema),
+    schemas.PageQuery,
+  ),
+  read("grant", "/v1/grants/{id}", "One grant.", schemas.GrantSchema),
+  read(
+    "command",
+    "/v1/commands/{request}",
+    "A command that took effect, by its request hash.",
+    schemas.KnownCommandSchema,
+  ),
+  read("receipts", "/v1/receipts/{request}", "Receipts of an access and of its delivery.", schemas.ReceiptsSchema),
+  read("seq", "/v1/seq", "The caller's next sequence number in a log.", schemas.SeqSchema, schemas.SeqQuery),
+  read(
+    "resourceTrail",
+    "/v1/trails/resource/{prefix}/{name}",
+    "Trail of a resource (NDJSON, proves itself).",
+    undefined,
+    schemas.TrailQuery,
+  ),
+  read(
+    "trail",
+    "/v1/trails/{kind}/{id}",
+    "Trail of a grant or party (NDJSON, proves itself).",
+    undefined,
+    schemas.TrailQuery,
+  ),
+];
+
+const verbs = (Object.keys(COMMANDS) as Verb[]).filter((verb) => verb !== "access");
+
+const COMMAND_ROUTES: readonly CommandRoute[] = verbs.map((verb) => ({
+  kind: "command",
+  verb,
+  path: `/v1/commands/${verb}`,
+  summary: COMMANDS[verb].summary,
+}));
+
+/** In the order in which they are matched: the busiest first, exact paths before those with parameters. */
+export const ROUTES: readonly Route[] = [
+  { kind: "access", path: "/v1/access", summary: COMMANDS.access.summary },
+  ...COMMAND_ROUTES,
+  ...READS,
+  ...PUBLIC,
+];
+
+export const methodOf = (route: Route): "get" | "post" => (route.kind === "public" ? "get" : "post");
+
+/** `/v1/parties/{id}` as Express writes it. */
+export const expressPath = ({ path }: Route): string => path.replaceAll(/\{(\w+)\}/g, ":$1");

@@ -1,0 +1,47 @@
+/**
+ * Who may see what. The catalogue (parties, resources) is every active party's; a grant and what was done under it concerns
+ * its parties, the resource's steward and the regulator. Everybody else is told that there is nothing.
+ */
+import { type Grant, type Party, type Resource, splitVersion } from "@quanji/chaincode/domain";
+import { partyOf } from "@quanji/chaincode/log";
+import type { KnownCommand, KnownRecord, ReadModel } from "../readmodel/readmodel.js";
+import { accessBodyOf } from "../service/records.js";
+
+export const isRegulator = (party: Party): boolean => party.roles.includes("regulator");
+
+export const isPartyTo = (grant: Grant, party: string): boolean =>
+  grant.grantor === party || grant.grantee === party || grant.steps.some((step) => step.party === party);
+
+export async function maySeeGrant(readModel: ReadModel, grant: Grant, viewer: Party): Promise<boolean> {
+  if (isRegulator(viewer) || isPartyTo(grant, viewer.id)) return true;
+  return isSteward(await readModel.resource(splitVersion(grant.resource).id), viewer);
+}
+
+const isSteward = (resource: Resource | undefined, viewer: Party): boolean => resource?.steward === viewer.id;
+
+/** All uses of a resource are its steward's and its right holders' to see. */
+export const maySeeUses = (resource: Resource, viewer: Party): boolean =>
+  isRegulator(viewer) || isSteward(resource, viewer) || resource.rights.some((right) => right.holder === viewer.id);
+
+/** The requester; the parties of the grant that it used; the steward; the regulator. */
+export async function maySeeRecord(readModel: ReadModel, record: KnownRecord, viewer: Party): Promise<boolean> {
+  const body = accessBodyOf(record);
+  if (isRegulator(viewer) || partyOf(body.requester) === viewer.id) return true;
+  if (body.resource === undefined) return false;
+  if (isSteward(await readModel.resource(splitVersion(body.resource).id), viewer)) return true;
+  const grant = body.grant === undefined ? undefined : await readModel.grant(splitVersion(body.grant).id);
+  return grant !== undefined && (grant.grantor === viewer.id || grant.grantee === viewer.id);
+}
+
+/** Signer and regulator; for a command on a grant also those who may see the grant. */
+export async function maySeeCommand(
+  readModel: ReadModel,
+  known: KnownCommand,
+  signer: string,
+  viewer: Party,
+): Promise<boolean> {
+  if (isRegulator(viewer) || signer === viewer.id) return true;
+  const chain = known.stored.chains.find(({ kind }) => kind === "grant");
+  const grant = chain === undefined ? undefined : await readModel.grant(chain.id);
+  return grant !== undefined && maySeeGrant(readModel, grant, viewer);
+}

@@ -1,0 +1,62 @@
+/** The gateway as a program. Exit codes: 0 ended by a signal, 1 failed while running, 2 could not start. */
+import { randomBytes } from "node:crypto";
+import path from "node:path";
+import { CODES, isQuanjiError } from "@quanji/chaincode/domain";
+import { pino } from "pino";
+import { loadConfig } from "./config/index.js";
+import { type Gateway, openGateway } from "./service/index.js";
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const complain = (text: string): void => void process.stderr.write(`${text}\n`);
+
+async function start(): Promise<Gateway> {
+  const config = await loadConfig(process.env, process.cwd());
+  // Standard output is for people and scripts that wait for `ready`; the log goes to standard error.
+  const logger = pino({ level: config.log.level, base: null }, pino.destination({ dest: 2, sync: false }));
+  return openGateway(config, { clock: Date.now, random: randomBytes, logger, variables: process.env });
+}
+
+function announce({ publicUrl, address, log, trustDigest, folders }: Gateway): void {
+  say(`ready ${publicUrl}`);
+  say(`  API and its description   ${address}/docs`);
+  say(`  log                       ${log}`);
+  say(`  trust file                ${path.join(folders.data, "trust.json")}`);
+  say(`  its digest, to pin        ${trustDigest}`);
+  say(`  the regulator's key       ${path.join(folders.keys, "regulator.jwk")}`);
+  say(`  configuration, sources    ${path.join(folders.data, "gateway.json")}, ${folders.sources}`);
+}
+
+function explain(error: unknown): string {
+  if (isQuanjiError(error, "CONFIG_INVALID")) return error.message;
+  if (isQuanjiError(error)) {
+    const finer = error.detail === undefined ? "" : ` · ${error.detail}`;
+    return `${error.code}${finer}: ${error.message}\n${CODES[error.code].meaning}`;
+  }
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+async function run(): Promise<void> {
+  let gateway: Gateway;
+  try {
+    gateway = await start();
+  } catch (error) {
+    complain(`The gateway cannot start. ${explain(error)}`);
+    process.exitCode = 2;
+    return;
+  }
+  announce(gateway);
+  const stop = (signal: NodeJS.Signals): void => {
+    complain(`${signal}: finishing what is under way.`);
+    gateway.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        complain(`The gateway did not end well. ${explain(error)}`);
+        process.exit(1);
+      },
+    );
+  };
+  process.once("SIGINT", stop);
+  process.once("SIGTERM", stop);
+}
+
+await run();

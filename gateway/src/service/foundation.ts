@@ -1,0 +1,161 @@
+/** The lower half of a gateway: folder, keys, ledger, read model, a network that has begun, its clock and trust file. */
+import { mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { createChaincode } from "@quanji/chaincode/contracts";
+import type { VerifySignature } from "@quanji/chaincode/log";
+import { collectionOf, nodeVerifier } from "@quanji/chaincode/world";
+import type { Logger } from "pino";
+import { type Config, fileTextOf, LiveSources } from "../config/index.js";
+import { newRequestLog, type RequestLog } from "../http/index.js";
+import { type EmbeddedLedgerOptions, openEmbeddedLedger } from "../ledger/embedded/index.js";
+import type { Ledger } from "../ledger/ledger.js";
+import { readTopology, type Topology } from "../ledger/topology.js";
+import type { LedgerIndex } from "../readmodel/ledger-index.js";
+import { openReadModel } from "../readmodel/open.js";
+import { LedgerClock } from "./clock.js";
+import type { Closers } from "./closers.js";
+import { foundNetwork } from "./founding.js";
+import { type GatewayKeys, openKeys } from "./keys.js";
+import { lockFolder } from "./lock.js";
+import type { Patience } from "./submit.js";
+import { openTrustFile, type TrustText } from "./trust.js";
+
+/** What a gateway takes from its surroundings; tests bring their own. */
+export interface GatewayEnvironment {
+  /** This machine's clock, ms since 1970. */
+  readonly clock: () => number;
+  readonly random: (size: number) => Uint8Array;
+  readonly logger: Logger;
+  /** Where credentials of sources are looked up. */
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  /** For tests: answers before the disk has synced. Default: `synced`. */
+  readonly durability?: "synced" | "buffered";
+  /** For tests: a ledger that fails as it is told to. Default: {@link openEmbeddedLedger}. */
+  readonly openLedger?: (options: EmbeddedLedgerOptions) => Promise<Ledger>;
+}
+
+export interface Foundation {
+  readonly config: Config;
+  readonly environment: GatewayEnvironment;
+  readonly log: RequestLog;
+  readonly topology: Topology;
+  readonly keys: GatewayKeys;
+  readonly ledger: Ledger;
+  readonly readModel: LedgerIndex;
+  readonly clock: LedgerClock;
+  readonly trust: TrustText;
+  readonly verify: VerifySignature;
+  readonly sources: LiveSources;
+  readonly sourceFolder: string;
+  /** Origin of this gateway's log. */
+  readonly origin: string;
+}
+
+/** Made when nobody configured another: the regulator, the organisation that serves, and one more. */
+const DEFAULT_TOPOLOGY: Topology = {
+  channel: "quanji",
+  organisations: [
+    { name: "regulator", msp: "RegulatorMSP" },
+    { name: "holder", msp: "HolderMSP" },
+    { name: "exchange", msp: "ExchangeMSP" },
+  ],
+  regulator: "RegulatorMSP",
+};
+
+/** Sources that are files lie in here, and nowhere else. */
+const SOURCE_FOLDER = "sources";
+
+export const PATIENCE: Patience = { attempts: 6, looks: 12, pause: (ms) => pause(ms) };
+
+/** Errors: CONFIG_INVALID naming the member; INTERNAL · LEDGER_CORRUPT. */
+export async function openFoundation(
+  config: Config,
+  environment: GatewayEnvironment,
+  closers: Closers,
+): Promise<Foundation> {
+  const { clock, random, logger } = environment;
+  const log = newRequestLog(logger);
+  const sourceFolder = await openFolder(config, closers);
+  const topology = config.topology === undefined ? DEFAULT_TOPOLOGY : await readTopology(config.topology);
+  const { net } = config.network;
+  const { name } = config.gateway;
+  const origin = `${net}/${name}/0`;
+  const regulator = config.regulator.party;
+  const keys = await openKeys(config.data, { regulator, gateway: name, log: origin, heads: `${net}/${name}/heads` });
+  const sources = await LiveSources.open({
+    file: config.file,
+    clock,
+    report: (error) => log.fault("the changed configuration is not taken over", error),
+  });
+  const verify = nodeVerifier();
+  const { ledger, readModel } = await openState(config, environment, topology, verify, log, closers);
+  await foundNetwork({ config, keys, topology, ledger, readModel, clock, random, patience: PATIENCE });
+  const ledgerClock = closers.add(
+    await LedgerClock.open(clock, readModel, (error) => log.fault("the ledger's clock cannot be read", error)),
+    (open) => open.close(),
+  );
+  const trust = await openTrustFile({ config, keys, topology, ledger, readModel, now: ledgerClock.now });
+  return {
+    config,
+    environment,
+    log,
+    topology,
+    keys,
+    ledger,
+    readModel,
+    clock: ledgerClock,
+    trust,
+    verify,
+    sources,
+    sourceFolder,
+    origin,
+  };
+}
+
+/** Lock first: what follows is for one process. Answers the folder of sources. */
+async function openFolder(config: Config, closers: Closers): Promise<string> {
+  closers.add(await lockFolder(config.data), (lock) => lock.release());
+  const sourceFolder = path.join(config.data, SOURCE_FOLDER);
+  await mkdir(sourceFolder, { recursive: true });
+  try {
+    await writeFile(config.file, fileTextOf(config), { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  return sourceFolder;
+}
+
+async function openState(
+  { data, gateway: { msp } }: Config,
+  { clock, random, durability = "synced", openLedger = openEmbeddedLedger }: GatewayEnvironment,
+  topology: Topology,
+  verify: VerifySignature,
+  log: RequestLog,
+  closers: Closers,
+): Promise<Pick<Foundation, "ledger" | "readModel">> {
+  const ledger = closers.add(
+    await openLedger({
+      folder: data,
+      topology,
+      contracts: createChaincode({ verify }),
+      clock,
+      random,
+      durability,
+      submitterMsp: msp,
+      report: (error, transaction) => log.fault(`the contract failed in ${transaction}`, error),
+    }),
+    (open) => open.close(),
+  );
+  const readModel = closers.add(
+    await openReadModel({
+      folder: path.join(data, "readmodel"),
+      ledger,
+      collection: collectionOf(msp),
+      onError: (error) => log.fault("the read model has stopped", error),
+    }),
+    (open) => open.close(),
+  );
+  await readModel.reached((await ledger.height()) - 1);
+  return { ledger, readModel };
+}

@@ -1,0 +1,31 @@
+/** This gateway's own reading of what stops a use, between the record that permitted it and the last byte that leaves. */
+import { freezeOn, type Grant, type Party, splitVersion, stopDigest } from "@quanji/chaincode/domain";
+import type { ReadModel } from "../readmodel/readmodel.js";
+
+/** Whether an order, the resource's suspension or a stop of the grant or of an ancestor covers the use. Unknown is stopped. */
+export async function isStopped(readModel: ReadModel, grantId: string, requester: Party["id"]): Promise<boolean> {
+  const grant = await readModel.grant(grantId);
+  if (grant === undefined) return true;
+  const { id: resourceId } = splitVersion(grant.resource);
+  const [resource, orders, ...ancestors] = await Promise.all([
+    readModel.resource(resourceId),
+    readModel.orders(),
+    ...grant.ancestors.map((id) => readModel.grant(id)),
+  ]);
+  if (resource?.state !== "registered" || orders === undefined) return true;
+  const frozen = freezeOn(orders.entries, {
+    resource: resourceId,
+    parties: [requester],
+    grants: [grantId, ...grant.ancestors].map(stopDigest),
+  });
+  if (frozen !== undefined) return true;
+  const stopped = await Promise.all([grant, ...ancestors].map((each) => isGrantStopped(readModel, each)));
+  return stopped.includes(true);
+}
+
+async function isGrantStopped(readModel: ReadModel, grant: Grant | undefined): Promise<boolean> {
+  if (grant?.state !== "active") return true;
+  const stop = await readModel.stop(stopDigest(grant.id));
+  if (stop?.epoch !== grant.epoch) return true;
+  return stop.stop !== undefined && stop.stop.signer === grant.grantor;
+}

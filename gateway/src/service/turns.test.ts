@@ -1,0 +1,30 @@
+import { expect } from "chai";
+import { Turns } from "./turns.js";
+
+describe("turns", () => {
+  const gate = () => {
+    let open: (() => void) | undefined;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    return { opened, open: () => open?.() };
+  };
+
+  it("one key takes turns, also after a failure; other keys do not wait", async () => {
+    const turns = new Turns();
+    const order: string[] = [];
+    const first = gate();
+    const a = turns.take("a", async () => {
+      order.push("a1 begins");
+      await first.opened;
+      order.push("a1 ends");
+      throw new Error("a1 failed");
+    });
+    const b = turns.take("a", () => Promise.resolve(order.push("a2")));
+    await turns.take("b", () => Promise.resolve(order.push("b")));
+    first.open();
+    let failed: unknown;
+    await a.catch((error: unknown) => (failed = error));
+    await b;
+    expect(failed).to.be.an("error");
+    expect(order).to.deep.equal(["a1 begins", "b", "a1 ends", "a2"]);
+  });
+});

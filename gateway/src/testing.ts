@@ -1,0 +1,10 @@
+/**
+ * For tests of what crosses packages: the ledger with its faults, its disk as it lies there, HTTP as it stands on the wire.
+ * Not part of the product.
+ */
+export { decodeBlock } from "./ledger/embedded/block.js";
+export * from "./ledger/embedded/index.js";
+export { Store } from "./ledger/embedded/store.js";
+export * from "./ledger/ledger.js";
+export * from "./http/testing/request.js";
+export { pino } from "pino";
