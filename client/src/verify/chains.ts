@@ -1,0 +1,95 @@
+/** Command chains: each folded from h₀ to its attested head, so that the commands shown are all there are. */
+import { COMMANDS, type Group, stopDigest } from "@quanji/chaincode/domain";
+import { type ChainHead, type ChainKey, emptyHead, extend } from "@quanji/chaincode/log";
+import type { AnyCommand, ChainCommand } from "./commands.js";
+import { type SealedHead, verifyHead } from "./head.js";
+import type { OpenedTrust } from "./trust.js";
+import { refuse } from "./verdict.js";
+
+/** What a trail's `chain` line begins. */
+export type CommandChainKind = "directory" | "boundary" | "orders" | "party" | "resource" | "grant";
+export interface CommandChainKey extends ChainKey {
+  readonly kind: CommandChainKind;
+}
+
+/** Complete up to `time`. */
+export interface CommandChain {
+  readonly key: CommandChainKey;
+  readonly commands: readonly ChainCommand[];
+  readonly time: string;
+}
+
+/** A chain that is being read. */
+export class ChainReader {
+  readonly key: CommandChainKey;
+  #head: ChainHead;
+  readonly #commands: ChainCommand[] = [];
+  readonly #requests = new Set<string>();
+  readonly #net: string;
+
+  /** Errors: CHAIN_KEY for a scope in which no such chain lives. */
+  constructor(key: CommandChainKey, net: string) {
+    const isPrivate = key.scope.startsWith(`${net}/org-`);
+    const named = key.kind === "directory" || key.kind === "boundary" || key.kind === "orders" ? key.id === net : true;
+    if (!named || (key.kind === "grant" ? !isPrivate : key.scope !== net)) {
+      refuse("CHAIN_KEY", "no such chain lives in that scope");
+    }
+    this.key = key;
+    this.#net = net;
+    this.#head = emptyHead(key);
+  }
+
+  /** Errors: NETWORK_MISMATCH, CHAIN_KEY (a command on another object), REQUEST_REPLAYED. */
+  add(command: ChainCommand): void {
+    if (command.command.payload.net !== this.#net)
+      refuse("NETWORK_MISMATCH", "a command was signed for another network");
+    if (!belongs(command.command, this.key)) refuse("CHAIN_KEY", "the command is not one of this chain's object");
+    if (this.#requests.has(command.jws.request)) refuse("REQUEST_REPLAYED", "one command stands in the chain twice");
+    this.#requests.add(command.jws.request);
+    this.#head = extend(this.#head, command.leaf);
+    this.#commands.push(command);
+  }
+
+  /** Errors: DIRECTORY_STALE, TRAIL_TRUNCATED, TRAIL_STALE, LEAF_MISMATCH, and those of {@link verifyHead}. */
+  async close(note: string, opening: SealedHead, trust: OpenedTrust): Promise<CommandChain> {
+    const { kind } = this.key;
+    const expected = { key: this.key, scope: this.#net, isPublic: kind !== "grant" };
+    const attested = await verifyHead(note, opening, expected, trust);
+    const { n, h } = attested.head ?? emptyHead(this.key);
+    if (this.#head.n < n) {
+      refuse(
+        kind === "directory" ? "DIRECTORY_STALE" : "TRAIL_TRUNCATED",
+        `the chain has ${n} commands, not ${this.#head.n}`,
+      );
+    }
+    if (this.#head.n > n) refuse("TRAIL_STALE", "the head note is older than the chain's last command");
+    if (this.#head.h !== h) refuse("LEAF_MISMATCH", "the commands shown are not those of the attested chain");
+    return { key: this.key, commands: this.#commands, time: attested.time };
+  }
+}
+
+const CHAIN_OF: Readonly<Record<Group, CommandChainKind | undefined>> = {
+  network: "directory",
+  boundaries: "boundary",
+  orders: "orders",
+  parties: "party",
+  resources: "resource",
+  grants: "grant",
+  accesses: undefined,
+};
+
+/** A chain holds the commands on its own object, and on no other; the regulator's begins with the network's. */
+function belongs({ verb, payload }: AnyCommand, { kind, id }: CommandChainKey): boolean {
+  if (verb === "network.init" && kind === "party") return payload.regulator.party === id;
+  if (CHAIN_OF[COMMANDS[verb].group] !== kind) return false;
+  switch (kind) {
+    case "party":
+      return "party" in payload && payload.party === id;
+    case "resource":
+      return "resource" in payload && payload.resource === id;
+    case "grant":
+      return "grant" in payload ? payload.grant === id : "target" in payload && payload.target === stopDigest(id);
+    default:
+      return true; // one object a network, and the network has been compared
+  }
+}

@@ -1,0 +1,27 @@
+/** That a record is in its log: recomputed leaf, audit path, signed checkpoint. */
+import { type Hash, parseTlogProof, verifyTlogProof } from "@quanji/chaincode/log";
+import { verifyCheckpoint } from "./checkpoint.js";
+import type { OpenedRecord } from "./record.js";
+import type { OpenedTrust } from "./trust.js";
+import { type Level, refuse } from "./verdict.js";
+
+export interface Included {
+  readonly level: Level;
+  readonly size: number;
+  readonly root: Hash;
+}
+
+/** Errors: INDEX_MISMATCH, LOG_MISMATCH, INDEX_RANGE, PROOF_LENGTH, INCLUSION_INVALID, and those of {@link verifyCheckpoint}. */
+export async function verifyIncluded(
+  { record, leaf }: OpenedRecord,
+  proofText: string,
+  trust: OpenedTrust,
+): Promise<Included> {
+  const proof = parseTlogProof(proofText);
+  const { index, log } = record.face;
+  if (proof.index !== index) refuse("INDEX_MISMATCH", "the proof is for another index than the record's");
+  if (proof.checkpoint.origin !== log) refuse("LOG_MISMATCH", "the proof is from another log than the record's");
+  const { checkpoint, level } = await verifyCheckpoint(proof.note, log, trust);
+  verifyTlogProof(proof, leaf);
+  return { level, size: checkpoint.size, root: checkpoint.root };
+}

@@ -1,0 +1,8 @@
+/** Offline verification of receipts and trails. Browser-safe: no network, no files, no clock of its own. */
+export { isQuorum, parsePolicy, type Policy } from "./policy.js";
+export { type ReceiptOptions, verifyReceipt } from "./receipt.js";
+export { signatureVerifier, verifySignature } from "./signatures.js";
+export { type TrailOptions, verifyTrail } from "./trail.js";
+export { type TrailSource } from "./lines.js";
+export { type OpenedTrust, openTrust, type TrustOptions } from "./trust.js";
+export { codeOf, type Level, type Place, type Verdict } from "./verdict.js";

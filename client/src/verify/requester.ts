@@ -1,0 +1,109 @@
+/** That the requester itself signed for this record: who, for which network, gateway and log, and with what content. */
+import { AccessRequest, AccessVoid, parseWith, type QuanjiRecord, splitVersion } from "@quanji/chaincode/domain";
+import {
+  algorithmOf,
+  type CommandHeader,
+  type FlattenedJws,
+  parseCommandJws,
+  type ParsedJws,
+  partyOf,
+  type PublicJwk,
+  thumbprint,
+  thumbprintOf,
+  typOf,
+} from "@quanji/chaincode/log";
+import { grantOf } from "./record.js";
+import { verifySignature } from "./signatures.js";
+import { refuse } from "./verdict.js";
+
+/** How far a request's `iat` may lie from its record's time: what the chaincode allows. */
+const MAX_IAT_SKEW_MS = 120_000;
+
+export type OpenedRequest = { readonly jws: ParsedJws<CommandHeader> } & (
+  { readonly type: "access"; readonly payload: AccessRequest } | { readonly type: "void"; readonly payload: AccessVoid }
+);
+
+const ROUTES = {
+  access: { typ: typOf("access"), path: "/v1/access" },
+  void: { typ: typOf("access.void"), path: "/v1/commands/access.void" },
+} as const;
+
+/** Form only. Errors: JWS_SHAPE, BASE64_INVALID, HEADER_FORBIDDEN, ALG_FORBIDDEN, TYP_MISMATCH, FIELD_UNKNOWN … */
+export function openRequest(input: FlattenedJws): OpenedRequest {
+  const jws = parseCommandJws(input);
+  switch (jws.header.typ) {
+    case ROUTES.access.typ:
+      return { type: "access", jws, payload: parseWith(AccessRequest, jws.payload) };
+    case ROUTES.void.typ:
+      return { type: "void", jws, payload: parseWith(AccessVoid, jws.payload) };
+    default:
+      return refuse("TYP_MISMATCH", "the request is neither an access nor a void");
+  }
+}
+
+/** Where a request had to be sent. */
+export interface Addressee {
+  readonly net: string;
+  readonly log: string;
+  /** Public URLs of the gateway that writes the log. */
+  readonly urls: readonly string[];
+}
+
+/** Errors: KEY_THUMBPRINT, KEY_PARTY, ALG_FORBIDDEN, SIGNATURE_INVALID. */
+export async function verifySigner({ jws }: OpenedRequest, record: QuanjiRecord, key: PublicJwk): Promise<void> {
+  if (thumbprintOf(jws.header.kid) !== thumbprint(key))
+    refuse("KEY_THUMBPRINT", "kid is not the thumbprint of the key");
+  if (partyOf(jws.header.kid) !== record.face.unit) refuse("KEY_PARTY", "the request was signed for another party");
+  await verifyJws(jws, key);
+}
+
+/** Errors: ALG_FORBIDDEN, SIGNATURE_INVALID. */
+export async function verifyJws(
+  jws: Pick<ParsedJws<Pick<CommandHeader, "alg">>, "header" | "signingInput" | "signature">,
+  key: PublicJwk,
+): Promise<void> {
+  if (jws.header.alg !== algorithmOf(key)) refuse("ALG_FORBIDDEN", "alg is not that of the key");
+  if (!(await verifySignature(key, jws.signingInput, jws.signature))) {
+    refuse("SIGNATURE_INVALID", "the signature does not verify");
+  }
+}
+
+/** Errors: URL_MISMATCH, NETWORK_MISMATCH, LOG_MISMATCH. */
+export function assertAddressed({ type, jws, payload }: OpenedRequest, { net, log, urls }: Addressee): void {
+  if (payload.net !== net) refuse("NETWORK_MISMATCH", "the request was signed for another network");
+  if (payload.log !== log) refuse("LOG_MISMATCH", "the request was signed for another log");
+  if (!urls.some((url) => jws.header.url === url + ROUTES[type].path)) {
+    refuse("URL_MISMATCH", "the request was signed for another gateway or route");
+  }
+}
+
+/**
+ * That the record says what was asked. A delivery's request is that of its access.
+ * Errors: REQUEST_MISMATCH, TYP_MISMATCH, REQUEST_CONTENT, TIME_BRACKET.
+ */
+export function assertContent(request: OpenedRequest, record: QuanjiRecord): void {
+  if (request.jws.request !== record.body.request) {
+    refuse("REQUEST_MISMATCH", "the record names another request than the one beside it");
+  }
+  if (request.jws.header.kid !== record.body.requester) refuse("REQUEST_CONTENT", "the record names another requester");
+  if ((request.type === "void") !== (record.type === "void"))
+    refuse("TYP_MISMATCH", "the request is of another command");
+  if (!says(request, record)) refuse("REQUEST_CONTENT", "the record differs from what was asked");
+  if (record.type === "delivery") return; // as late as the delivery itself, or the restart after a crash
+  if (Math.abs(Date.parse(record.body.time) - request.jws.header.iat * 1000) > MAX_IAT_SKEW_MS) {
+    refuse("TIME_BRACKET", "the record's time is more than two minutes off the request's");
+  }
+}
+
+function says(request: OpenedRequest, record: QuanjiRecord): boolean {
+  if (request.type === "void") return record.type === "void" && record.body.seq === request.payload.seq;
+  if (record.type === "void") return false;
+  const { payload } = request;
+  const same =
+    splitVersion(record.body.resource).id === payload.resource &&
+    record.face.purpose === payload.purpose &&
+    // A grant that is not there is not named in the record, which then is a denial.
+    (grantOf(record) ?? payload.grant) === payload.grant;
+  if (record.type === "delivery") return same;
+  return same && record.body.action === payload.action && record.body.quantity === payload.quantity;
+}

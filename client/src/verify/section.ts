@@ -1,0 +1,198 @@
+/** One log of a trail: its records in order, each checked alone, with its request, and against what came before it. */
+import { keyOf, type Party, type QuanjiRecord, splitVersion, type TrailLineOf } from "@quanji/chaincode/domain";
+import { equalBytes, type Opening, type Openings, thumbprintOf } from "@quanji/chaincode/log";
+import type { DecisionReplay } from "./decision.js";
+import { RecordFold, type RecordChainKey } from "./fold.js";
+import { type AttestedHead, type SealedHead, verifyHead } from "./head.js";
+import { verifyIncluded } from "./inclusion.js";
+import { type OpenedRecord, openRecord } from "./record.js";
+import type { Replayed } from "./replay.js";
+import {
+  type Addressee,
+  assertAddressed,
+  assertContent,
+  type OpenedRequest,
+  openRequest,
+  verifySigner,
+} from "./requester.js";
+import { SequenceWindow } from "./sequence.js";
+import type { OpenedTrust } from "./trust.js";
+import { type Level, refuse } from "./verdict.js";
+
+/** Permits whose delivery has not come yet; more than this no gateway leaves open. */
+const MAX_OPEN_PERMITS = 1_000_000;
+
+export interface SectionContext {
+  readonly trust: OpenedTrust;
+  readonly world: Replayed;
+  readonly decisions: DecisionReplay;
+  /** Keys of requesters that a host holds. */
+  readonly hosted: Set<string>;
+  readonly fromMs: number | undefined;
+  readonly toMs: number | undefined;
+}
+
+type Permit = Extract<QuanjiRecord, { readonly type: "access" }>;
+type Delivery = Extract<QuanjiRecord, { readonly type: "delivery" }>;
+
+/** How a section ended. */
+export interface SectionEnd {
+  /** Complete up to then; undefined: up to the trail's own `to`. */
+  readonly time: string | undefined;
+  /** Of the proof; undefined where there is no record to prove. */
+  readonly level: Level | undefined;
+}
+
+export class LogSection {
+  readonly log: string;
+  readonly #context: SectionContext;
+  readonly #fold: RecordFold;
+  readonly #addressee: Addressee;
+  readonly #sequences = new Map<string, SequenceWindow>();
+  readonly #permits = new Map<number, Permit>();
+  /** Index of the record before the trail's first; records up to it are not shown. */
+  #before: number | undefined;
+
+  /** Errors: LOG_UNKNOWN, and for a start other than h₀ those of {@link RecordFold.startAfter}. */
+  constructor(
+    { log, start }: TrailLineOf<"log">,
+    key: { readonly kind: RecordChainKey["kind"]; readonly id: string },
+    context: SectionContext,
+  ) {
+    const { trust, world, decisions, fromMs } = context;
+    const gateway = world.logs.get(log);
+    if (gateway === undefined || !trust.logs.has(log)) {
+      refuse("LOG_UNKNOWN", "the log is not in the directory and the trust file");
+    }
+    this.log = log;
+    this.#context = context;
+    this.#fold = new RecordFold({ scope: log, ...key });
+    this.#addressee = { net: world.net, log, urls: world.gateways.get(gateway) ?? [] };
+    if ("n" in start) {
+      decisions.beginLog(log);
+    } else {
+      const opened = openRecord(start.record);
+      this.#fold.startAfter(opened, start.opening as Opening, fromMs);
+      this.#before = opened.record.face.index;
+    }
+  }
+
+  /** Answers undefined where the record comes after a skipped one, so that nothing more can be said about it. */
+  async record(line: TrailLineOf<"record">): Promise<OpenedRecord | undefined> {
+    // 1. The record is well formed, and the next in the chain of the trail's key.
+    const opened = openRecord(line.r);
+    if (!this.#fold.add(opened, line.o as Openings)) return undefined;
+    const { record } = opened;
+    if (record.type === "delivery") {
+      // 2. A delivery belongs to one permit, which is in the trail.
+      if (line.q !== undefined) refuse("REQUEST_MISMATCH", "a delivery has the request of its access, none of its own");
+      this.#deliver(record);
+      return opened;
+    }
+    // 3. The requester signed what the record says, and counted it once.
+    if (line.q === undefined) return refuse("REQUEST_MISSING", "the requester's signed request is not in the file");
+    const request = openRequest(line.q);
+    await this.#verifyRequester(request, record);
+    this.#count(record.body.requester, request.payload.seq);
+    // 4. An access is decided again.
+    if (record.type === "access" && request.type === "access") {
+      this.#context.decisions.check(opened, record, request);
+      if (record.face.decision === "permit") this.#permit(record);
+    }
+    return opened;
+  }
+
+  async #verifyRequester(request: OpenedRequest, record: QuanjiRecord): Promise<void> {
+    const party = this.#context.world.parties.get(record.face.unit);
+    if (party === undefined) return refuse("CHAIN_MISSING", "the chain of a requester is not in the file");
+    const state: Party | undefined = record.type === "access" ? party.at(record.body.basis.party) : party.last;
+    const key = state === undefined ? undefined : keyOf(state, thumbprintOf(record.body.requester));
+    if (key === undefined) return refuse("KEY_PARTY", "the requester had no such key");
+    assertContent(request, record);
+    assertAddressed(request, this.#addressee);
+    await verifySigner(request, record, key.jwk);
+    if (key.custody === "hosted") this.#context.hosted.add(record.body.requester);
+  }
+
+  #count(kid: string, seq: number): void {
+    let window = this.#sequences.get(kid);
+    if (window === undefined) {
+      window = new SequenceWindow(this.#before === undefined ? undefined : seq);
+      this.#sequences.set(kid, window);
+    }
+    window.take(seq, this.#isWhole);
+  }
+
+  /** All that a key did is in its party's trail, and only there. */
+  get #isWhole(): boolean {
+    return this.#fold.key.kind === "party";
+  }
+
+  #permit(record: Permit): void {
+    if (this.#permits.size >= MAX_OPEN_PERMITS) refuse("LIMIT_EXCEEDED", "too many permits without a delivery");
+    this.#permits.set(record.face.index, record);
+  }
+
+  #deliver({ face, body }: Delivery): void {
+    if (this.#before !== undefined && body.access <= this.#before) return; // its access is before the trail's period
+    const permit = this.#permits.get(body.access);
+    if (permit === undefined) refuse("DELIVERY_UNMATCHED", "the delivery has no permit, or a second delivery of one");
+    const same =
+      permit.body.request === body.request &&
+      permit.body.requester === body.requester &&
+      permit.body.resource === body.resource &&
+      permit.body.grant === body.grant &&
+      permit.face.class === face.class &&
+      permit.face.steward === face.steward &&
+      permit.face.purpose === face.purpose &&
+      face.count === 1;
+    if (!same) refuse("REQUEST_CONTENT", "the delivery describes another access than the one that it names");
+    this.#permits.delete(body.access);
+    if (body.outcome === "delivered") return;
+    const { id } = splitVersion(body.grant);
+    this.#context.decisions.giveBack(this.log, id, permit.body.quantity, Date.parse(permit.body.time));
+  }
+
+  /** Errors: TRAIL_GAP, TRAIL_START, TRAIL_TRUNCATED, TRAIL_STALE, ABSENCE_UNPROVEN, SEQ_GAP, and those of notes and proofs. */
+  async end(line: TrailLineOf<"logEnd">): Promise<SectionEnd> {
+    if (line.log !== this.log) refuse("LOG_MISMATCH", "the section ends under another log's name");
+    this.#fold.close();
+    if (line.note !== undefined && line.next === undefined) return this.#endAtTip(line, line.note);
+    const plain = line.note === undefined && line.opening === undefined && line.proof === undefined;
+    if (line.next === undefined || !plain)
+      return refuse("TRAIL_TRUNCATED", "a section ends with a head note or a successor");
+    return this.#endBefore(line.next);
+  }
+
+  async #endAtTip(line: TrailLineOf<"logEnd">, note: string): Promise<SectionEnd> {
+    const expected = { key: this.#fold.key, scope: this.log, isPublic: false };
+    const attested = await verifyHead(note, line.opening as SealedHead | undefined, expected, this.#context.trust);
+    this.#fold.assertEnds(attested.head);
+    if (this.#isWhole) for (const window of this.#sequences.values()) window.assertDense();
+    return { time: attested.time, level: await this.#proveLast(line.proof, attested) };
+  }
+
+  /** One proof is enough: the last record commits to all before it. */
+  async #proveLast(proof: string | undefined, { at }: AttestedHead): Promise<Level | undefined> {
+    const { last } = this.#fold;
+    if (last === undefined) {
+      if (proof !== undefined) refuse("RECORD_MISSING", "a proof is given and no record");
+      return undefined;
+    }
+    if (proof === undefined) return refuse("PROOF_MISSING", "the last record has no inclusion proof");
+    const { level, size, root } = await verifyIncluded(last, proof, this.#context.trust);
+    if (at.number <= last.record.face.index) refuse("TRAIL_STALE", "the head note is older than the last record");
+    if (size === at.number && !equalBytes(root, at.hash))
+      refuse("FORK", "two roots are stated for one size of the log");
+    return level;
+  }
+
+  async #endBefore(next: NonNullable<TrailLineOf<"logEnd">["next"]>): Promise<SectionEnd> {
+    const { toMs, trust } = this.#context;
+    const opened = openRecord(next.record);
+    if (toMs === undefined || opened.timeMs < toMs)
+      refuse("TRAIL_STALE", "the successor lies within the trail's period");
+    this.#fold.assertFollowedBy(opened, next.opening as Opening);
+    return { time: undefined, level: (await verifyIncluded(opened, next.proof, trust)).level };
+  }
+}

@@ -1,0 +1,303 @@
+/** A trail: every use of a grant, of a resource or by a party, and the proof that none is missing. Read as a stream. */
+import {
+  msOf,
+  type Receipt,
+  recordLeaf,
+  splitRecordText,
+  type TrailLine,
+  type TrailLineOf,
+} from "@quanji/chaincode/domain";
+import { hashText } from "@quanji/chaincode/log";
+import { ChainReader, type CommandChain } from "./chains.js";
+import { assertLevel, requiredLevel } from "./checkpoint.js";
+import { openCommand } from "./commands.js";
+import { DecisionReplay } from "./decision.js";
+import type { SealedHead } from "./head.js";
+import { LineDigest, linesOf, parseLine, SourceFault, type TrailSource } from "./lines.js";
+import type { OpenedRecord } from "./record.js";
+import { replay, type Replayed } from "./replay.js";
+import { LogSection, type SectionEnd } from "./section.js";
+import type { OpenedTrust } from "./trust.js";
+import { type Level, levelRank, type Place, refusalOf, refuse, trustFacts, type Verdict } from "./verdict.js";
+
+export interface TrailOptions {
+  /** Raises the level that the trust file asks for; never lowers it. */
+  readonly level?: Level;
+  /** `all`: refuse if a rule of `decide` could not be replayed because its chains are not in the file. */
+  readonly replay?: "all";
+  /** Receipts that the caller holds, of this key and period: each must be in the trail. */
+  readonly receipts?: readonly Receipt[];
+  /** Told now and then how many records have been checked. */
+  readonly progress?: (records: number) => void;
+}
+
+/** All commands of a file together, in bytes: they are kept until the chains are whole. */
+const MAX_COMMAND_BYTES = 256 * 1024 * 1024;
+const PROGRESS_EVERY = 1000;
+
+/**
+ * Verifies a trail, given as text, bytes or a stream of chunks that may end anywhere. Keeps the states of the objects in the
+ * file and the open permits, never the records. Never throws for bad evidence; what the source itself throws goes through.
+ */
+export async function verifyTrail(
+  source: TrailSource,
+  trust: OpenedTrust,
+  options: TrailOptions = {},
+): Promise<Verdict> {
+  const reader = new TrailReader(trust, options);
+  const common = { kind: "trail" as const, ...trustFacts(trust) };
+  try {
+    for await (const line of linesOf(source)) await reader.read(line);
+    return { ok: true, ...common, ...reader.finish() };
+  } catch (error) {
+    if (error instanceof SourceFault) throw error.cause;
+    const { replayed, attested } = reader.rules;
+    return { ok: false, ...common, level: "committed", replayed, attested, at: reader.place, ...refusalOf(error) };
+  }
+}
+
+type Findings = Pick<
+  Verdict,
+  "level" | "completeThrough" | "records" | "permitted" | "denied" | "replayed" | "attested" | "hosted"
+>;
+
+class TrailReader {
+  readonly #trust: OpenedTrust;
+  readonly #options: TrailOptions;
+  readonly #digest = new LineDigest();
+  readonly #chains = new Map<string, CommandChain>();
+  readonly #sections = new Map<string, SectionEnd>();
+  readonly #hosted = new Set<string>();
+  readonly #held: Set<string>;
+  #line = 0;
+  #commandBytes = 0;
+  #header: TrailLineOf<"trail"> | undefined;
+  #chain: ChainReader | undefined;
+  #world: Replayed | undefined;
+  #decisions: DecisionReplay | undefined;
+  #section: LogSection | undefined;
+  #records = 0;
+  #permitted = 0;
+  #denied = 0;
+  #index: number | undefined;
+  #findings: Findings | undefined;
+
+  constructor(trust: OpenedTrust, options: TrailOptions) {
+    this.#trust = trust;
+    this.#options = options;
+    this.#held = new Set((options.receipts ?? []).map((receipt) => leafText(receipt.record)));
+  }
+
+  get place(): Place {
+    return {
+      line: this.#line,
+      ...(this.#section !== undefined && { log: this.#section.log }),
+      ...(this.#section !== undefined && this.#index !== undefined && { index: this.#index }),
+    };
+  }
+
+  get rules(): Pick<Verdict, "replayed" | "attested"> {
+    return { replayed: this.#decisions?.replayed ?? [], attested: this.#decisions?.attested ?? [] };
+  }
+
+  async read(bytes: Uint8Array): Promise<void> {
+    this.#line++;
+    if (this.#findings !== undefined) refuse("LINE_ORDER", "something follows the end of the trail");
+    const line = parseLine(bytes);
+    if ((line.t === "trail") !== (this.#line === 1)) refuse("LINE_ORDER", "a trail begins with its one header");
+    await this.#take(line, bytes);
+    this.#digest.add(bytes);
+  }
+
+  async #take(line: TrailLine, bytes: Uint8Array): Promise<void> {
+    switch (line.t) {
+      case "trail":
+        this.#begin(line);
+        return;
+      case "chain":
+        this.#beginChain(line);
+        return;
+      case "command":
+        this.#command(line, bytes.length);
+        return;
+      case "chainEnd":
+        return this.#endChain(line);
+      case "log":
+        return this.#beginLog(line);
+      case "record":
+        return this.#record(line);
+      case "logEnd":
+        return this.#endLog(line);
+      case "end":
+        return this.#end(line);
+    }
+  }
+
+  // 1. The header: which key, which period.
+  #begin(line: TrailLineOf<"trail">): void {
+    if (line.net !== this.#trust.trust.net) refuse("NETWORK_MISMATCH", "the trail is another network's");
+    if (line.from !== undefined && line.to !== undefined && line.from >= line.to) {
+      refuse("TRAIL_START", "the trail's period is empty");
+    }
+    this.#header = line;
+  }
+
+  // 2. The command chains, each folded to its attested head.
+  #beginChain({ scope, kind, id }: TrailLineOf<"chain">): void {
+    if (this.#chain !== undefined || this.#world !== undefined)
+      refuse("LINE_ORDER", "chains come one by one, before the logs");
+    if (this.#chains.has(nameOf(kind, id))) refuse("TRAIL_DUPLICATE", "a chain stands in the file twice");
+    this.#chain = new ChainReader({ scope, kind, id }, this.#trust.trust.net);
+  }
+
+  #command({ entry, request }: TrailLineOf<"command">, length: number): void {
+    if (this.#chain === undefined) return refuse("LINE_ORDER", "a command stands outside a chain");
+    this.#commandBytes += length;
+    if (this.#commandBytes > MAX_COMMAND_BYTES) refuse("LIMIT_EXCEEDED", "the file holds too many commands");
+    this.#chain.add(openCommand(entry, request));
+  }
+
+  async #endChain({ note, opening }: TrailLineOf<"chainEnd">): Promise<void> {
+    if (this.#chain === undefined) return refuse("LINE_ORDER", "a chain ends that did not begin");
+    const chain = await this.#chain.close(note, opening as SealedHead, this.#trust);
+    const { to } = this.#headerLine;
+    if (to !== undefined && chain.time < to) {
+      const detail = chain.key.kind === "directory" ? "DIRECTORY_STALE" : "TRAIL_STALE";
+      refuse(detail, `the ${chain.key.kind} chain is attested up to ${chain.time}, the trail asks for ${to}`);
+    }
+    this.#chains.set(nameOf(chain.key.kind, chain.key.id), chain);
+    this.#chain = undefined;
+  }
+
+  // 3. Before the first log: replay the chains.
+  async #replayed(): Promise<{ readonly world: Replayed; readonly decisions: DecisionReplay }> {
+    if (this.#chain !== undefined) refuse("LINE_ORDER", "a chain does not end");
+    const { kind, id } = this.#headerLine.key;
+    this.#world ??= await replay([...this.#chains.values()], this.#trust);
+    this.#decisions ??= new DecisionReplay(this.#world, kind === "grant" ? id : undefined);
+    return { world: this.#world, decisions: this.#decisions };
+  }
+
+  // 4. The logs, each record checked, folded and decided again.
+  async #beginLog(line: TrailLineOf<"log">): Promise<void> {
+    const { world, decisions } = await this.#replayed();
+    if (this.#section !== undefined) refuse("LINE_ORDER", "a log begins before the last one ended");
+    if (this.#sections.has(line.log)) refuse("TRAIL_DUPLICATE", "a log stands in the trail twice");
+    const { from, to, key } = this.#headerLine;
+    this.#index = undefined;
+    this.#section = new LogSection(line, key, {
+      trust: this.#trust,
+      world,
+      decisions,
+      hosted: this.#hosted,
+      fromMs: from === undefined ? undefined : msOf(from),
+      toMs: to === undefined ? undefined : msOf(to),
+    });
+  }
+
+  async #record(line: TrailLineOf<"record">): Promise<void> {
+    if (this.#section === undefined) return refuse("LINE_ORDER", "a record stands outside a log");
+    this.#index = undefined;
+    const opened = await this.#section.record(line);
+    this.#records++;
+    if (opened !== undefined) this.#tally(opened);
+    if (this.#records % PROGRESS_EVERY === 0) this.#options.progress?.(this.#records);
+  }
+
+  #tally({ record, leaf }: OpenedRecord): void {
+    this.#index = record.face.index;
+    if (this.#held.size > 0) this.#held.delete(hashText(leaf));
+    if (record.type !== "access") return;
+    if (record.face.decision === "permit") this.#permitted++;
+    else this.#denied++;
+  }
+
+  async #endLog(line: TrailLineOf<"logEnd">): Promise<void> {
+    if (this.#section === undefined) return refuse("LINE_ORDER", "a log ends that did not begin");
+    const end = await this.#section.end(line);
+    const { to } = this.#headerLine;
+    if (to !== undefined && end.time !== undefined && end.time < to) {
+      refuse("TRAIL_STALE", `the log is attested up to ${end.time}, the trail asks for ${to}`);
+    }
+    if (end.level !== undefined) assertLevel(end.level, requiredLevel(this.#trust, this.#options.level));
+    this.#sections.set(this.#section.log, end);
+    this.#section = undefined;
+  }
+
+  // 5. The end: nothing cut off, every log there, every held receipt found.
+  async #end({ count, digest }: TrailLineOf<"end">): Promise<void> {
+    if (this.#section !== undefined) refuse("FILE_TRUNCATED", "a log does not end");
+    if (count !== this.#records || digest !== this.#digest.value()) {
+      refuse("FILE_TRUNCATED", "the end line counts other lines than those before it");
+    }
+    const { world } = await this.#replayed();
+    this.#assertLogs(world);
+    if (this.#held.size > 0)
+      refuse("RECEIPT_NOT_IN_TRAIL", `${this.#held.size} of the receipts held are not in the trail`);
+    const rules = this.rules;
+    if (this.#options.replay === "all" && rules.attested.length > 0) {
+      refuse("CHAIN_MISSING", `rules that could not be replayed: ${rules.attested.join(", ")}`);
+    }
+    this.#findings = {
+      level: this.#level(),
+      ...this.#completeThrough(),
+      records: this.#records,
+      permitted: this.#permitted,
+      denied: this.#denied,
+      ...rules,
+      ...(this.#hosted.size > 0 && { hosted: [...this.#hosted] }),
+    };
+  }
+
+  #assertLogs(world: Replayed): void {
+    const missing = logsOf(this.#headerLine.key, world).find((log) => !this.#sections.has(log));
+    if (missing !== undefined) refuse("LOG_SET_INCOMPLETE", `the trail has no section for ${missing}`);
+  }
+
+  /** The lowest of the proofs; without any record, what the trust file asks of head notes. */
+  #level(): Level {
+    const levels = [...this.#sections.values()].flatMap(({ level }) => level ?? []);
+    return levels.reduce(
+      (low, level) => (levelRank(level) < levelRank(low) ? level : low),
+      levels[0] ?? this.#trust.requiredLevel,
+    );
+  }
+
+  /** As far as the oldest of all notes reaches: each chain may have grown after its own. */
+  #completeThrough(): Pick<Findings, "completeThrough"> {
+    const { to } = this.#headerLine;
+    const times = [...this.#chains.values(), ...this.#sections.values()].flatMap(({ time }) => time ?? to ?? []);
+    const earliest = times.reduce<string | undefined>(
+      (low, time) => (low === undefined || time < low ? time : low),
+      undefined,
+    );
+    return earliest === undefined ? {} : { completeThrough: earliest };
+  }
+
+  /** Errors: FILE_TRUNCATED if there was no `end` line. */
+  finish(): Findings {
+    return this.#findings ?? refuse("FILE_TRUNCATED", "the trail has no end line");
+  }
+
+  get #headerLine(): TrailLineOf<"trail"> {
+    return this.#header ?? refuse("LINE_ORDER", "the trail has no header");
+  }
+}
+
+const nameOf = (kind: string, id: string): string => `${kind} ${id}`;
+
+const leafText = (record: string): string => hashText(recordLeaf(splitRecordText(record)));
+
+/** Logs that may hold records of the key. Errors: CHAIN_MISSING: without its chain nobody knows which they are. */
+function logsOf({ kind, id }: TrailLineOf<"trail">["key"], world: Replayed): readonly string[] {
+  const missing = (): never => refuse("CHAIN_MISSING", "the command chain of the trail's own key is not in the file");
+  switch (kind) {
+    case "grant":
+      return world.grants.get(id)?.last?.logs ?? missing();
+    case "resource":
+      return world.resources.get(id)?.last?.logs ?? missing();
+    case "party":
+      if (!world.parties.has(id)) missing();
+      return [...world.logs.keys()];
+  }
+}

@@ -1,0 +1,107 @@
+/** What a verification answers, and the table from fine codes (PROTOCOL §4.1) to the verifier's few. */
+import { type Code, isQuanjiError, LEVELS, QuanjiError } from "@quanji/chaincode/domain";
+
+export type Level = (typeof LEVELS)[number];
+
+/** Where the fault was found: line of a trail from 1, log, and index of the record in it. */
+export interface Place {
+  readonly line?: number;
+  readonly log?: string;
+  readonly index?: number;
+}
+
+/** Same bytes and same trust file give the same verdict. Only `ok: true` means anything was proven. */
+export interface Verdict {
+  readonly ok: boolean;
+  readonly kind: "receipt" | "trail";
+  /** One of the verifier's codes; absent if ok. */
+  readonly code?: Extract<Code, "PROOF_INVALID" | "TRAIL_INCOMPLETE" | "UNDERWITNESSED">;
+  /** Fine code of PROTOCOL §4.1, e.g. `TRAIL_GAP`. */
+  readonly detail?: string;
+  readonly message?: string;
+  readonly at?: Place;
+  /** Level that was verified, not the one that was claimed. */
+  readonly level: Level;
+  /** How many dishonest witness organisations the quorum survives: 2m − n − 1. */
+  readonly withstands: number;
+  /** Trail: nothing that was recorded up to this instant is missing. */
+  readonly completeThrough?: string;
+  readonly records?: number;
+  readonly permitted?: number;
+  readonly denied?: number;
+  /** Rules of `decide` that were run again for every record, and those believed because their chains are not in the file. */
+  readonly replayed: readonly string[];
+  readonly attested: readonly string[];
+  /** Keys of requesters that a host holds for them: it could have signed in their name. */
+  readonly hosted?: readonly string[];
+  readonly trustDigest: string;
+  /** Fewer than two organisations witness: one operator could show two histories. */
+  readonly singleOperator: boolean;
+  /** The network's time was set by a test. */
+  readonly testClock: boolean;
+}
+
+const INCOMPLETE = new Set([
+  "TRAIL_GAP",
+  "TRAIL_TRUNCATED",
+  "TRAIL_START",
+  "TRAIL_ORDER",
+  "TRAIL_FOREIGN",
+  "TRAIL_DUPLICATE",
+  "CHAIN_KEY",
+  "LOG_SET_INCOMPLETE",
+  "DIRECTORY_STALE",
+  "TRAIL_STALE",
+  "ABSENCE_UNPROVEN",
+  "LINK_MISSING",
+  "FILE_TRUNCATED",
+  "REQUEST_REPLAYED",
+  "SEQ_GAP",
+  "RECEIPT_NOT_IN_TRAIL",
+  "DELIVERY_UNMATCHED",
+  "CHAIN_MISSING",
+]);
+const UNDERWITNESSED = new Set(["WITNESS_QUORUM", "LEVEL_FALSE", "POLICY_UNSAFE"]);
+
+export function codeOf(detail: string): NonNullable<Verdict["code"]> {
+  if (INCOMPLETE.has(detail)) return "TRAIL_INCOMPLETE";
+  return UNDERWITNESSED.has(detail) ? "UNDERWITNESSED" : "PROOF_INVALID";
+}
+
+/** Refuses evidence. Errors: the verifier's code that owns `detail`. */
+export function refuse(detail: string, message: string): never {
+  throw new QuanjiError(codeOf(detail), message, { detail });
+}
+
+/**
+ * The refusal that an error of any layer amounts to. A detail that is no code (a field's name, a state) belongs to a rule of
+ * the domain, whose own code then is the finer one.
+ */
+export function refusalOf(error: unknown): Required<Pick<Verdict, "code" | "detail" | "message">> {
+  if (!isQuanjiError(error)) {
+    return {
+      code: "PROOF_INVALID",
+      detail: "UNEXPECTED",
+      message: "the evidence has a shape that nothing here expects",
+    };
+  }
+  const own = error.detail !== undefined && /^[A-Z][A-Z0-9_]+$/.test(error.detail) ? error.detail : error.code;
+  // A schema that refuses a salt's spelling and the commitment that refuses its length mean the same fault.
+  const detail = error.field?.endsWith("salt") === true ? "SALT_LENGTH" : own;
+  return { code: codeOf(detail), detail, message: error.message };
+}
+
+export const levelRank = (level: Level): number => LEVELS.indexOf(level);
+
+/** What every verdict says about the trust that it rests on. */
+export const trustFacts = (trust: {
+  readonly digest: string;
+  readonly policy: { readonly withstands: number };
+  readonly singleOperator: boolean;
+  readonly trust: { readonly testClock: boolean };
+}): Pick<Verdict, "withstands" | "trustDigest" | "singleOperator" | "testClock"> => ({
+  withstands: trust.policy.withstands,
+  trustDigest: trust.digest,
+  singleOperator: trust.singleOperator,
+  testClock: trust.trust.testClock,
+});
