@@ -1,0 +1,204 @@
+/** What errors and verdicts mean and what to do next, in two languages: one table, a row for every code. */
+import { type Code, CODES } from "@quanji/chaincode/domain";
+
+export const LANGUAGES = ["zh", "en"] as const;
+export type Lang = (typeof LANGUAGES)[number];
+
+/** `zh`: the meaning (English is in the table of codes). `next`: what the user can do, English and Chinese. */
+interface Row {
+  readonly zh: string;
+  readonly next: readonly [en: string, zh: string];
+}
+
+const row = (zh: string, en: string, nextZh: string): Row => ({ zh, next: [en, nextZh] });
+
+const CHECK_COMMAND = [
+  "check the named field; quanji help COMMAND shows its form",
+  "检查所指字段；quanji help 命令 可查看格式",
+] as const;
+const ASK_GRANTOR = ["ask for what you need: quanji grant request", "申请所需授权：quanji grant request"] as const;
+const LOOK_AT_GRANT = ["look at the grant: quanji show grant ID", "查看授权：quanji show grant 编号"] as const;
+const DO_NOT_TRUST = [
+  "do not rely on this file; get it again from whoever should have it",
+  "不要采信该文件；请向应持有者重新获取",
+] as const;
+const WAIT = ["wait a little and try again", "稍候重试"] as const;
+
+export const MESSAGES: Readonly<Record<Code, Row>> = {
+  MALFORMED: row("格式不符：字段未知、缺失或取值越界", ...CHECK_COMMAND),
+  SIGNATURE_INVALID: row(
+    "签名不能用已登记的密钥验证",
+    "is this the party's registered key? quanji keys show FILE, quanji show party ID",
+    "确认密钥已登记：quanji keys show 文件；quanji show party 编号",
+  ),
+  COMMAND_STALE: row("签名时间与网关时钟相差超过 60 秒", "set this machine's clock", "校准本机时钟"),
+  COMMAND_MISDIRECTED: row(
+    "命令所签网址并非该网关的登记网址",
+    "check --gateway, and that it is the gateway you mean",
+    "检查 --gateway 是否为所要的网关",
+  ),
+  COMMAND_REPLAYED: row("该编号已被使用", "run the command again: it is signed anew", "重新执行命令即可重新签名"),
+  NOT_FOUND: row(
+    "不存在，或您无权查看",
+    "check the id; quanji ls shows what you may see",
+    "检查编号；quanji ls 列出可见对象",
+  ),
+  ROLE_REQUIRED: row(
+    "您没有执行此操作所需的角色或权属",
+    "sign with the key of the party that may: --key",
+    "用有权主体的密钥签名：--key",
+  ),
+  CONFLICT_OF_INTEREST: row(
+    "不得审批与自己有关的事项",
+    "another party of the route must decide",
+    "须由流程中的其他主体决定",
+  ),
+  STATE_CONFLICT: row(
+    "当前状态不允许此操作，或对象已存在",
+    "look at the present state: quanji show KIND ID",
+    "查看当前状态：quanji show 种类 编号",
+  ),
+  PARTY_ID_INVALID: row(
+    "统一社会信用代码校验位或 URN 格式有误",
+    "type the 18 characters again, or use a URN such as urn:uuid:…",
+    "重新核对 18 位代码，或使用 urn:uuid:… 形式",
+  ),
+  PARTY_INACTIVE: row(
+    "主体尚未准入或已被暂停",
+    "ask the registrar: quanji party admit ID",
+    "请登记机构准入：quanji party admit 编号",
+  ),
+  KEY_INVALID: row(
+    "密钥不在有效期内、用途不符或已报失",
+    "sign with a valid key, or quanji party rotate-key",
+    "换用有效密钥，或 quanji party rotate-key",
+  ),
+  ORDER_FROZEN: row("冻结令覆盖该资源、主体或授权", "ask the regulator that gave the order", "联系发出冻结令的监管方"),
+  RESOURCE_SUSPENDED: row("资源已暂停使用", "ask the steward", "联系数源单位"),
+  BOUNDARY_FORBIDS: row("生效清单禁止该使用", "the lists in force must change first", "须先修订生效清单"),
+  BOUNDARY_APPROVAL: row(
+    "生效清单要求的审批不在授权流程中",
+    "ask for a grant whose route has that approver",
+    "申请含该审批方的授权",
+  ),
+  GRANT_MISSING: row("没有适用于该资源的授权", ...ASK_GRANTOR),
+  NOT_GRANTEE: row(
+    "您不是该授权的被授权方",
+    "use a grant of your own: quanji ls grants",
+    "使用自己的授权：quanji ls grants",
+  ),
+  GRANT_REVOKED: row("授权已撤销、被拒或撤回", ...ASK_GRANTOR),
+  GRANT_SUSPENDED: row("授权已暂停", "ask who suspended it", "联系暂停方"),
+  GRANT_PENDING: row("授权尚未全部批准或未接受", ...LOOK_AT_GRANT),
+  GRANT_NOT_YET: row("尚未到授权生效时间", ...LOOK_AT_GRANT),
+  GRANT_EXPIRED: row("授权已过期", ...ASK_GRANTOR),
+  ANCESTOR_NOT_IN_FORCE: row("上级授权已失效", "ask the grantor of the parent", "联系上级授权方"),
+  ACTION_OUTSIDE_GRANT: row("操作超出授权范围", ...LOOK_AT_GRANT),
+  PURPOSE_OUTSIDE_GRANT: row("用途超出授权范围", ...LOOK_AT_GRANT),
+  FIELDS_OUTSIDE_GRANT: row("字段超出授权范围", ...LOOK_AT_GRANT),
+  RANGE_OUTSIDE_GRANT: row(
+    "数据范围超出授权",
+    "name a range within the grant's: --range FROM/TO",
+    "指定授权内的范围：--range 起/止",
+  ),
+  ENVIRONMENT_OUTSIDE_GRANT: row("使用环境超出授权范围", ...LOOK_AT_GRANT),
+  JURISDICTION_OUTSIDE_GRANT: row("使用地超出授权范围", ...LOOK_AT_GRANT),
+  RATE_EXCEEDED: row("调用过于频繁", ...WAIT),
+  QUOTA_EXCEEDED: row(
+    "额度已用完",
+    "wait for the next period, or ask for a larger quota",
+    "等待下一周期，或申请更大额度",
+  ),
+  NOT_RECORDED: row(
+    "存证未提交，数据未释放",
+    "try again: nothing was released and nothing was counted",
+    "请重试：未释放数据，未计次数",
+  ),
+  BEHIND: row("网关尚未同步到所要求的区块", ...WAIT),
+  SOURCE_FAILED: row(
+    "数据源未按约应答",
+    "ask the steward; the gateway's log has the cause",
+    "联系数源单位；原因见网关日志",
+  ),
+  SOURCE_CONFLICT: row(
+    "一数一源：该数据项已有来源",
+    "ask for a grant on the resource that is named",
+    "向所指资源申请授权",
+  ),
+  BASIS_MISSING: row("缺少法律依据或负责人", "give --law and --head", "补充 --law 和 --head"),
+  GRADE_TOO_LOW: row("分级低于上游或字段", "raise --grade", "提高 --grade"),
+  LINEAGE_MISSING: row("产品缺少来源说明", "name its parents, or declare its origin", "填写上游，或声明来源"),
+  LINEAGE_UNGRANTED: row("上游授权缺失或不允许加工", "ask the parent's holder for derive", "向上游申请 derive 授权"),
+  RIGHT_MISSING: row(
+    "授权方不持有该权利",
+    "see who holds it: quanji show resource ID",
+    "查看权利持有方：quanji show resource 编号",
+  ),
+  EXCEEDS_PARENT: row("下级授权超出上级", "narrow the named limit", "收窄所指条款"),
+  BACKDATED: row("生效时间早于发布时间", "name a later time", "填写更晚的时间"),
+  REFUSAL_UNFOUNDED: row("应共享数据拒绝须有法定理由", "state the legal ground: --ground", "说明法定理由：--ground"),
+  PROOF_INVALID: row("哈希、签名或开示不符：证据无效", ...DO_NOT_TRUST),
+  TRAIL_INCOMPLETE: row("轨迹不完整：有缺失、重复或添加", ...DO_NOT_TRUST),
+  UNDERWITNESSED: row(
+    "见证签名少于信任文件的要求",
+    "ask for the receipt again once it is cosigned",
+    "待见证后重新获取",
+  ),
+  LIMITED: row("请求过多", ...WAIT),
+  TOO_LARGE: row("请求体过大", "ask for less at once", "减小单次请求"),
+  MEDIA_TYPE: row("内容类型不被接受", "update this tool: it and the gateway differ", "更新本工具，使其与网关一致"),
+  TIMEOUT: row("请求未及时送达", ...WAIT),
+  INTERNAL: row("网关内部故障", "tell the gateway's operator the request hash", "将请求哈希告知网关运维"),
+  STOP_PENDING: row("停用尚未并入授权", ...WAIT),
+  HEAD_MOVED: row("账本节点滞后", ...WAIT),
+  ANSWER_MISMATCH: row(
+    "网关的应答不是对本请求的应答",
+    "do not rely on what came; check --gateway and --trust, and tell the operator",
+    "不要采信该应答；检查 --gateway 与 --trust，并告知运维",
+  ),
+  UNREACHABLE: row(
+    "无法连接网关",
+    "is the gateway running? check --gateway; quanji status",
+    "网关是否运行？检查 --gateway；quanji status",
+  ),
+  CONFIG_INVALID: row("配置缺失或有误", "set what the message names", "按提示修正配置"),
+};
+
+export const meaningOf = (code: Code, lang: Lang): string => (lang === "zh" ? MESSAGES[code].zh : CODES[code].meaning);
+export const nextOf = (code: Code, lang: Lang): string => MESSAGES[code].next[lang === "zh" ? 1 : 0];
+
+/** Fixed words of help and verdicts. */
+export const WORDS = {
+  usage: ["Usage:", "用法："],
+  options: ["Options:", "选项："],
+  commands: ["Commands:", "命令："],
+  arguments: ["Arguments:", "参数："],
+  globals: [
+    "Global options (--gateway, --key, --trust, --profile, --json, --lang): quanji --help",
+    "全局选项（--gateway、--key、--trust、--profile、--json、--lang）：quanji --help",
+  ],
+  recorded: ["denied, and the denial is recorded", "已拒绝，且拒绝已存证"],
+  examples: ["Examples:", "示例："],
+  next: ["next:", "下一步："],
+  valid: ["VALID", "有效"],
+  invalid: ["INVALID", "无效"],
+  receipt: ["receipt", "回执"],
+  trail: ["trail", "轨迹"],
+  completeThrough: ["complete through", "完整至"],
+  records: ["records", "条存证"],
+  permitted: ["permitted", "允许"],
+  denied: ["denied", "拒绝"],
+  level: ["level", "证据等级"],
+  withstands: ["withstands dishonest witnesses:", "可承受不诚实见证方："],
+  replayed: ["rules replayed:", "已重放规则："],
+  attested: ["believed, not replayed:", "采信而未重放："],
+  singleOperator: [
+    "single operator: nobody else witnessed this; the operator alone could have shown another history",
+    "单一运营方：无其他见证，运营方可能出示另一份历史",
+  ],
+  testClock: ["the network's time was set by a test", "该网络的时间由测试设定"],
+  hosted: ["keys held by a host, which could have signed:", "托管密钥（托管方可代签）："],
+  trustFile: ["trust file", "信任文件"],
+} as const satisfies Record<string, readonly [string, string]>;
+
+export const word = (name: keyof typeof WORDS, lang: Lang): string => WORDS[name][lang === "zh" ? 1 : 0];

@@ -1,0 +1,130 @@
+/** The command line in one process: arguments in, exit code out. */
+import { readFile } from "node:fs/promises";
+import { Command, CommanderError } from "commander";
+import { accessCommands } from "./commands/access.js";
+import { evidenceCommands } from "./commands/evidence.js";
+import { grantCommands } from "./commands/grant.js";
+import { keysCommands } from "./commands/keys.js";
+import { listCommands } from "./commands/list.js";
+import { boundaryCommands, orderCommands } from "./commands/orders.js";
+import { partyCommands } from "./commands/party.js";
+import { proxyCommands } from "./commands/proxy.js";
+import { resourceCommands } from "./commands/resource.js";
+import { sendCommands } from "./commands/send.js";
+import { sourceCommands } from "./commands/source.js";
+import { trustCommands } from "./commands/trust.js";
+import { EXIT, failureOf } from "./failure.js";
+import type { Io } from "./io.js";
+import { type Lang, LANGUAGES } from "./messages.js";
+import type { Result } from "./output.js";
+import { loadProfile } from "./profile.js";
+import { configured, examplesText, type Runtime } from "./program.js";
+
+const STORY = [
+  "keys new --out bureau.jwk",
+  'party register --key bureau.jwk --party 11440300K317280672 --name "Weather Bureau" --head "Han Mei"',
+  "party admit 11440300K317280672 --key data/keys/regulator.jwk",
+  "resource register res/weather.daily --key bureau.jwk --file weather.json",
+  "access res/weather.daily --key insurer.jwk --quantity 5 --receipt use.receipt.json",
+  "verify use.receipt.json --trust data/trust.json",
+];
+
+/** Runs one command. Never throws; answers 0 ok, 1 refused or invalid, 2 usage, 3 unreachable. */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const lang = await languageOf(argv, io);
+  const json = argv.includes("--json");
+  let exitCode: number = EXIT.ok;
+  const report = (result: Result, asJson: boolean): void => {
+    exitCode = result.exitCode ?? EXIT.ok;
+    print(result, asJson, io);
+  };
+  try {
+    await build({ io, lang, report }, await versionOf()).parseAsync([...argv], { from: "user" });
+    return exitCode;
+  } catch (error) {
+    return error instanceof CommanderError ? ended(error, json, io) : failed(error, json, lang, io);
+  }
+}
+
+function print({ json, text, notes = [] }: Result, asJson: boolean, io: Io): void {
+  if (asJson) {
+    io.stdout(`${JSON.stringify(json)}\n`);
+    return;
+  }
+  if (text.length > 0) io.stdout(typeof text === "string" ? `${text}\n` : text);
+  for (const note of notes) io.stderr(`${note}\n`);
+}
+
+/** Help that was asked for is no error; help that had to be given is. */
+function ended(error: CommanderError, json: boolean, io: Io): number {
+  if (error.exitCode === 0) return EXIT.ok;
+  if (json)
+    io.stdout(`${JSON.stringify({ ok: false, code: "USAGE", message: error.message.replace(/^error: /, "") })}\n`);
+  return EXIT.usage;
+}
+
+function failed(error: unknown, json: boolean, lang: Lang, io: Io): number {
+  const failure = failureOf(error, lang);
+  if (json) io.stdout(`${JSON.stringify(failure.json)}\n`);
+  else io.stderr(`${failure.text}\n`);
+  return failure.exitCode;
+}
+
+function build(runtime: Runtime, version: string): Command {
+  const program = configured(new Command("quanji"), runtime)
+    .description("Quanji 权迹: register rights in data, grant uses of it, and prove who used what.")
+    .version(version)
+    .option("--gateway <url>", "address of the gateway (QUANJI_GATEWAY; default: http://127.0.0.1:8080)")
+    .option("--key <file>", "key file that signs (QUANJI_KEY)")
+    .option("--trust <file>", "pinned trust file (QUANJI_TRUST)")
+    .option("--passphrase-env <var>", "variable that holds the key file's passphrase (default: QUANJI_PASSPHRASE)")
+    .option("--profile <name>", "profile in ~/.config/quanji/config.json (QUANJI_CONFIG names another file)")
+    .option("--json", "one JSON object on standard output")
+    .option("--lang <lang>", "language of help headings, errors and verdicts: zh or en")
+    .addHelpText("after", examplesText(STORY, runtime.lang));
+  for (const add of GROUPS) add(program, runtime);
+  return program;
+}
+
+const GROUPS: readonly ((program: Command, runtime: Runtime) => void)[] = [
+  keysCommands,
+  trustCommands,
+  partyCommands,
+  resourceCommands,
+  sourceCommands,
+  grantCommands,
+  accessCommands,
+  proxyCommands,
+  evidenceCommands,
+  listCommands,
+  boundaryCommands,
+  orderCommands,
+  sendCommands,
+];
+
+async function versionOf(): Promise<string> {
+  const text = await readFile(new URL("../../package.json", import.meta.url), "utf8");
+  const { version } = JSON.parse(text) as { readonly version: string };
+  return version;
+}
+
+/** Flag, variable, profile, then the machine's own language: in this order. */
+async function languageOf(argv: readonly string[], io: Io): Promise<Lang> {
+  const at = argv.indexOf("--lang");
+  const inline = argv.find((argument) => argument.startsWith("--lang="));
+  const typed = at >= 0 ? argv[at + 1] : inline?.slice("--lang=".length);
+  const named = [typed, io.env["QUANJI_LANG"], await profileLanguage(argv, io)].find(
+    (text) => text !== undefined && text !== "",
+  );
+  const system = io.env["LC_ALL"] ?? io.env["LC_MESSAGES"] ?? io.env["LANG"] ?? "";
+  return LANGUAGES.find((lang) => lang === named) ?? (named === undefined && system.startsWith("zh") ? "zh" : "en");
+}
+
+async function profileLanguage(argv: readonly string[], io: Io): Promise<string | undefined> {
+  const at = argv.indexOf("--profile");
+  try {
+    return (await loadProfile(io, at < 0 ? undefined : argv[at + 1])).profile.lang;
+  } catch {
+    return undefined; // a damaged configuration is reported by the command that needs it, in the system's language
+  }
+}

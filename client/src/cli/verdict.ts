@@ -1,0 +1,48 @@
+/** A verdict for people. */
+import { isCode } from "@quanji/chaincode/domain";
+import type { Verdict } from "../verify/index.js";
+import { type Lang, meaningOf, nextOf, word } from "./messages.js";
+import { harmless } from "./width.js";
+
+export function verdictText(file: string, verdict: Verdict, lang: Lang): string {
+  const say = (name: Parameters<typeof word>[0]): string => word(name, lang);
+  const head = `${verdict.ok ? say("valid") : say("invalid")}  ${verdict.kind === "trail" ? say("trail") : say("receipt")} ${file}`;
+  const lines = [
+    head,
+    ...(verdict.ok ? [] : refusal(verdict, lang)),
+    ...(verdict.completeThrough === undefined ? [] : [`${say("completeThrough")} ${verdict.completeThrough}`]),
+    ...(verdict.kind === "trail" && verdict.records !== undefined ? [counts(verdict, lang)] : []),
+    `${say("level")} ${verdict.level}, ${say("withstands")} ${verdict.withstands}`,
+    ...list(say("replayed"), verdict.replayed),
+    ...list(say("attested"), verdict.attested),
+    ...list(say("hosted"), verdict.hosted ?? []),
+    ...(verdict.singleOperator ? [say("singleOperator")] : []),
+    ...(verdict.testClock ? [say("testClock")] : []),
+    `${say("trustFile")} ${verdict.trustDigest}`,
+  ];
+  return lines
+    .map((line, i) => (i === 0 ? line : `  ${line}`))
+    .map(harmless)
+    .join("\n");
+}
+
+const list = (title: string, items: readonly string[]): readonly string[] =>
+  items.length === 0 ? [] : [`${title} ${items.join(", ")}`];
+
+function counts({ records = 0, permitted = 0, denied = 0 }: Verdict, lang: Lang): string {
+  return `${records} ${word("records", lang)} (${permitted} ${word("permitted", lang)}, ${denied} ${word("denied", lang)})`;
+}
+
+function refusal({ code = "PROOF_INVALID", detail, message, at }: Verdict, lang: Lang): readonly string[] {
+  const place = [
+    ...(at?.line === undefined ? [] : [`line ${at.line}`]),
+    ...(at?.log === undefined ? [] : [`log ${at.log}`]),
+    ...(at?.index === undefined ? [] : [`index ${at.index}`]),
+  ].join(", ");
+  const title = detail === undefined ? code : `${code} · ${detail}`;
+  return [
+    `${title}: ${message ?? meaningOf(code, lang)}${place === "" ? "" : ` (${place})`}`,
+    ...(lang === "zh" && isCode(code) ? [meaningOf(code, lang)] : []),
+    `${word("next", lang)} ${nextOf(code, lang)}`,
+  ];
+}

@@ -1,0 +1,28 @@
+export type { Access } from "./access.js";
+export { AccessRefused, parseRows, PermittedAccess } from "./access.js";
+export { Client, type ConnectOptions, type Receipts } from "./client.js";
+export { bodyOf, type CommandBody, JOSE, type SignedCommand, signCommand, WITH_OPENINGS } from "./command.js";
+export { commitValues, type Values } from "./commitments.js";
+export { type PrivateJwk, signatureVerifier } from "./engine.js";
+export type { GrantInput, SentGrant } from "./grants.js";
+export {
+  generateKey,
+  kidOf,
+  openSigner,
+  parsePrivateJwk,
+  type PartyKeyPair,
+  possession,
+  publicOf,
+  type Signer,
+  toJwkFile,
+} from "./keys.js";
+export type { Gateway, LogInfo, NetworkInfo } from "./network.js";
+export type { Page, PageOptions } from "./objects.js";
+export type { Registration } from "./parties.js";
+export { type Random, systemRandom, uuid } from "./random.js";
+export { type CheckedReceipt, checkReceipt } from "./receipt.js";
+export type { ResourceInput } from "./resources.js";
+export { holesBelow, memorySeqStore, SeqKeeper, type SeqStatus, type SeqStore } from "./seq.js";
+export type { Sent } from "./session.js";
+export { type DeliveryAccount } from "./stream.js";
+export { DEADLINES, type Deadlines, type Fetch } from "./transport.js";

@@ -1,0 +1,259 @@
+/**
+ * The client: one key, one gateway, everything a user can do. Browser-safe; keys and sequence numbers in files are in
+ * key-file.ts and seq-file.ts.
+ */
+import {
+  type BoundaryPublish,
+  defined,
+  isVerb,
+  QuanjiError,
+  stopDigest,
+  type TrailKind,
+  type Verb,
+} from "@quanji/chaincode/domain";
+import { fromBase64url, fromUtf8, type Json, type JsonObject } from "@quanji/chaincode/log";
+import type { OpenedTrust } from "../verify/index.js";
+import { type Access, Accesses, type PermittedAccess } from "./access.js";
+import { openAnswer, successOf } from "./answer.js";
+import type { Values } from "./commitments.js";
+import { signatureVerifier } from "./engine.js";
+import { Grants } from "./grants.js";
+import { openSigner, type PartyKeyPair, type Signer } from "./keys.js";
+import { type Gateway, loadNetwork, type NetworkInfo, parseAddress } from "./network.js";
+import { Parties } from "./parties.js";
+import { type Random, systemRandom } from "./random.js";
+import { type CheckedReceipt, checkReceipt } from "./receipt.js";
+import { Resources } from "./resources.js";
+import { memorySeqStore, SeqKeeper, type SeqStatus, type SeqStore } from "./seq.js";
+import { pathOf, type Sent, Session } from "./session.js";
+import { DEADLINES, type Deadlines, type Fetch, transportFault } from "./transport.js";
+
+export interface ConnectOptions {
+  /** Address to dial: `https://gateway.example`. */
+  readonly gateway: string;
+  /** A key that is ready, or a key file's content with its party. */
+  readonly key: Signer | (PartyKeyPair & { readonly party: string });
+  /** Pinned trust file, opened by `openTrust`: then the gateway's key must be in it, and every receipt is verified. */
+  readonly trust?: OpenedTrust;
+  /** Default: in memory, which asks the gateway at each start. */
+  readonly seqStore?: SeqStore;
+  /** How many sequence numbers are written down at once. Default 1; more is faster, and leaves more to void after a crash. */
+  readonly seqReserve?: number;
+  readonly fetch?: Fetch;
+  /** Ms since 1970. */
+  readonly clock?: () => number;
+  readonly random?: Random;
+  readonly deadlines?: Deadlines;
+  readonly pause?: (ms: number) => Promise<void>;
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Receipts of an access: of its record and, once it is recorded, of its delivery. */
+export interface Receipts {
+  readonly access: CheckedReceipt;
+  readonly delivery?: CheckedReceipt;
+}
+
+/**
+ * ```ts
+ * const client = await Client.connect({ gateway: "http://127.0.0.1:8080", key, trust });
+ * const access = await client.access({ resource: "res/weather.daily", action: "query", purpose: "insurance.pricing", … });
+ * const rows = await access.rows();
+ * ```
+ */
+export class Client {
+  readonly parties: Parties;
+  readonly resources: Resources;
+  readonly grants: Grants;
+  readonly #session: Session;
+  readonly #accesses: Accesses;
+  readonly #keepers = new Map<string, SeqKeeper>();
+  readonly #store: SeqStore;
+  readonly #reserve: number;
+
+  private constructor(session: Session, store: SeqStore, reserve: number) {
+    this.#session = session;
+    this.#store = store;
+    this.#reserve = reserve;
+    this.parties = new Parties(session);
+    this.resources = new Resources(session);
+    this.grants = new Grants(session);
+    this.#accesses = new Accesses(session, (log) => this.#keeper(log));
+  }
+
+  /** Loads what must be known of the network. Errors: UNREACHABLE, ANSWER_MISMATCH (not the gateway that the trust file pins). */
+  static async connect(options: ConnectOptions): Promise<Client> {
+    const { clock = Date.now, fetch = globalThis.fetch, deadlines = DEADLINES, trust } = options;
+    const verify = signatureVerifier();
+    const address = parseAddress(options.gateway);
+    const load = { address, fetch, verify, deadlines, nowMs: clock(), ...(trust !== undefined && { trust }) };
+    const { network, gateway } = await loadNetwork(load);
+    const session = new Session({
+      signer: "sign" in options.key ? options.key : await openSigner(options.key),
+      network,
+      gateway,
+      address,
+      fetch,
+      verify,
+      clock,
+      random: options.random ?? systemRandom,
+      deadlines,
+      pause: options.pause ?? sleep,
+      ...(trust !== undefined && { trust }),
+    });
+    return new Client(session, options.seqStore ?? memorySeqStore(), options.seqReserve ?? 1);
+  }
+
+  get network(): NetworkInfo {
+    return this.#session.parts.network;
+  }
+
+  /** The gateway that answers. */
+  get gateway(): Gateway {
+    return this.#session.parts.gateway;
+  }
+
+  get party(): string {
+    return this.#session.parts.signer.party;
+  }
+
+  /** Ledger time as far as this machine can tell, ms since 1970. */
+  nowMs(): number {
+    return this.#session.nowMs();
+  }
+
+  /** A new id for an object: grants and orders must be unguessable. */
+  newId(): string {
+    return this.#session.newId();
+  }
+
+  /**
+   * Signs and sends any command. `values` are what it commits to, by path: `{ground: {value: "…"}}`.
+   * Errors: MALFORMED (naming the field), those of the command, ANSWER_MISMATCH, UNREACHABLE.
+   */
+  send(verb: Verb, payload: JsonObject, values: Values = {}): Promise<Sent> {
+    return this.#session.send(verb, payload, values);
+  }
+
+  /** Signs without sending: `{jws, request, openings}`. */
+  sign(verb: Verb, payload: JsonObject, values: Values = {}) {
+    if (!isVerb(verb)) throw new QuanjiError("MALFORMED", "there is no such command", { field: "verb" });
+    return this.#session.sign(verb, verb === "access" ? "/v1/access" : `/v1/commands/${verb}`, payload, values);
+  }
+
+  /** Any read, for what has no method of its own. */
+  read(path: string): Promise<JsonObject> {
+    return this.#session.read(path);
+  }
+
+  publishBoundary(input: Omit<BoundaryPublish, "net">): Promise<Sent> {
+    return this.#session.send("boundary.publish", defined(input) as unknown as JsonObject);
+  }
+
+  /** The regulator's stop, alone and at once. A grant is named by its id here, and by its digest on the ledger. */
+  async freeze(target: { readonly kind: "resource" | "party" | "grant"; readonly id: string }, ground: Json) {
+    const order = this.newId();
+    const named = target.kind === "grant" ? { kind: target.kind, id: stopDigest(target.id) } : { ...target };
+    const sent = await this.#session.send("order.freeze", { order, target: named }, { ground: { value: ground } });
+    return { ...sent, order };
+  }
+
+  lift(order: string, ground: Json): Promise<Sent> {
+    return this.#session.send("order.lift", { order }, { ground: { value: ground } });
+  }
+
+  /**
+   * Uses a resource: resolves once the receipt of the permit is checked, before any data.
+   * Errors: AccessRefused with the rule's code and receipt; NOT_RECORDED; ANSWER_MISMATCH; UNREACHABLE.
+   */
+  access(access: Access): Promise<PermittedAccess> {
+    return this.#accesses.open(access);
+  }
+
+  /** The same, and all of its data, asked for again if it is lost on the way. */
+  fetch(access: Access): Promise<{ readonly access: PermittedAccess; readonly data: Uint8Array }> {
+    return this.#accesses.fetch(access);
+  }
+
+  /** Receipts of an access by its request hash. Errors: NOT_FOUND, ANSWER_MISMATCH. */
+  async receipt(request: string): Promise<Receipts> {
+    const { access, delivery } = await this.#session.read(pathOf(["receipts", request]));
+    const { gateway, verify, trust } = this.#session.parts;
+    const check = (input: unknown, type: "access" | "delivery") =>
+      checkReceipt(input, {
+        request,
+        type,
+        gateway,
+        verify,
+        nowMs: this.nowMs(),
+        ...(trust !== undefined && { trust }),
+      });
+    return defined({
+      access: await check(access, "access"),
+      delivery: delivery === undefined ? undefined : await check(delivery, "delivery"),
+    });
+  }
+
+  /**
+   * Lines of a trail, as they are to be kept: a trail proves itself, so nothing is checked here but that it came whole.
+   * Errors: NOT_FOUND; UNREACHABLE · CUT.
+   */
+  async *trail(
+    kind: TrailKind,
+    id: string,
+    period: { readonly from?: string; readonly to?: string } = {},
+  ): AsyncGenerator<string, void, void> {
+    const { gateway, verify } = this.#session.parts;
+    const path = pathOf(["trails", kind, ...id.split("/")], { from: period.from, to: period.to });
+    const signed = await this.#session.signRead(path);
+    const reply = await this.#session.post(path, signed, "application/x-ndjson");
+    if (reply.type !== "application/x-ndjson") {
+      successOf(await openAnswer(reply, signed.request, gateway, verify));
+      throw transportFault("the gateway answered something else than a trail", "UNSIGNED");
+    }
+    let last = "";
+    for await (const line of reply.lines()) {
+      last = fromUtf8(line);
+      yield last;
+    }
+    if (!/"t":"end"/.test(last)) throw transportFault("the trail broke off before its end", "CUT");
+  }
+
+  /** Where this key stands in a log. */
+  async seq(log: string): Promise<SeqStatus> {
+    const { next, window } = await this.#session.read(pathOf(["seq"], { log }));
+    return { log, next: Number(next), seen: fromBase64url(window) };
+  }
+
+  /** Voids numbers that were handed out and never recorded, so that the trail has no gap. Returns them. */
+  async voidLost(log: string): Promise<readonly number[]> {
+    const holes = await this.#keeper(log).holes();
+    for (const seq of holes) await this.voidSeq(log, seq);
+    return holes;
+  }
+
+  /** Declares one number as never used. Taken meanwhile, it needs no voiding. */
+  async voidSeq(log: string, seq: number): Promise<Sent | undefined> {
+    try {
+      return await this.#session.send("access.void", { log, seq });
+    } catch (error) {
+      if (error instanceof QuanjiError && error.code === "COMMAND_REPLAYED") return undefined;
+      throw error;
+    }
+  }
+
+  /** Gives reserved numbers back. A client that is not closed leaves some to void. */
+  async close(): Promise<void> {
+    for (const keeper of this.#keepers.values()) await keeper.close();
+  }
+
+  #keeper(log: string): SeqKeeper {
+    const known = this.#keepers.get(log);
+    if (known !== undefined) return known;
+    const { kid } = this.#session.parts.signer;
+    const keeper = new SeqKeeper({ kid, log, store: this.#store, ask: () => this.seq(log), reserve: this.#reserve });
+    this.#keepers.set(log, keeper);
+    return keeper;
+  }
+}

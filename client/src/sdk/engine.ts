@@ -1,0 +1,152 @@
+/**
+ * Signing and checking signatures, with cached keys. node:crypto where there is one (a signature costs some 30 µs there, and
+ * no thread changes), WebCrypto elsewhere: this file runs in browsers too.
+ */
+import type * as NodeCrypto from "node:crypto";
+import {
+  type Algorithm,
+  concat,
+  fromBase64url,
+  type PublicJwk,
+  toBase64url,
+  type VerifySignature,
+} from "@quanji/chaincode/log";
+
+export type PrivateJwk = PublicJwk & { readonly d: string };
+
+/** Answers 64 bytes: r ‖ s with the low s (ES256), R ‖ S (EdDSA). */
+export type SignBytes = (data: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+
+interface Runtime {
+  readonly process?: { readonly getBuiltinModule?: (id: "node:crypto") => typeof NodeCrypto | undefined };
+}
+const node = (globalThis as Runtime).process?.getBuiltinModule?.("node:crypto");
+
+/** As many keys as a client meets: gateways and its own. */
+const MAX_KEYS = 1000;
+
+const ORDER_P256 = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+
+/** ECDSA signatures come in pairs, s and n − s; signing with the lower leaves one spelling. @see BIP 62 (the idea) */
+export function lowS(signature: Uint8Array): Uint8Array {
+  let s = 0n;
+  for (const byte of signature.subarray(32)) s = (s << 8n) | BigInt(byte);
+  if (s <= ORDER_P256 / 2n) return signature;
+  s = ORDER_P256 - s;
+  const low = Uint8Array.from(signature);
+  for (let i = 63; i >= 32; i--) {
+    low[i] = Number(s & 0xffn);
+    s >>= 8n;
+  }
+  return low;
+}
+
+/** Imports a private key once; what comes back signs with it. */
+export function signerFor(jwk: PrivateJwk): SignBytes | Promise<SignBytes> {
+  return node === undefined ? webSigner(jwk) : nodeSigner(node, jwk);
+}
+
+function nodeSigner(crypto: typeof NodeCrypto, jwk: PrivateJwk): SignBytes {
+  const key = crypto.createPrivateKey({ key: { ...jwk }, format: "jwk" });
+  return jwk.kty === "EC"
+    ? (data) => lowS(new Uint8Array(crypto.sign("sha256", data, { key, dsaEncoding: "ieee-p1363" })))
+    : (data) => new Uint8Array(crypto.sign(null, data, key));
+}
+
+const WEB_NAMES = {
+  EC: { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" },
+  OKP: { name: "Ed25519" },
+} as const;
+
+async function webSigner(jwk: PrivateJwk): Promise<SignBytes> {
+  const names = WEB_NAMES[jwk.kty];
+  const key = await crypto.subtle.importKey("jwk", { ...jwk }, names, false, ["sign"]);
+  return async (data) => {
+    const signature = new Uint8Array(await crypto.subtle.sign(names, key, data));
+    return jwk.kty === "EC" ? lowS(signature) : signature;
+  };
+}
+
+/** Checks signatures under public keys that were parsed before, each imported once. */
+export function signatureVerifier(): VerifySignature {
+  return node === undefined ? webVerifier() : nodeVerifier(node);
+}
+
+function cached<K>(load: (jwk: PublicJwk) => K): (jwk: PublicJwk) => K {
+  const keys = new Map<string, K>();
+  return (jwk) => {
+    const name = jwk.kty === "EC" ? `${jwk.x}.${jwk.y}` : jwk.x;
+    const known = keys.get(name);
+    if (known !== undefined) return known;
+    if (keys.size >= MAX_KEYS) keys.clear();
+    const key = load(jwk);
+    keys.set(name, key);
+    return key;
+  };
+}
+
+function nodeVerifier(crypto: typeof NodeCrypto): VerifySignature {
+  const keyOf = cached((jwk) => crypto.createPublicKey({ key: { ...jwk }, format: "jwk" }));
+  return (jwk, data, signature) => {
+    const key = keyOf(jwk);
+    const holds =
+      jwk.kty === "EC"
+        ? crypto.verify("sha256", data, { key, dsaEncoding: "ieee-p1363" }, signature)
+        : crypto.verify(null, data, key, signature);
+    return Promise.resolve(holds);
+  };
+}
+
+function webVerifier(): VerifySignature {
+  const keyOf = cached((jwk) => crypto.subtle.importKey("jwk", { ...jwk }, WEB_NAMES[jwk.kty], false, ["verify"]));
+  return async (jwk, data, signature) => crypto.subtle.verify(WEB_NAMES[jwk.kty], await keyOf(jwk), signature, data);
+}
+
+/** A fresh private key. */
+export function generatePrivateJwk(alg: Algorithm): Promise<PrivateJwk> {
+  return node === undefined ? webGenerate(alg) : Promise.resolve(nodeGenerate(node, alg));
+}
+
+function nodeGenerate(crypto: typeof NodeCrypto, alg: Algorithm): PrivateJwk {
+  const { privateKey } =
+    alg === "ES256" ? crypto.generateKeyPairSync("ec", { namedCurve: "P-256" }) : crypto.generateKeyPairSync("ed25519");
+  return exported(privateKey.export({ format: "jwk" }));
+}
+
+async function webGenerate(alg: Algorithm): Promise<PrivateJwk> {
+  const names = WEB_NAMES[alg === "ES256" ? "EC" : "OKP"];
+  const pair = (await crypto.subtle.generateKey(names, true, ["sign", "verify"])) as {
+    privateKey: NodeCrypto.webcrypto.CryptoKey;
+  };
+  return exported(await crypto.subtle.exportKey("jwk", pair.privateKey));
+}
+
+/** Only the members that make the key; engines add others. */
+function exported({ kty, x = "", y = "", d = "" }: { kty?: string; x?: string; y?: string; d?: string }): PrivateJwk {
+  return kty === "EC" ? { crv: "P-256", kty, x, y, d } : { crv: "Ed25519", kty: "OKP", x, d };
+}
+
+/** SHA-256 over pieces, for data that arrives piece by piece. */
+export interface Digester {
+  update(bytes: Uint8Array): void;
+  /** base64url. */
+  digest(): Promise<string>;
+}
+
+/** WebCrypto has no incremental digest: there, the pieces are kept until the end. */
+export function digester(): Digester {
+  if (node !== undefined) {
+    const hash = node.createHash("sha256");
+    return { update: (bytes) => void hash.update(bytes), digest: () => Promise.resolve(hash.digest("base64url")) };
+  }
+  const pieces: Uint8Array[] = [];
+  return {
+    update: (bytes) => void pieces.push(bytes),
+    digest: async () => {
+      return toBase64url(new Uint8Array(await crypto.subtle.digest("SHA-256", concat(...pieces))));
+    },
+  };
+}
+
+/** Bytes of a private scalar or seed, to check its length. Errors: MALFORMED · BASE64_INVALID. */
+export const privateBytes = (jwk: PrivateJwk): Uint8Array => fromBase64url(jwk.d);

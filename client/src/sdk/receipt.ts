@@ -1,0 +1,61 @@
+/** A receipt is taken only if it is the receipt of *this* request, from *this* gateway; with a trust file, only if it verifies. */
+import {
+  defined,
+  parseRecord,
+  parseWith,
+  type QuanjiRecord,
+  Receipt,
+  RECEIPT_TYP,
+  splitRecordText,
+} from "@quanji/chaincode/domain";
+import { canonical, type FlattenedJws, parsePublicJwk, type VerifySignature } from "@quanji/chaincode/log";
+import { type OpenedTrust, verifyReceipt } from "../verify/index.js";
+import { type GatewayKey, mismatch, openSigned } from "./answer.js";
+
+export interface CheckedReceipt {
+  readonly jws: FlattenedJws;
+  readonly receipt: Receipt;
+  readonly record: QuanjiRecord;
+}
+
+export interface ReceiptExpectation {
+  /** Hash of the request that was sent; and its JWS, if it was sent by this process. */
+  readonly request: string;
+  readonly jws?: FlattenedJws;
+  readonly type: QuanjiRecord["type"];
+  readonly gateway: GatewayKey;
+  readonly verify: VerifySignature;
+  /** Then the whole of the receipt is verified, as `quanji verify` would. */
+  readonly trust?: OpenedTrust;
+  readonly nowMs: number;
+}
+
+/** Errors: ANSWER_MISMATCH · REQUEST_MISMATCH, KEY_UNKNOWN, TYP_MISMATCH, SIGNATURE_INVALID, or the verifier's finer code. */
+export async function checkReceipt(input: unknown, expected: ReceiptExpectation): Promise<CheckedReceipt> {
+  const { gateway, verify, trust } = expected;
+  const { payload, jws } = await openSigned(input, RECEIPT_TYP, gateway, verify);
+  const receipt = parseWith(Receipt, payload);
+  const record = parseRecord(splitRecordText(receipt.record));
+  if (record.body.request !== expected.request)
+    throw mismatch("this is the receipt of another request", "REQUEST_MISMATCH");
+  if (record.type !== expected.type)
+    throw mismatch(`this is the receipt of a record of type ${record.type}`, "TYP_MISMATCH");
+  const sent = expected.jws;
+  if (
+    sent !== undefined &&
+    (receipt.request.payload !== sent.payload || receipt.request.protected !== sent.protected)
+  ) {
+    throw mismatch("the receipt shows another request than the one that was sent", "REQUEST_MISMATCH");
+  }
+  if (canonical(parsePublicJwk(defined(receipt.keys.gateway))) !== canonical(gateway.jwk)) {
+    throw mismatch("the receipt names another gateway's key", "KEY_UNKNOWN");
+  }
+  if (trust !== undefined) await assertVerified(jws, { ...trust, nowMs: expected.nowMs });
+  return { jws, receipt, record };
+}
+
+async function assertVerified(jws: FlattenedJws, trust: OpenedTrust): Promise<void> {
+  const { ok, detail, message } = await verifyReceipt(jws, trust);
+  if (ok) return;
+  throw mismatch(`the receipt does not verify: ${message ?? "no reason given"}`, detail ?? "PROOF_INVALID");
+}
