@@ -20,7 +20,9 @@ const COMMANDS = [
   "resource register",
   "resource suspend",
   "resource resume",
-  ...["request", "offer", "accept", "derive", "approve", "refuse", "withdraw", "suspend", "resume", "revoke"].map((verb) => `grant ${verb}`),
+  ...["request", "offer", "accept", "derive", "approve", "refuse", "withdraw", "suspend", "resume", "revoke"].map(
+    (verb) => `grant ${verb}`,
+  ),
   "boundary publish",
   "order freeze",
   "order lift",
@@ -181,7 +183,17 @@ describe("quanji", () => {
 
     it("resource register fills in what follows from the fields and the signer", async () => {
       const fields = "date:date,name:string:general-3,rain:number";
-      const { exitCode } = await desk.run(["resource", "register", RESOURCE, "--fields", fields, "--law", "L", "--head", "H"]);
+      const { exitCode } = await desk.run([
+        "resource",
+        "register",
+        RESOURCE,
+        "--fields",
+        fields,
+        "--law",
+        "L",
+        "--head",
+        "H",
+      ]);
       expect(exitCode).to.equal(0);
       const payload = gateway.callsOf("resource.register")[0]?.parsed.payload;
       expect(payload).to.deep.include({
@@ -197,7 +209,17 @@ describe("quanji", () => {
 
     it("grant request fills resource version, grantor, route, log and terms from the resource", async () => {
       const { exitCode, json } = await desk.run([
-        ...["grant", "request", RESOURCE, "--purpose", "insurance.pricing", "--quota", "10/P1D/row", "--round", "rain:0.5"],
+        ...[
+          "grant",
+          "request",
+          RESOURCE,
+          "--purpose",
+          "insurance.pricing",
+          "--quota",
+          "10/P1D/row",
+          "--round",
+          "rain:0.5",
+        ],
         ...["--mask", "day:4,0", "--json"],
       ]);
       expect(exitCode).to.equal(0);
@@ -227,13 +249,29 @@ describe("quanji", () => {
     });
 
     it("access shows rows, keeps the receipt, and needs neither grant, purpose nor fields to be typed", async () => {
-      const { exitCode, out, err } = await desk.run(["access", RESOURCE, "--quantity", "2", "--receipt", "use.receipt.json"]);
+      const { exitCode, out, err } = await desk.run([
+        "access",
+        RESOURCE,
+        "--quantity",
+        "2",
+        "--receipt",
+        "use.receipt.json",
+      ]);
       expect([exitCode, out]).to.deep.equal([0, gateway.data]);
       const [call] = gateway.callsOf("access");
-      expect(call?.parsed.payload).to.deep.include({ grant: GRANT, purpose: "insurance.pricing", fields: ["day", "rain"], seq: 0 });
+      expect(call?.parsed.payload).to.deep.include({
+        grant: GRANT,
+        purpose: "insurance.pricing",
+        fields: ["day", "rain"],
+        seq: 0,
+      });
       expect(call?.openings).to.have.nested.property("query.value.limit", 2);
       expect(err).to.include(call?.parsed.request);
-      expect(JSON.parse(await readFile(desk.path("use.receipt.json"), "utf8"))).to.have.keys("payload", "protected", "signature");
+      expect(JSON.parse(await readFile(desk.path("use.receipt.json"), "utf8"))).to.have.keys(
+        "payload",
+        "protected",
+        "signature",
+      );
       expect(await readdir(desk.path("config/seq"))).to.have.length(1);
     });
 
@@ -248,7 +286,11 @@ describe("quanji", () => {
       gateway.rule = "QUOTA_EXCEEDED";
       const denied = await desk.run(["access", RESOURCE, "--receipt", "no.receipt.json", "--json"]);
       expect(denied.exitCode).to.equal(1);
-      expect(denied.json).to.include({ ok: false, code: "QUOTA_EXCEEDED", request: gateway.callsOf("access")[0]?.parsed.request });
+      expect(denied.json).to.include({
+        ok: false,
+        code: "QUOTA_EXCEEDED",
+        request: gateway.callsOf("access")[0]?.parsed.request,
+      });
       expect(denied.json["next"]).to.be.a("string").and.not.equal("");
       await stat(desk.path("no.receipt.json"));
     });
@@ -275,11 +317,15 @@ describe("quanji", () => {
 
     it("inbox and ls are tables, with what a terminal would obey made harmless", async () => {
       const step = { stage: 1, party: BANK, kind: "approve" };
-      gateway.answer("/v1/grants", { items: [{ ...GRANT_VIEW, state: "pending", grantee: "x\u001b[2Jy", steps: [step] }] });
+      gateway.answer("/v1/grants", {
+        items: [{ ...GRANT_VIEW, state: "pending", grantee: "x\u001b[2Jy", steps: [step] }],
+      });
       const { out } = await desk.run(["inbox"]);
       expect(out).to.match(/^grant +decide +resource +grantee +purposes\n/);
       expect(out).to.include("x·[2Jy");
-      expect((await desk.run(["ls", "grants", "--filter", "state=active", "--json"])).json).to.deep.equal({ items: [] });
+      expect((await desk.run(["ls", "grants", "--filter", "state=active", "--json"])).json).to.deep.equal({
+        items: [],
+      });
       expect((await desk.run(["ls", "logs"])).out).to.include(LOG);
     });
 
@@ -319,7 +365,11 @@ describe("quanji", () => {
         const shown = await desk.run(["verify", file, "--trust", "trust.json"]);
         expect([shown.exitCode, shown.out.split("  ")[0]]).to.deep.equal([1, "INVALID"]);
         const { exitCode, json } = await desk.run(["verify", file, "--trust", "trust.json", "--json"]);
-        expect([exitCode, json["ok"], json["kind"]]).to.deep.equal([1, false, file.includes("trail") ? "trail" : "receipt"]);
+        expect([exitCode, json["ok"], json["kind"]]).to.deep.equal([
+          1,
+          false,
+          file.includes("trail") ? "trail" : "receipt",
+        ]);
       }
       const both = await desk.run(["verify", "x.receipt.json", "x.trail.ndjson", "--trust", "trust.json", "--json"]);
       expect([both.exitCode, both.json["ok"], (both.json["verdicts"] as object[]).length]).to.deep.equal([1, false, 2]);
@@ -368,7 +418,10 @@ describe("quanji", () => {
 
     it("hold what would be typed; paths are relative to them; flags win", async () => {
       const gateway = await FakeGateway.start();
-      await configure({ default: "bank", profiles: { bank: { gateway: gateway.address, key: "../bank.jwk", lang: "zh" } } });
+      await configure({
+        default: "bank",
+        profiles: { bank: { gateway: gateway.address, key: "../bank.jwk", lang: "zh" } },
+      });
       await desk.run(["keys", "new", "--out", "bank.jwk", "--party", BANK]);
       expect((await desk.run(["grant", "approve", GRANT])).exitCode).to.equal(0);
       const refused = await desk.run(["grant", "approve", GRANT, "--profile", "other"]);
@@ -396,15 +449,30 @@ describe("quanji", () => {
       const argv = ["source", "add", RESOURCE, "--steward", BANK, "--file", "w.csv"];
       expect((await desk.run(argv)).exitCode).to.equal(0);
       expect((await desk.run([...argv, "--column", "rain=precipitation"])).exitCode).to.equal(0);
-      const binding = { kind: "file", format: "csv", path: "res-weather.daily.csv", resource: RESOURCE, steward: BANK, columns: { rain: "precipitation" } };
+      const binding = {
+        kind: "file",
+        format: "csv",
+        path: "res-weather.daily.csv",
+        resource: RESOURCE,
+        steward: BANK,
+        columns: { rain: "precipitation" },
+      };
       expect(await config()).to.deep.equal({ port: 9, sources: [other, binding] });
       expect(await readFile(desk.path("data/sources/res-weather.daily.csv"), "utf8")).to.equal("day,rain\n");
     });
 
     it("binds an API; what the gateway would not take is refused, naming the field", async () => {
       const api = ["source", "add", RESOURCE, "--steward", BANK, "--url"];
-      expect((await desk.run([...api, "http://127.0.0.1:9/days?from={from}", "--allow-private", "--items", "/rows"])).exitCode).to.equal(0);
-      expect(((await config())["sources"] as object[])[0]).to.include({ kind: "http", format: "json", allowPrivate: true, items: "/rows" });
+      expect(
+        (await desk.run([...api, "http://127.0.0.1:9/days?from={from}", "--allow-private", "--items", "/rows"]))
+          .exitCode,
+      ).to.equal(0);
+      expect(((await config())["sources"] as object[])[0]).to.include({
+        kind: "http",
+        format: "json",
+        allowPrivate: true,
+        items: "/rows",
+      });
       const refused = await desk.run([...api, "ftp://example/x", "--json"]);
       expect([refused.exitCode, refused.json["field"]]).to.deep.equal([2, "url"]);
     });
@@ -412,7 +480,16 @@ describe("quanji", () => {
     it("a file that lies in the gateway's folder already stays where it is", async () => {
       await mkdir(desk.path("data/sources/deep"), { recursive: true });
       await writeFile(desk.path("data/sources/deep/w.json"), "[]");
-      const { json } = await desk.run(["source", "add", RESOURCE, "--steward", BANK, "--file", join("data", "sources", "deep", "w.json"), "--json"]);
+      const { json } = await desk.run([
+        "source",
+        "add",
+        RESOURCE,
+        "--steward",
+        BANK,
+        "--file",
+        join("data", "sources", "deep", "w.json"),
+        "--json",
+      ]);
       expect(json).to.include({ path: "deep/w.json", format: "json" });
     });
   });

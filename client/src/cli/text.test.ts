@@ -14,10 +14,13 @@ import { harmless, widthOf } from "./width.js";
 
 describe("what the command line prints", () => {
   it("tables line up where some characters are two columns wide", () => {
-    const text = table(["id", "title"], [
-      ["天气", "x"],
-      ["a", "日"],
-    ]);
+    const text = table(
+      ["id", "title"],
+      [
+        ["天气", "x"],
+        ["a", "日"],
+      ],
+    );
     const columns = text.split("\n").map((line) => widthOf(line.slice(0, line.search(/title|x|日/))));
     expect(columns).to.deep.equal([6, 6, 6]);
   });
@@ -50,7 +53,9 @@ describe("what the command line prints", () => {
   });
 
   it("HTML from a file stays text", () => {
-    expect(escapeHtml(`<script>"x"&'y'</script>`)).to.equal("&lt;script&gt;&quot;x&quot;&amp;&#39;y&#39;&lt;/script&gt;");
+    expect(escapeHtml(`<script>"x"&'y'</script>`)).to.equal(
+      "&lt;script&gt;&quot;x&quot;&amp;&#39;y&#39;&lt;/script&gt;",
+    );
   });
 
   it("progress is drawn only for somebody who watches, and not too often", () => {
@@ -75,7 +80,8 @@ describe("what the command line understands", () => {
       { name: "name", type: "string", grade: "general-3" },
       { name: "x", type: "string", grade: "general-1" },
     ]);
-    for (const text of ["", ":date", "a:float", "a:date:secret", "a:b:c:d"]) expect(() => parseFields(text)).to.throw(UsageError);
+    for (const text of ["", ":date", "a:float", "a:date:secret", "a:b:c:d"])
+      expect(() => parseFields(text)).to.throw(UsageError);
   });
 
   it("routes", () => expect(parseRoute("a+b, c")).to.deep.equal([["a", "b"], ["c"]]));
@@ -83,14 +89,16 @@ describe("what the command line understands", () => {
   it("quotas", () => {
     expect(quotaOf("10/P1M")).to.deep.equal({ n: 10, per: "P1M", unit: "call" });
     expect(quotaOf("10/window/row")).to.deep.equal({ n: 10, per: "window", unit: "row" });
-    for (const text of ["10", "x/P1M", "10/P2M", "10/P1M/byte", "10/P1M/row/x"]) expect(() => quotaOf(text)).to.throw(UsageError);
+    for (const text of ["10", "x/P1M", "10/P2M", "10/P1M/byte", "10/P1M/row/x"])
+      expect(() => quotaOf(text)).to.throw(UsageError);
   });
 
   it("ranges, counts and addresses", () => {
     expect(toRange("2026-01-01/2026-02-01", "r")).to.deep.equal({ from: "2026-01-01", to: "2026-02-01" });
     expect(parseListen("[::1]:80")).to.deep.equal({ host: "::1", port: 80 });
     for (const text of ["", "a", "a/", "/b", "a/b/c"]) expect(() => toRange(text, "r")).to.throw(UsageError);
-    for (const text of ["", "-1", "1.5", "1e3", "9999999999999999"]) expect(() => toCount(text, "n")).to.throw(UsageError);
+    for (const text of ["", "-1", "1.5", "1e3", "9999999999999999"])
+      expect(() => toCount(text, "n")).to.throw(UsageError);
     for (const text of ["", "host", ":80", "a:99999", "::1:80"]) expect(() => parseListen(text)).to.throw(UsageError);
   });
 });

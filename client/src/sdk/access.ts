@@ -130,10 +130,12 @@ const REPEATS = 2;
 export class Accesses {
   readonly #session: Session;
   readonly #keeperOf: (log: string) => SeqKeeper;
+  readonly #voidLost: (log: string) => Promise<unknown>;
 
-  constructor(session: Session, keeperOf: (log: string) => SeqKeeper) {
+  constructor(session: Session, keeperOf: (log: string) => SeqKeeper, voidLost: (log: string) => Promise<unknown>) {
     this.#session = session;
     this.#keeperOf = keeperOf;
+    this.#voidLost = voidLost;
   }
 
   /**
@@ -167,9 +169,16 @@ export class Accesses {
     }
   }
 
-  /** Signs under a number of its own. A number that turns out to be taken is replaced by a new one, once. */
+  /** Now that the gateway answers again: numbers whose answers never came would leave a gap in the trail. */
   async #numbered(access: Access): Promise<PermittedAccess | OnlyReceipt> {
     const keeper = this.#keeperOf(access.log);
+    const outcome = await this.#underFreeNumber(access, keeper);
+    if (keeper.lost.length > 0) await this.#voidLost(access.log).catch(laterThen);
+    return outcome;
+  }
+
+  /** Signs under a number of its own. A number that turns out to be taken is replaced by a new one, once. */
+  async #underFreeNumber(access: Access, keeper: SeqKeeper): Promise<PermittedAccess | OnlyReceipt> {
     try {
       return await this.#attempt(access, await keeper.take(), keeper);
     } catch (error) {
@@ -256,6 +265,11 @@ export class Accesses {
     }
     return checked;
   }
+}
+
+/** The access itself went well, and what could not be voided now can be voided after the next one, or by `quanji seq`. */
+function laterThen(error: unknown): void {
+  if (!(error instanceof QuanjiError)) throw error;
 }
 
 /** What became of a number, seen from how its request ended. */

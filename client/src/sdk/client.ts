@@ -79,7 +79,11 @@ export class Client {
     this.parties = new Parties(session);
     this.resources = new Resources(session);
     this.grants = new Grants(session);
-    this.#accesses = new Accesses(session, (log) => this.#keeper(log));
+    this.#accesses = new Accesses(
+      session,
+      (log) => this.#keeper(log),
+      (log) => this.voidLost(log),
+    );
   }
 
   /** Loads what must be known of the network. Errors: UNREACHABLE, ANSWER_MISMATCH (not the gateway that the trust file pins). */

@@ -58,11 +58,16 @@ export interface CommandBody {
   readonly text: string;
 }
 
-/** A command of the greatest size, in base64url, with its openings around it. */
-const BODY_LIMITS: Limits = { maxBytes: 2 * 1024 * 1024, maxDepth: 16 };
+/** A value may nest as deep as a payload, below path and opening. */
+const OPENINGS_LIMITS: Limits = { maxBytes: 64 * 1024, maxDepth: LIMITS.maxDepth + 2 };
+
+/** Members in canonical order, and base64url needs no escaping: this is the canonical form. */
+const jwsText = ({ payload, protected: header, signature }: FlattenedJws): string =>
+  `{"payload":"${payload}","protected":"${header}","signature":"${signature}"}`;
 
 /** The body of the HTTP request, canonical JSON. */
 export function bodyOf({ jws, openings }: Pick<SignedCommand, "jws" | "openings">): CommandBody {
-  if (openings === undefined) return { type: JOSE, text: canonical(jws, BODY_LIMITS) };
-  return { type: WITH_OPENINGS, text: canonical({ command: jws, openings }, BODY_LIMITS) };
+  if (openings === undefined) return { type: JOSE, text: jwsText(jws) };
+  const text = `{"command":${jwsText(jws)},"openings":${canonical(openings, OPENINGS_LIMITS)}}`;
+  return { type: WITH_OPENINGS, text };
 }

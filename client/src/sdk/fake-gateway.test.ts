@@ -180,7 +180,10 @@ export class FakeGateway {
     }
     await this.record(call);
     if (this.rule !== "permit") {
-      await this.refuse(response, request, this.rule as keyof typeof CODES, { rule: this.rule, receipt: await this.receipt(request) });
+      await this.refuse(response, request, this.rule as keyof typeof CODES, {
+        rule: this.rule,
+        receipt: await this.receipt(request),
+      });
       return;
     }
     await this.stream(response, request, await this.receipt(request), {});
@@ -199,7 +202,14 @@ export class FakeGateway {
     lies: { readonly account?: object; readonly key?: Signer; readonly end?: false },
   ): Promise<void> {
     const data = utf8(this.data);
-    const account = { request, digest: toBase64url(sha256(data)), bytes: data.length, rows: 2, outcome: "delivered", ...lies.account };
+    const account = {
+      request,
+      digest: toBase64url(sha256(data)),
+      bytes: data.length,
+      rows: 2,
+      outcome: "delivered",
+      ...lies.account,
+    };
     const half = Math.floor(data.length / 2);
     response.writeHead(200, { "content-type": "application/x-ndjson" });
     response.write(`${JSON.stringify({ receipt, t: "receipt" })}\n`);

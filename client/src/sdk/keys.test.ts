@@ -81,20 +81,34 @@ describe("keys", () => {
     expect(parsePrivateJwk({ ...jwk, alg: "ES256", use: "sig" })).to.deep.equal({ jwk });
     const foreign = kidOf(PARTY, publicOf(await generateKey("ES256")));
     for (const kid of [foreign, `${PARTY}#`, "nobody", 7]) {
-      expect(() => parsePrivateJwk({ ...jwk, kid })).to.throw(QuanjiError).with.property("detail", "KEY_THUMBPRINT");
+      expect(() => parsePrivateJwk({ ...jwk, kid }))
+        .to.throw(QuanjiError)
+        .with.property("detail", "KEY_THUMBPRINT");
     }
   });
 
   it("hostile values are refused with a code, whatever they are", () => {
     fc.assert(
-      fc.property(fc.oneof(fc.anything(), fc.record({ kty: fc.constant("EC"), crv: fc.constant("P-256"), x: fc.string(), y: fc.string(), d: fc.string() })), (value) => {
-        try {
-          parsePrivateJwk(value);
-          return false;
-        } catch (error) {
-          return isQuanjiError(error, "MALFORMED");
-        }
-      }),
+      fc.property(
+        fc.oneof(
+          fc.anything(),
+          fc.record({
+            kty: fc.constant("EC"),
+            crv: fc.constant("P-256"),
+            x: fc.string(),
+            y: fc.string(),
+            d: fc.string(),
+          }),
+        ),
+        (value) => {
+          try {
+            parsePrivateJwk(value);
+            return false;
+          } catch (error) {
+            return isQuanjiError(error, "MALFORMED");
+          }
+        },
+      ),
     );
   });
 });
@@ -141,7 +155,9 @@ describe("key files", () => {
     await writeKeyFile(path, pair, { passphrase: "correct horse" });
     const text = await readFile(path, "utf8");
     expect(text).to.not.include(pair.jwk.d);
-    const header = JSON.parse(Buffer.from((JSON.parse(text) as { protected: string }).protected, "base64url").toString()) as object;
+    const header = JSON.parse(
+      Buffer.from((JSON.parse(text) as { protected: string }).protected, "base64url").toString(),
+    ) as object;
     expect(header).to.include({ alg: "PBES2-HS512+A256KW", enc: "A256GCM" });
     expect(await readKeyFile(path, "correct horse")).to.deep.equal(pair);
     expect(await encryptedKeyId(path)).to.deep.equal({ kid: kidOf(PARTY, publicOf(pair.jwk)) });

@@ -48,7 +48,10 @@ describe("sequence numbers", () => {
   it("reserved are written once for all of them, and the rest is given back at the end", async () => {
     const saved: number[] = [];
     const store = memorySeqStore();
-    const spy = { ...store, save: (kid: string, log: string, next: number) => (saved.push(next), store.save(kid, log, next)) };
+    const spy = {
+      ...store,
+      save: (kid: string, log: string, next: number) => (saved.push(next), store.save(kid, log, next)),
+    };
     const keeper = keeperOver([], 4, spy);
     for (let i = 0; i < 5; i++) keeper.used(await keeper.take());
     expect(saved).to.deep.equal([4, 8]);
@@ -95,7 +98,11 @@ describe("sequence numbers in files", () => {
     await store.save(KID, LOG, 3);
     await store.save(KID, `${LOG}1`, 4);
     await store.save(KID, LOG, 5);
-    expect([await store.load(KID, LOG), await store.load(KID, `${LOG}1`), await store.load("other#key", LOG)]).to.deep.equal([5, 4, undefined]);
+    expect([
+      await store.load(KID, LOG),
+      await store.load(KID, `${LOG}1`),
+      await store.load("other#key", LOG),
+    ]).to.deep.equal([5, 4, undefined]);
     expect(await readdir(folder)).to.have.length(2);
   });
 

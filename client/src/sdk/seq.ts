@@ -130,6 +130,7 @@ export class SeqKeeper {
     return this.#inTurn(async () => {
       await this.#open();
       const status = await this.#options.ask();
+      // They are holes or were recorded; the ledger has just said which.
       this.#lost.clear();
       const busy = new Set([...this.#underWay, ...this.#free]);
       return holesBelow(status, this.#next).filter((seq) => !busy.has(seq));

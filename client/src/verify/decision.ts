@@ -54,6 +54,9 @@ function orderOf(code: string): number {
   return row?.rule ?? Infinity;
 }
 
+const NEEDS_ORDERS = rulesOf(2);
+const NEEDS_BOUNDARY = rulesOf(4);
+const LIMITS = rulesOf(12);
 const NEEDS_RESOURCE = ["RESOURCE_SUSPENDED", "FIELDS_OUTSIDE_GRANT", "RANGE_OUTSIDE_GRANT"] as const;
 const NEEDS_GRANT = ["ORDER_FROZEN", "BOUNDARY_APPROVAL", "NOT_GRANTEE", ...rulesOf(6, 7, 8, 12)] as const;
 const NEEDS_ANCESTORS = ["ORDER_FROZEN", "BOUNDARY_APPROVAL", ...rulesOf(7, 12)] as const;
@@ -125,7 +128,7 @@ export class DecisionReplay {
     const { orders, boundaries, resources } = this.#world;
     const id = splitVersion(record.body.resource).id;
     const resource = this.#read(item, resources.get(id), basis.resource, `resource ${id}`, NEEDS_RESOURCE);
-    const lists = this.#read(item, boundaries, basis.boundary, "boundary", rulesOf(4));
+    const lists = this.#read(item, boundaries, basis.boundary, "boundary", NEEDS_BOUNDARY);
     const views = this.#views(item);
     const known = resource ?? standInResource(item);
     if (resource !== undefined) assertFace(record, resource);
@@ -135,7 +138,7 @@ export class DecisionReplay {
       timeZone: this.#world.timeZone,
       requester: this.#read(item, party, basis.party, `party ${record.face.unit}`, []) ?? party.at(basis.party),
       key: thumbprintOf(requester),
-      orders: this.#read(item, orders, basis.orders, "orders", rulesOf(2)) ?? [],
+      orders: this.#read(item, orders, basis.orders, "orders", NEEDS_ORDERS) ?? [],
       resource: known,
       cells: item.unknown.has("BOUNDARY_APPROVAL") ? cells.filter(withoutApproval) : cells,
       grant: views[0],
@@ -195,7 +198,7 @@ export class DecisionReplay {
       return grant === undefined ? [] : [{ grant, n }];
     });
     // Uses under siblings count against ancestors, and are in no chain of this file.
-    if (ancestors.length > 0) for (const rule of rulesOf(12)) item.unknown.add(rule);
+    if (ancestors.length > 0) for (const rule of LIMITS) item.unknown.add(rule);
     return found.length === ancestors.length ? found : [];
   }
 

@@ -1048,7 +1048,7 @@ function* mutationsOf(value: unknown, neighbour: unknown, path = ""): Generator<
   if (typeof value === "string" && typeof neighbour === "string" && value !== neighbour)
     yield [`${path} from neighbour`, neighbour];
   if (typeof value !== "object" || value === null) return;
-  const entries = Object.entries(value);
+  const entries: [string, unknown][] = Object.entries(value);
   for (const [name, item] of entries) {
     const other = (neighbour as Record<string, unknown> | undefined)?.[name];
     for (const [where, changed] of mutationsOf(item, other, `${path}.${name}`)) {

@@ -1,4 +1,4 @@
-import { instant, type Receipt, stopDigest as stopDigestOf } from "@quanji/chaincode/domain";
+import { instant, type Receipt, stopDigest as stopDigestOf, type TrailLineOf } from "@quanji/chaincode/domain";
 import { possessionInput, toBase64url, utf8 } from "@quanji/chaincode/log";
 import { expect } from "chai";
 import fc from "fast-check";
@@ -373,6 +373,15 @@ describe("trail", () => {
     it("with nothing in it", async () => {
       world.tick(60_000);
       expect(await verifies(world, ["grant", grant], { from: instant(world.nowMs) })).to.include({ records: 0 });
+    });
+
+    it("32 that does not begin where it says is refused", async () => {
+      const lines = await world.trailLines("grant", grant, { from: times[2]! });
+      const { from: _from, ...open } = lines[0] as TrailLineOf<"trail">;
+      for (const head of [open, { ...open, from: times[0]! }]) {
+        const verdict = await verifyTrail(sealed([head, ...lines.slice(1)]), await world.trust());
+        expect(verdict).to.include({ code: "TRAIL_INCOMPLETE", detail: "TRAIL_START" });
+      }
     });
 
     it("that is empty or reversed is refused", async () => {

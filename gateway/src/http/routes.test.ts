@@ -107,6 +107,16 @@ describe("http: routes", () => {
     expect((await gateway.edge.readModel.grant(grant))?.state).to.equal("revoked");
   });
 
+  it("a list of thousands of cells fits through its route, and through no other", async () => {
+    const cell = { from: "any", to: "any", class: "weather.other", purpose: "any", action: "any", effect: "forbid" };
+    const cells = Array.from({ length: 5_000 }, () => cell);
+    const payload = { list: "national", version: 1, effectiveFrom: "2090-01-01T00:00:00.000Z", cells };
+    const urlPath = "/v1/commands/boundary.publish";
+    const signed = await gateway.sign("regulator", "boundary.publish", urlPath, payload);
+    assertOk(await gateway.post(urlPath, signed));
+    expect((await gateway.post("/v1/commands/party.admit", signed)).code()).to.equal("TOO_LARGE");
+  });
+
   it("a lost number is voided, and the sequence says where the key stands", async () => {
     const { next } = (await seq()) as { next: number };
     const reply = await gateway.command("stranger", "access.void", { log: LOG, seq: next });

@@ -53,7 +53,22 @@ export function createRecorder(options: RecorderOptions): ClosingRecorder {
     metrics: UNMEASURED,
     ...options,
     limits: { ...LIMITS, ...options.limits },
+    random: pooled(options.random),
   });
+}
+
+/** Bytes drawn at once: a call of the engine costs more than the bytes of a record. */
+const POOL_BYTES = 8_192;
+
+/** The same source in smaller portions; no byte is given out twice. */
+function pooled(random: (size: number) => Uint8Array): (size: number) => Uint8Array {
+  let pool = new Uint8Array(0);
+  return (size) => {
+    if (pool.length < size) pool = new Uint8Array(random(Math.max(size, POOL_BYTES)));
+    const bytes = pool.subarray(0, size);
+    pool = pool.subarray(size);
+    return bytes;
+  };
 }
 
 /** Deliveries of earlier processes that wait at once. */

@@ -78,11 +78,12 @@ describe("recorder entries", () => {
   it("ids are UUIDs of version 7, in order of time", () => {
     fc.assert(
       fc.property(fc.nat({ max: 2 ** 47 }), fc.uint8Array({ minLength: 10, maxLength: 10 }), (ms, random) => {
-        const id = uuidV7(ms, random);
+        const hex = Buffer.from(random).toString("hex");
+        const id = uuidV7(ms, hex);
         expect(Uuid.safeParse(id).success, id).to.equal(true);
         expect(id.charAt(14)).to.equal("7");
         expect(Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16)).to.equal(ms);
-        expect(uuidV7(ms + 1, random) > id).to.equal(true);
+        expect(uuidV7(ms + 1, hex) > id).to.equal(true);
       }),
     );
   });

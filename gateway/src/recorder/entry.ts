@@ -1,6 +1,6 @@
 /** One item on its way into the log: what it is called, what it touches, and its bytes, made once when it is admitted. */
 import { instant, QuanjiError } from "@quanji/chaincode/domain";
-import { canonical, type FlattenedJws, partyOf, requestOfJws, toBase64url } from "@quanji/chaincode/log";
+import { canonical, type FlattenedJws, type Openings, partyOf, requestOfJws } from "@quanji/chaincode/log";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 import type { DeliveryToRecord, RequestToRecord } from "./recorder.js";
 
@@ -94,10 +94,10 @@ export interface EntryParts {
 }
 
 export function makeEntry({ item, subject, admittedMs, random, resolve, reject }: EntryParts): Entry {
-  const bytes = random(RANDOM_BYTES);
-  const id = uuidV7(admittedMs, bytes.subarray(0, 10));
-  const nonce = toBase64url(bytes.subarray(10, 26));
-  const salt = (i: number): string => toBase64url(bytes.subarray(26 + 32 * i, 58 + 32 * i));
+  const bytes = Buffer.from(random(RANDOM_BYTES));
+  const id = uuidV7(admittedMs, bytes.toString("hex", 0, 10));
+  const nonce = bytes.toString("base64url", 10, 26);
+  const salt = (i: number): string => bytes.toString("base64url", 26 + 32 * i, 58 + 32 * i);
   const salts = `{"grant":"${salt(0)}","party":"${salt(1)}","resource":"${salt(2)}"}`;
   const text = item.type === "delivery" ? deliveryText(item, id, nonce, salts) : requestText(item, id, nonce, salts);
   const size = Buffer.byteLength(text) + TAIL_BYTES;
@@ -110,8 +110,18 @@ export function makeEntry({ item, subject, admittedMs, random, resolve, reject }
  */
 
 function requestText(item: RequestToRecord, id: string, nonce: string, salts: string): string {
-  const openings = item.openings === undefined ? "" : `"openings":${canonical(item.openings)},`;
+  const openings = item.openings === undefined ? "" : `"openings":${openingsText(item.openings)},`;
   return `{"id":"${id}","nonce":"${nonce}",${openings}"request":${jwsText(item.jws)},"salts":${salts}`;
+}
+
+/** Values were put into canonical form when their commitments were checked: a string among them is well-formed. */
+function openingsText(openings: Openings): string {
+  const members = Object.entries(openings).sort(([a], [b]) => (a < b ? -1 : 1));
+  const texts = members.map(([path, { salt, value }]) => {
+    const text = typeof value === "string" ? JSON.stringify(value) : canonical(value);
+    return `"${path}":{"salt":"${salt}","value":${text}}`;
+  });
+  return `{${texts.join(",")}}`;
 }
 
 const jwsText = (jws: FlattenedJws): string =>
@@ -151,10 +161,9 @@ export function timesOf(entries: readonly Entry[], floorMs: number, nowMs: numbe
   });
 }
 
-/** UUID version 7: 48 bits of milliseconds, 74 random bits of `random` (10 bytes). @see RFC 9562 §5.7 */
-export function uuidV7(ms: number, random: Uint8Array): string {
+/** UUID version 7: 48 bits of milliseconds, 74 random bits of `hex` (10 bytes). @see RFC 9562 §5.7 */
+export function uuidV7(ms: number, hex: string): string {
   const time = ms.toString(16).padStart(12, "0");
-  const hex = Buffer.from(random).toString("hex");
   const variant = ((Number.parseInt(hex.charAt(3), 16) % 4) + 8).toString(16);
   return `${time.slice(0, 8)}-${time.slice(8)}-7${hex.slice(0, 3)}-${variant}${hex.slice(4, 7)}-${hex.slice(7, 19)}`;
 }

@@ -61,12 +61,12 @@ export class Lanes {
     return [...this.#calm.expired(cutoffMs), ...this.#troubled.expired(cutoffMs)];
   }
 
-  /** Puts the records that touch one of `names` into a batch of their own. False if that would part nothing. */
+  /** Puts the records that touch one of `names` into a batch of their own. False if there are none. */
   apart(batch: Batch, names: ReadonlySet<ObjectName>): boolean {
     const touches = (entry: Entry): boolean => entry.subject.objects.some((name) => names.has(name));
     const touched = batch.entries.filter(touches);
     const rest = batch.entries.filter((entry) => !touches(entry));
-    if (touched.length === 0 || (rest.length === 0 && this.isTroubled(batch))) return false;
+    if (touched.length === 0) return false;
     const untilMs = this.#clock() + TURBULENT_MS;
     for (const name of names) this.#turbulentUntil.set(name, untilMs);
     for (const entry of this.#calm.extract(touches)) this.#troubled.push(entry);

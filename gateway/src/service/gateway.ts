@@ -77,8 +77,7 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
     (open) => open.close(),
   );
   // Awaited after recorder and folding have been told to close, for it is they that end this work early.
-  const leftovers: Promise<unknown>[] = [];
-  closers.add(leftovers, async (works) => {
+  const leftovers = closers.add<Promise<unknown>[]>([], async (works) => {
     await Promise.all(works);
   });
   const recorder = closers.add(

@@ -123,6 +123,8 @@ interface Observation {
   readonly batches: number;
   readonly bytes: number;
   readonly rssMb: number;
+  /** Of the gateway's process, all threads. */
+  readonly cpuSeconds: number;
 }
 
 async function observe(gateway: GatewayProcess, data: string): Promise<Observation> {
@@ -133,6 +135,7 @@ async function observe(gateway: GatewayProcess, data: string): Promise<Observati
     batches: value("quanji_batch_records_count"),
     bytes: await folderBytes(data),
     rssMb: value("process_resident_memory_bytes") / 1_048_576,
+    cpuSeconds: value("process_cpu_seconds_total"),
   };
 }
 
@@ -173,6 +176,7 @@ function report(
     connections: mix.connections,
     bytes_per_record: round((after.bytes - before.bytes) / Math.max(1, records)),
     rss_mb: round(after.rssMb),
+    gateway_cpu_us_per_record: round(((after.cpuSeconds - before.cpuSeconds) * 1e6) / Math.max(1, records)),
     failures: [...failures.values()].reduce((sum, n) => sum + n, 0),
     seconds,
   };

@@ -35,10 +35,25 @@ describe("proxy", () => {
     await mkdir(desk.path("receipts"));
     gateway = await FakeGateway.start();
     const terms = { purposes: ["insurance.pricing"], fields: ["day", "rain"] };
-    const grant = { id: GRANT, state: "active", resource: `${RESOURCE}@1`, grantee: BANK, logs: [LOG], terms, at: { time: "" } };
+    const grant = {
+      id: GRANT,
+      state: "active",
+      resource: `${RESOURCE}@1`,
+      grantee: BANK,
+      logs: [LOG],
+      terms,
+      at: { time: "" },
+    };
     gateway.answer("/v1/grants", { items: [grant] });
-    gateway.answer(`/v1/resources/${RESOURCE}`, { id: RESOURCE, logs: [LOG], fields: [{ name: "rain", type: "number" }] });
-    client = await Client.connect({ gateway: gateway.address, key: await openSigner({ jwk: await generateKey("EdDSA"), party: BANK }) });
+    gateway.answer(`/v1/resources/${RESOURCE}`, {
+      id: RESOURCE,
+      logs: [LOG],
+      fields: [{ name: "rain", type: "number" }],
+    });
+    client = await Client.connect({
+      gateway: gateway.address,
+      key: await openSigner({ jwk: await generateKey("EdDSA"), party: BANK }),
+    });
     proxy = await start();
   });
   afterEach(async () => {
@@ -86,20 +101,25 @@ describe("proxy", () => {
       quantity: 7,
       range: { from: "2026-01-01", to: "2026-02-01" },
     });
-    expect(call?.openings).to.have.nested.property("query.value").that.deep.equals({
-      limit: 7,
-      where: [
-        { field: "rain", op: "ge", value: 3 },
-        { field: "rain", op: "in", value: [1, "2.5"] },
-      ],
-    });
+    expect(call?.openings)
+      .to.have.nested.property("query.value")
+      .that.deep.equals({
+        limit: 7,
+        where: [
+          { field: "rain", op: "ge", value: 3 },
+          { field: "rain", op: "in", value: [1, "2.5"] },
+        ],
+      });
   });
 
   it("a denial is a problem with the rule's status and code, and its receipt is kept", async () => {
     gateway.rule = "QUOTA_EXCEEDED";
     const response = await get("");
     expect([response.status, response.headers.get("content-type")]).to.deep.equal([429, "application/problem+json"]);
-    expect(await response.json()).to.include({ code: "QUOTA_EXCEEDED", request: response.headers.get("quanji-request") });
+    expect(await response.json()).to.include({
+      code: "QUOTA_EXCEEDED",
+      request: response.headers.get("quanji-request"),
+    });
     expect(await readdir(desk.path("receipts"))).to.have.length(1);
   });
 
@@ -110,7 +130,10 @@ describe("proxy", () => {
       await gateway.stream(response, call.parsed.request, receipt, { account: { digest: "A".repeat(43) } });
     });
     const response = await get("");
-    expect([response.status, ((await response.json()) as { code: string }).code]).to.deep.equal([502, "ANSWER_MISMATCH"]);
+    expect([response.status, ((await response.json()) as { code: string }).code]).to.deep.equal([
+      502,
+      "ANSWER_MISMATCH",
+    ]);
   });
 
   it("a name that was made to point here (DNS rebinding) gets nothing, and nothing is signed", async () => {
@@ -143,9 +166,20 @@ describe("proxy", () => {
     expect(gateway.calls).to.deep.equal([]);
   });
 
-  for (const query of ["?nonsense=1", "?limit=0", "?limit=x", "?from=2026-01-01", "?where=rain", "?where=rain:gt:3", "?as=xml", "?limit=1&limit=2"]) {
+  for (const query of [
+    "?nonsense=1",
+    "?limit=0",
+    "?limit=x",
+    "?from=2026-01-01",
+    "?where=rain",
+    "?where=rain:gt:3",
+    "?as=xml",
+    "?limit=1&limit=2",
+  ]) {
     it(`${query} is refused, naming the parameter`, () => {
-      expect(() => parsePlain(new URL(`http://p/${RESOURCE}${query}`), "")).to.throw(QuanjiError).with.property("field");
+      expect(() => parsePlain(new URL(`http://p/${RESOURCE}${query}`), ""))
+        .to.throw(QuanjiError)
+        .with.property("field");
     });
   }
 
@@ -162,7 +196,9 @@ describe("proxy", () => {
 
   it("knows loopback", () => {
     expect(["127.0.0.1", "127.8.8.8", "::1", "localhost"].every(isLoopback)).to.equal(true);
-    expect(["0.0.0.0", "::", "10.0.0.1", "127.0.0.1.evil.example", "localhost.evil.example"].some(isLoopback)).to.equal(false);
+    expect(["0.0.0.0", "::", "10.0.0.1", "127.0.0.1.evil.example", "localhost.evil.example"].some(isLoopback)).to.equal(
+      false,
+    );
   });
 
   it("may be called by its further names, with its own port alone", () => {
@@ -170,6 +206,7 @@ describe("proxy", () => {
     const ask = (host: string) => () => assertMayAsk({ headers: { host } }, guard);
     expect(ask("data.bank.example:8479")).to.not.throw();
     expect(ask("10.0.0.5:8479")).to.not.throw();
-    for (const host of ["data.bank.example", "data.bank.example:80", "localhost:8479", ""]) expect(ask(host)).to.throw(QuanjiError);
+    for (const host of ["data.bank.example", "data.bank.example:80", "localhost:8479", ""])
+      expect(ask(host)).to.throw(QuanjiError);
   });
 });
