@@ -1,15 +1,12 @@
 import {
-  type CommandFacts,
-  defined,
   gatewayOf,
   type LogState,
   networkOf,
-  newKey,
   NO_BOUNDARIES,
   type Orders,
-  type Party,
   type Payload,
   QuanjiError,
+  regulatorParty,
 } from "../domain/index.js";
 import { type ChainKey, EMPTY_ROOT, emptyHead, hashText, type VerifySignature } from "../log/index.js";
 import { privateKeys, publicKeys } from "../world/keys.js";
@@ -67,26 +64,6 @@ async function init(state: State, received: Received, payload: Payload<"network.
     { scope: network.net, kind: "party", id: facts.signer },
   ]);
   return DONE;
-}
-
-/** The regulator is the one party that nobody admits. */
-export function regulatorParty(payload: Payload<"network.init">, facts: CommandFacts): Party {
-  const { regulator } = payload;
-  return defined({
-    v: "quanji.party.v1" as const,
-    id: regulator.party,
-    state: "active" as const,
-    kind: "org" as const,
-    name: regulator.name,
-    roles: ["regulator", "registrar", "listOwner"] as const,
-    jurisdiction: regulator.jurisdiction,
-    home: regulator.msp,
-    keys: [newKey({ jwk: regulator.jwk, purpose: "act", custody: "self" }, facts)],
-    responsibleHead: regulator.responsibleHead,
-    version: 1,
-    n: 1,
-    at: { time: facts.time, tx: facts.tx },
-  });
 }
 
 async function registerGateway(

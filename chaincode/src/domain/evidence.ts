@@ -2,15 +2,10 @@
 import { z } from "zod";
 import type { Limits } from "../log/canonical.js";
 import { Digest, GatewayName, LogOrigin, NetworkId, PartyId } from "./ids.js";
+import { Jwk } from "./shared.js";
 import { Instant } from "./time.js";
 
 const count = z.int().min(0);
-const Jwk = z.strictObject({
-  crv: z.enum(["P-256", "Ed25519"]),
-  kty: z.enum(["EC", "OKP"]),
-  x: Digest,
-  y: Digest.optional(),
-});
 const Jws = z.strictObject({ payload: z.string(), protected: z.string(), signature: z.string() });
 const Opening = z.strictObject({ salt: Digest, value: z.json() });
 export const OpeningsSchema = z.record(z.string().regex(/^[a-z][A-Za-z0-9.]{0,63}$/), Opening);

@@ -2,16 +2,10 @@
 import { z } from "zod";
 import { parsePublicJwk, type PublicJwk, thumbprint } from "../log/keys.js";
 import { QuanjiError } from "./errors.js";
-import { CodeName, Digest, GatewayName, LogOrigin, Msp, NetworkId, PartyId, Title } from "./ids.js";
-import { type CommandFacts, Committed, defined, Net, setOf } from "./shared.js";
+import { CodeName, GatewayName, LogOrigin, Msp, NetworkId, PartyId, Title } from "./ids.js";
+import { type CommandFacts, Committed, defined, Jwk, Net, setOf } from "./shared.js";
+import { newKey, type Party } from "./party.js";
 import { TimeZone } from "./time.js";
-
-const Jwk = z.strictObject({
-  crv: z.enum(["P-256", "Ed25519"]),
-  kty: z.enum(["EC", "OKP"]),
-  x: Digest,
-  y: Digest.optional(),
-});
 
 /** Scheme, host, optional port: no path, no query, no trailing slash. Commands name it as registered, byte for byte. */
 export const PublicUrl = z
@@ -122,4 +116,24 @@ export function assertListed(network: Network, list: "purposes" | "classes", cod
   if (foreign !== undefined) {
     throw new QuanjiError("MALFORMED", `${foreign} is not in the network's list of ${list}`, { field: list });
   }
+}
+
+/** The regulator is the one party that nobody admits. */
+export function regulatorParty(payload: z.infer<typeof NetworkInit>, facts: CommandFacts): Party {
+  const { regulator } = payload;
+  return defined({
+    v: "quanji.party.v1" as const,
+    id: regulator.party,
+    state: "active" as const,
+    kind: "org" as const,
+    name: regulator.name,
+    roles: ["regulator", "registrar", "listOwner"] as const,
+    jurisdiction: regulator.jurisdiction,
+    home: regulator.msp,
+    keys: [newKey({ jwk: regulator.jwk, purpose: "act", custody: "self" }, facts)],
+    responsibleHead: regulator.responsibleHead,
+    version: 1,
+    n: 1,
+    at: { time: facts.time, tx: facts.tx },
+  });
 }

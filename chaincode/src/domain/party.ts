@@ -10,6 +10,7 @@ import {
   Committed,
   defined,
   existing,
+  Jwk,
   Net,
   ROLES,
   type Role,
@@ -22,13 +23,6 @@ import { Instant, msOf } from "./time.js";
 
 /** `act` signs commands and accesses; `recovery` only replaces keys. One key, one purpose. */
 export const KEY_PURPOSES = ["act", "recovery"] as const;
-
-const Jwk = z.strictObject({
-  crv: z.enum(["P-256", "Ed25519"]),
-  kty: z.enum(["EC", "OKP"]),
-  x: Digest,
-  y: Digest.optional(),
-});
 
 const NewKey = z.strictObject({
   jwk: Jwk,

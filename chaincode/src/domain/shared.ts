@@ -42,6 +42,14 @@ export const ROLES = [
 ] as const;
 export type Role = (typeof ROLES)[number];
 
+/** Shape of a public JWK; log/keys.ts checks that it is a strong key. */
+export const Jwk = z.strictObject({
+  crv: z.enum(["P-256", "Ed25519"]),
+  kty: z.enum(["EC", "OKP"]),
+  x: Digest,
+  y: Digest.optional(),
+});
+
 export const Net = { net: NetworkId } as const;
 /** A commitment in a command: SHA-256(0x04 ‖ salt ‖ [kid, jti, path, value]); its opening travels beside the command. */
 export const Committed = Digest;

@@ -9,17 +9,15 @@ import {
   bucketsFor,
   bucketsOf,
   type Cell,
-  type CommandFacts,
-  defined,
   type Grant,
   GRANT_MACHINE,
   isQuanjiError,
   listsInForce,
-  newKey,
   NO_BOUNDARIES,
   type Order,
   type Party,
   PARTY_MACHINE,
+  regulatorParty,
   type Payload,
   type Resource,
   RESOURCE_MACHINE,
@@ -172,7 +170,7 @@ function partyTimeline({ commands }: CommandChain, { trust }: OpenedTrust): Time
         refuse("GENESIS_MISMATCH", "the regulator is founded once, by the command that began the network");
       }
       timeline.add(
-        applied(() => regulatorOf(payload, facts)),
+        applied(() => regulatorParty(payload, facts)),
         stepFor(item),
       );
     } else {
@@ -187,25 +185,6 @@ function partyTimeline({ commands }: CommandChain, { trust }: OpenedTrust): Time
     }
   }
   return timeline;
-}
-
-/** The regulator is the one party that nobody admits. */
-function regulatorOf({ regulator }: Payload<"network.init">, facts: CommandFacts): Party {
-  return defined({
-    v: "quanji.party.v1" as const,
-    id: regulator.party,
-    state: "active" as const,
-    kind: "org" as const,
-    name: regulator.name,
-    roles: ["regulator", "registrar", "listOwner"] as const,
-    jurisdiction: regulator.jurisdiction,
-    home: regulator.msp,
-    keys: [newKey({ jwk: regulator.jwk, purpose: "act", custody: "self" }, facts)],
-    responsibleHead: regulator.responsibleHead,
-    version: 1,
-    n: 1,
-    at: { time: facts.time, tx: facts.tx },
-  });
 }
 
 /** Commands on parties and the directory; one on the signer's own chain is judged at exactly its position. */

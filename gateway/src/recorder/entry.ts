@@ -119,7 +119,7 @@ function openingsText(openings: Openings): string {
   const members = Object.entries(openings).sort(([a], [b]) => (a < b ? -1 : 1));
   const texts = members.map(([path, { salt, value }]) => {
     const text = typeof value === "string" ? JSON.stringify(value) : canonical(value);
-    return `"${path}":{"salt":"${salt}","value":${text}}`;
+    return `${JSON.stringify(path)}:{"salt":${JSON.stringify(salt)},"value":${text}}`;
   });
   return `{${texts.join(",")}}`;
 }
