@@ -38,6 +38,7 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 /** The one runtime object of Node that is faster than what browsers have; absent there. */
 interface NodeBuffer {
+  from(data: ArrayBufferLike, offset: number, length: number): { toString(encoding: "base64" | "base64url"): string };
   from(data: Uint8Array | ArrayBuffer): { toString(encoding: "base64" | "base64url"): string };
   from(text: string, encoding: "base64" | "base64url"): Uint8Array;
 }
@@ -45,7 +46,7 @@ const nodeBuffer = (globalThis as { Buffer?: NodeBuffer }).Buffer;
 
 /** Standard base64 with padding (RFC 4648 §4): notes, checkpoints, proofs. */
 export function toBase64(bytes: Uint8Array): string {
-  if (nodeBuffer !== undefined) return nodeBuffer.from(bytes).toString("base64");
+  if (nodeBuffer !== undefined) return nodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");
   let binary = "";
   for (const byte of bytes) binary += String.fromCharCode(byte);
   return btoa(binary);
@@ -53,7 +54,8 @@ export function toBase64(bytes: Uint8Array): string {
 
 /** base64url without padding (RFC 4648 §5): JOSE, hashes and salts in JSON. */
 export function toBase64url(bytes: Uint8Array): string {
-  if (nodeBuffer !== undefined) return nodeBuffer.from(bytes).toString("base64url");
+  if (nodeBuffer !== undefined)
+    return nodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64url");
   return toBase64(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 

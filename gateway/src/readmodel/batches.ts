@@ -11,7 +11,14 @@ import {
   partyOf,
   rootOf,
 } from "@quanji/chaincode/log";
-import { collectionOf, decodeBatch, LEAVES_EVENT, type LeavesEvent, privateKeys, type StoredBatch } from "@quanji/chaincode/world";
+import {
+  collectionOf,
+  decodeBatch,
+  LEAVES_EVENT,
+  type LeavesEvent,
+  privateKeys,
+  type StoredBatch,
+} from "@quanji/chaincode/world";
 import type { RecordEntry } from "./chains.js";
 import { mismatch } from "./faults.js";
 import { KEYS } from "./layout.js";

@@ -107,12 +107,13 @@ class LogRecorder implements ClosingRecorder {
   }
 
   async closeUndelivered(): Promise<number> {
+    const atOnce = Math.min(CLOSING_AT_ONCE, this.#o.limits.waiting);
     let closed = 0;
     let some: KnownRecord[] = [];
     for await (const access of this.#o.readModel.undelivered(this.log)) {
       if (access.record >= this.#writer.firstOwn) break;
       some.push(access);
-      if (some.length < CLOSING_AT_ONCE) continue;
+      if (some.length < atOnce) continue;
       closed += await this.#close(some);
       some = [];
     }

@@ -133,6 +133,17 @@ describe("recorder: one request, one record", () => {
     expect(await trial.recorder.record(deliveryOf(permit))).to.equal(one);
   });
 
+  it("a result that makes no sense does not stop the log: the head is read anew", async () => {
+    const world = new MemoryWorld();
+    const trial = new Trial(world);
+    const submit = world.ledger.submit.bind(world.ledger);
+    for (const result of ["", "{}", '{"root":"x","size":7}']) {
+      world.ledger.submit = async (transaction) => ({ ...(await submit(transaction)), result });
+      expect(outcomes(await trial.all(trial.requests(2)))).to.deep.equal(["recorded", "recorded"]);
+    }
+    assertSound(trial);
+  });
+
   it("G1 a read model that shows another record releases nothing", async () => {
     const world = new MemoryWorld();
     const trial = new Trial(world);
@@ -244,6 +255,19 @@ describe("recorder: pressure", () => {
     world.turns.length = 0;
     await trial.all([by(2), ...trial.requests(3)]);
     expect(world.turns.map(({ troubled, records }) => [troubled, records])).to.deep.equal([[false, 4]]);
+  });
+
+  it("what waits on a grant goes apart with it", async () => {
+    const world = new MemoryWorld({ records: 4 });
+    const trial = new Trial(world);
+    const by = (seq: number) => requestOf({ party: "bank", grant: grantId(500), seq });
+    world.onEndorsed(() => world.ledger.change(`grant:${grantId(500)}`, false));
+    const stuck = trial.all([by(0), ...trial.requests(3), by(1), by(2)]);
+    await trial.all(trial.requests(2));
+    const failed = world.turns.filter(({ troubled, outcome }) => !troubled && outcome === "conflict");
+    expect(failed, "the first batch, twice").to.have.length(2);
+    world.onEndorsed(undefined);
+    expect(outcomes(await stuck)).to.deep.equal(Array(6).fill("recorded"));
   });
 
   it("a requester whose records are refused again and again is put apart", async () => {

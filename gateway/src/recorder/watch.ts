@@ -25,6 +25,7 @@ export interface TurnFacts {
   readonly troubled: boolean;
 }
 
+/** Its members are called between a commit and its answers: they must not throw. */
 export interface RecorderMetrics {
   turn(facts: TurnFacts): void;
   /** The records of one batch are answered; `ms` since their commit. */

@@ -331,7 +331,7 @@ export class Writer {
 }
 
 const GIVEN_UP: Readonly<Record<GiveUp, string>> = {
-  LAG: "the endorsers do not agree on the log's head",
+  LAG: "the endorsers do not agree on the log's head, or on the time",
   POLICY: "the record's endorsements do not count",
   REFUSED: "the chaincode refused the record",
 };
@@ -339,8 +339,12 @@ const GIVEN_UP: Readonly<Record<GiveUp, string>> = {
 const notRecorded = (reason: string, detail: string, cause?: QuanjiError): QuanjiError =>
   new QuanjiError("NOT_RECORDED", `${reason}: nothing was released, send the request again`, { detail, cause });
 
-/** Undefined if that is no result of `recordBatch`. */
+/** Undefined if that is no result of `recordBatch`: the batch is committed all the same, so this must not throw. */
 function resultOf(text: string): BatchResult | undefined {
-  const { size, root } = parseCanonical(text);
-  return typeof size === "number" && typeof root === "string" ? { size, root } : undefined;
+  try {
+    const { size, root } = parseCanonical(text);
+    return typeof size === "number" && typeof root === "string" ? { size, root } : undefined;
+  } catch {
+    return undefined; // the caller reads the head anew
+  }
 }

@@ -19,6 +19,7 @@ import { foundNetwork } from "./founding.js";
 import { type GatewayKeys, openKeys } from "./keys.js";
 import { lockFolder } from "./lock.js";
 import type { Patience } from "./submit.js";
+import { verifyOnce } from "./verify-once.js";
 import { openTrustFile, type TrustText } from "./trust.js";
 
 /** What a gateway takes from its surroundings; tests bring their own. */
@@ -88,7 +89,7 @@ export async function openFoundation(
     clock,
     report: (error) => log.fault("the changed configuration is not taken over", error),
   });
-  const verify = nodeVerifier();
+  const verify = verifyOnce(nodeVerifier());
   const { ledger, readModel } = await openState(config, environment, topology, verify, log, closers);
   await foundNetwork({ config, keys, topology, ledger, readModel, clock, random, patience: PATIENCE });
   const ledgerClock = closers.add(

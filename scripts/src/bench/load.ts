@@ -50,7 +50,7 @@ export async function runLoad(options: LoadOptions): Promise<Measured> {
       const body = await signed(options, caller, target);
       const sent = performance.now();
       const { failure, receiptAt } = await call(pool, body);
-      if (receiptAt < begin || receiptAt >= end) continue;
+      if (sent < begin || receiptAt >= end) continue;
       if (failure === undefined) latencies.push(receiptAt - sent);
       else failures.set(failure, (failures.get(failure) ?? 0) + 1);
     }
