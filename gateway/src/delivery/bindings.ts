@@ -144,6 +144,8 @@ export interface SourceEnvironment {
   readonly variables: Readonly<Record<string, string | undefined>>;
   /** Default: the system's. */
   readonly resolver?: Resolver;
+  /** Ms since 1970. Default: the machine's. */
+  readonly clock?: () => number;
 }
 
 /** Opens no file and no connection yet. Close it at the end. Errors: CONFIG_INVALID if a credential is missing. */
@@ -152,7 +154,8 @@ export function openSource(binding: Binding, environment: SourceEnvironment): So
   const layout = { format, items, columns };
   if (binding.kind === "file") {
     const { path, maxBytes = format === "json" ? DEFAULT_JSON_BYTES : DEFAULT_FILE_BYTES } = binding;
-    return new FileSource({ ...layout, folder: environment.folder, path, maxBytes });
+    const { folder, clock = Date.now } = environment;
+    return new FileSource({ ...layout, folder, path, maxBytes, clock });
   }
   return new HttpSource({
     ...layout,

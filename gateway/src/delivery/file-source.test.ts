@@ -21,7 +21,7 @@ describe("file source", () => {
   afterEach(() => rm(home, { recursive: true }));
 
   const source = (path: string, options: Partial<FileOptions> = {}) =>
-    new FileSource({ format: "csv", folder, path, maxBytes: 1000, ...options });
+    new FileSource({ format: "csv", folder, path, maxBytes: 1000, clock: Date.now, ...options });
   const requested = ["date", "tempMax"];
   const refusal = async (path: string, options: Partial<FileOptions> = {}) => {
     const error = await rejected(() => rowsOf(source(path, options), plan({}, { requested })));
@@ -32,6 +32,29 @@ describe("file source", () => {
   it("answers the query over a table", async () => {
     const request = plan({ where: [{ field: "tempMax", op: "ge", value: "-1" }], after: 1, limit: 5 }, { requested });
     expect(await rowsOf(source("weather.csv"), request)).to.deep.equal([{ date: "2026-01-02", tempMax: -0.5 }]);
+  });
+
+  it("keeps a settled file's rows, and serves a changed file once it has looked again", async () => {
+    const DAY_MS = 86_400_000;
+    let nowMs = Date.now() + DAY_MS; // from here the file, written just now, has stood unchanged for a day
+    const kept = source("weather.csv", { clock: () => nowMs });
+    const days = async () => (await rowsOf(kept, plan({}, { requested: ["date"] }))).map((row) => row["date"]);
+    expect(await days()).to.have.length(3);
+    await writeFile(join(folder, "weather.csv"), "date\n2026-02-01\n");
+    expect(await days()).to.have.length(3);
+    expect(await rowsOf(kept, plan({}, { requested: ["station"] })).catch(() => "looked")).to.equal("looked");
+    nowMs += 1_000;
+    expect(await days()).to.deep.equal(["2026-02-01"]);
+  });
+
+  it("does not trust equal time stamps of a file that changed a moment ago", async () => {
+    let nowMs = Date.now();
+    const fresh = source("weather.csv", { clock: () => nowMs });
+    const request = plan({}, { requested: ["date"] });
+    expect(await rowsOf(fresh, request)).to.have.length(3);
+    await writeFile(join(folder, "weather.csv"), "date\n2026-02-01\n");
+    nowMs += 1_000;
+    expect(await rowsOf(fresh, request)).to.have.length(1);
   });
 
   it("answers a range by a field that is not requested", async () => {

@@ -1,8 +1,9 @@
 /** A file as a source: CSV, JSON or NDJSON inside one configured folder. */
-import { constants } from "node:fs";
+import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, open, realpath } from "node:fs/promises";
 import { resolve, sep } from "node:path";
-import { type Layout, limitBytes, readRows, tooLarge } from "./formats.js";
+import { FileCache } from "./file-cache.js";
+import { type Layout, limitBytes, readRows, type RowBatches, tooLarge } from "./formats.js";
 import { type Row, sourceFailed } from "./row.js";
 import { fieldsToRead, selectRows, type Source, type SourceRequest } from "./source.js";
 
@@ -12,12 +13,17 @@ export interface FileOptions extends Layout {
   /** Relative to the folder. */
   readonly path: string;
   readonly maxBytes: number;
+  /** Ms since 1970. */
+  readonly clock: () => number;
 }
 
 const READ_BYTES = 65_536;
+/** Files up to this size have their rows kept; larger ones are read as they are asked for. */
+const MAX_KEPT_BYTES = 1_048_576;
 
 export class FileSource implements Source {
   readonly #options: FileOptions;
+  readonly #cache = new FileCache();
 
   constructor(options: FileOptions) {
     this.#options = options;
@@ -26,12 +32,20 @@ export class FileSource implements Source {
   /** Errors: SOURCE_FAILED · FILE_OUTSIDE, FILE_UNREADABLE, TOO_LARGE, and those of {@link readRows}. */
   async *open(request: SourceRequest, signal: AbortSignal): AsyncGenerator<Row, void, void> {
     signal.throwIfAborted();
-    const { maxBytes } = this.#options;
-    const handle = await this.#openFile();
+    const { maxBytes, clock } = this.#options;
+    const fields = fieldsToRead(request);
+    const fresh = this.#cache.fresh(fields, clock());
+    if (fresh !== undefined) return yield* selectRows(once(fresh), request);
+    const { handle, stat } = await this.#openFile();
     try {
+      const known = this.#cache.looked(stat, fields, clock());
+      if (known !== undefined) return yield* selectRows(once(known), request);
       const bytes = handle.createReadStream({ highWaterMark: READ_BYTES, autoClose: false, signal });
-      const rows = readRows(limitBytes(bytes, maxBytes), this.#options, fieldsToRead(request));
-      yield* selectRows(rows, request);
+      const rows = readRows(limitBytes(bytes, maxBytes), this.#options, fields);
+      if (stat.size > MAX_KEPT_BYTES) return yield* selectRows(rows, request);
+      const all = await collect(rows);
+      this.#cache.keep(stat, fields, all, clock());
+      yield* selectRows(once(all), request);
     } finally {
       await handle.close();
     }
@@ -42,16 +56,16 @@ export class FileSource implements Source {
   }
 
   /** Links are resolved before the check, and the file that was checked is the one that is opened. */
-  async #openFile(): Promise<FileHandle> {
+  async #openFile(): Promise<{ readonly handle: FileHandle; readonly stat: BigIntStats }> {
     const real = await this.#locate();
     // O_NONBLOCK: opening a pipe must not wait for somebody to write into it.
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
     const handle = await open(real, flags).catch(unreadable);
     try {
-      const stat = await handle.stat();
+      const stat = await handle.stat({ bigint: true });
       if (!stat.isFile()) throw sourceFailed("the source is not a regular file", "FILE_UNREADABLE");
       if (stat.size > this.#options.maxBytes) throw tooLarge(this.#options.maxBytes);
-      return handle;
+      return { handle, stat };
     } catch (error) {
       await handle.close();
       throw error;
@@ -66,6 +80,16 @@ export class FileSource implements Source {
     if (!real.startsWith(inside)) throw sourceFailed("the file lies outside the folder for sources", "FILE_OUTSIDE");
     return real;
   }
+}
+
+const once = async function* (rows: readonly Row[]): RowBatches {
+  yield await Promise.resolve(rows);
+};
+
+async function collect(batches: RowBatches): Promise<readonly Row[]> {
+  const all: Row[] = [];
+  for await (const rows of batches) all.push(...rows);
+  return all;
 }
 
 const unreadable = (cause: unknown): never => {
