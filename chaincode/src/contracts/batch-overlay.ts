@@ -13,17 +13,24 @@ import {
   type SeqWindow,
   takeSeq,
 } from "../domain/index.js";
-import { type ChainHead, type ChainKey, chainStart, extend, type Hash, hashText } from "../log/index.js";
+import { type ChainHead, type ChainKey, extend, type Hash } from "../log/index.js";
 import { privateKeys } from "../world/keys.js";
 import type { State } from "../world/state.js";
 import type { StoredRecord } from "../world/stored.js";
 import { cellsFor } from "./boundaries.js";
 
+interface Chain {
+  /** Key in the private collection. */
+  readonly name: string;
+  head: ChainHead;
+}
+
 export class BatchOverlay {
   readonly log: LogState;
   readonly #state: State;
   readonly #secret: string;
-  readonly #heads = new Map<string, { readonly key: ChainKey; head: ChainHead }>();
+  /** By kind and id; their scope is the log. */
+  readonly #chains = new Map<string, Chain>();
   readonly #counters = new Map<string, Counter>();
   readonly #windows = new Map<string, SeqWindow>();
   readonly #cells = new Map<string, Promise<readonly Cell[]>>();
@@ -85,25 +92,29 @@ export class BatchOverlay {
   }
 
   async head(key: ChainKey): Promise<ChainHead> {
-    const name = hashText(chainStart(key));
-    const known = this.#heads.get(name);
-    if (known !== undefined) return known.head;
-    const head = await this.#state.privateHead(this.log.msp, this.#secret, key);
-    this.#heads.set(name, { key, head });
-    return head;
+    return (await this.#chain(key)).head;
   }
 
   async extend(key: ChainKey, leaf: Hash): Promise<void> {
-    const head = await this.head(key);
-    this.#heads.set(hashText(chainStart(key)), { key, head: extend(head, leaf) });
+    const chain = await this.#chain(key);
+    chain.head = extend(chain.head, leaf);
+  }
+
+  /** The name in state costs three hashes, so it is made once a chain and batch. */
+  async #chain(key: ChainKey): Promise<Chain> {
+    const id = `${key.kind} ${key.id}`;
+    const known = this.#chains.get(id);
+    if (known !== undefined) return known;
+    const name = privateKeys.head(this.#secret, key);
+    const chain: Chain = { name, head: await this.#state.headNamed(this.log.msp, name, key) };
+    this.#chains.set(id, chain);
+    return chain;
   }
 
   /** Writes what the batch changed, under salts that follow from the batch's nonce. */
   async write(nonce: string, records: readonly StoredRecord[]): Promise<void> {
     const { msp, origin, size } = this.log;
-    for (const { key, head } of this.#heads.values()) {
-      await this.#state.putPrivateHead(msp, this.#secret, key, head, nonce);
-    }
+    for (const { name, head } of this.#chains.values()) await this.#state.putHeadNamed(msp, name, head, nonce);
     for (const [grant, counter] of this.#counters) {
       await this.#state.putSealed(msp, privateKeys.count(origin, grant), counter, nonce);
     }

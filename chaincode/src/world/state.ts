@@ -168,8 +168,13 @@ export class State {
     return (await this.#get<StoredHead>(publicKeys.chain(key))) ?? emptyHead(key);
   }
 
-  async privateHead(msp: string, secret: string, key: ChainKey): Promise<ChainHead> {
-    return (await this.#private<StoredHead>(msp, privateKeys.head(secret, key))) ?? emptyHead(key);
+  privateHead(msp: string, secret: string, key: ChainKey): Promise<ChainHead> {
+    return this.headNamed(msp, privateKeys.head(secret, key), key);
+  }
+
+  /** As {@link privateHead}, for who has made the name already. */
+  async headNamed(msp: string, name: string, key: ChainKey): Promise<ChainHead> {
+    return (await this.#private<StoredHead>(msp, name)) ?? emptyHead(key);
   }
 
   put(key: string, value: unknown): Promise<void> {
@@ -190,7 +195,10 @@ export class State {
   }
 
   putPrivateHead(msp: string, secret: string, key: ChainKey, head: ChainHead, nonce: string): Promise<void> {
-    const name = privateKeys.head(secret, key);
+    return this.putHeadNamed(msp, privateKeys.head(secret, key), head, nonce);
+  }
+
+  putHeadNamed(msp: string, name: string, head: ChainHead, nonce: string): Promise<void> {
     return this.world.putPrivate(collectionOf(msp), name, sealedHead(head, saltFor(nonce, name)));
   }
 
