@@ -1,0 +1,154 @@
+/** A payload of every command that is right but for what a test makes wrong in it, and values that no parser likes. */
+import type { Verb } from "@quanji/chaincode/domain";
+import type { JsonObject } from "@quanji/chaincode/log";
+import { LOG } from "../support/host.js";
+import { IDS, RESOURCE, TERMS } from "../support/stage.js";
+
+/** Texts that were harmful to some program or other. */
+export const HOSTILE_TEXTS = [
+  "",
+  "..",
+  "../../etc/passwd",
+  "__proto__",
+  "constructor",
+  "a".repeat(2_000),
+  "a#b#c",
+  "\u0000",
+  "'; drop table parties;--",
+  "${7*7}",
+  "%00",
+  "权迹",
+  "2026-13-45",
+  "+275760-09-13T00:00:00.001Z",
+] as const;
+
+/** Values as they may stand in JSON text. Not all of them are JSON. */
+export const HOSTILE_VALUES = [
+  ...HOSTILE_TEXTS.map((text) => JSON.stringify(text)),
+  "null",
+  "true",
+  "-1",
+  "-0",
+  "1.5",
+  "1e400",
+  "9007199254740993",
+  "1e3",
+  "[]",
+  "{}",
+  "[[[[[[[[[[[[]]]]]]]]]]]]",
+  '{"__proto__":{"admin":true}}',
+  '{"a":1,"a":2}',
+  '"\\ud800"',
+  "NaN",
+  " 1",
+  `[${'"x",'.repeat(300)}"x"]`,
+] as const;
+
+/** What a template may refer to. */
+export interface Names {
+  readonly grant: string;
+  /** The grant's public name. */
+  readonly target: string;
+  /** An id that nothing has yet. */
+  readonly id: string;
+}
+
+const COMMITMENT = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
+const JWK = { crv: "Ed25519", kty: "OKP", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" };
+const terms = TERMS as unknown as JsonObject;
+const described = {
+  resource: "res/fuzz",
+  kind: "dataset",
+  title: "x",
+  class: "fuzz.class",
+  grade: { standard: "GB/T 43697-2024", level: "general-1" },
+  sharing: "open",
+  subjectKind: "none",
+  basis: { law: "x", duty: "x" },
+  responsibleHead: COMMITMENT,
+  fields: [{ name: "day", type: "date", grade: "general-1" }],
+};
+const granted = { resource: `${RESOURCE}@1`, depth: 0, logs: [LOG], terms };
+
+export const TEMPLATES: Readonly<Record<Verb, (names: Names) => JsonObject>> = {
+  "network.init": () => ({
+    timeZone: "+08:00",
+    testClock: false,
+    regulator: { party: IDS.regulator, msp: "RegulatorMSP", name: "x", jurisdiction: "CN", jwk: JWK },
+    msps: ["HolderMSP", "RegulatorMSP"],
+    gateways: [{ name: "other", msp: "HolderMSP", publicUrl: "https://other.test", jwk: JWK }],
+  }),
+  "gateway.register": () => ({
+    gateway: { name: "other", msp: "HolderMSP", publicUrl: "https://other.test", jwk: JWK },
+  }),
+  "log.create": () => ({ log: LOG, gateway: "gw", vkey: "x" }),
+  "clock.set": () => ({ offsetMs: 1 }),
+  "party.register": () => ({
+    party: "urn:fuzz:somebody",
+    kind: "org",
+    name: "x",
+    roles: ["user"],
+    jurisdiction: "CN",
+    home: "HolderMSP",
+    key: { jwk: JWK, purpose: "act", custody: "self" },
+    responsibleHead: COMMITMENT,
+  }),
+  "party.admit": () => ({ party: IDS.stranger, roles: ["user"] }),
+  "party.rotateKey": () => ({
+    party: IDS.insurer,
+    key: { jwk: JWK, purpose: "act", custody: "self" },
+    possession: COMMITMENT + COMMITMENT,
+    retire: COMMITMENT,
+  }),
+  "party.compromiseKey": () => ({
+    party: IDS.insurer,
+    thumbprint: COMMITMENT,
+    since: "2026-01-01T00:00:00.000Z",
+  }),
+  "party.suspend": () => ({ party: IDS.stranger, ground: COMMITMENT }),
+  "party.resume": () => ({ party: IDS.stranger }),
+  "resource.register": () => ({
+    ...described,
+    steward: IDS.insurer,
+    servedBy: "HolderMSP",
+    logs: [LOG],
+    rights: [{ kind: "holding", holder: IDS.insurer, basis: "x" }],
+  }),
+  "resource.amend": () => ({ ...described, resource: "res/absent", version: 2 }),
+  "resource.suspend": () => ({ resource: "res/absent", ground: COMMITMENT }),
+  "resource.resume": () => ({ resource: "res/absent" }),
+  "boundary.publish": () => ({ list: "negative", version: 1, effective: "2099-01-01T00:00:00.000Z", cells: [] }),
+  "order.freeze": ({ id, target }) => ({ order: id, target: { kind: "grant", id: target }, ground: COMMITMENT }),
+  "order.lift": ({ id }) => ({ order: id, ground: COMMITMENT }),
+  "grant.request": ({ id }) => ({
+    ...granted,
+    grant: id,
+    grantor: IDS.bureau,
+    right: "holding",
+    route: [[IDS.bureau]],
+  }),
+  "grant.offer": ({ id }) => ({ ...granted, grant: id, grantee: IDS.adjuster, right: "holding", route: [[IDS.bureau]] }),
+  "grant.derive": ({ id, grant }) => ({ ...granted, grant: id, grantee: IDS.adjuster, ancestors: [grant] }),
+  "grant.accept": ({ id }) => ({ grant: id }),
+  "grant.approve": ({ id }) => ({ grant: id }),
+  "grant.refuse": ({ id }) => ({ grant: id, ground: COMMITMENT }),
+  "grant.withdraw": ({ id }) => ({ grant: id }),
+  "grant.suspend": ({ target }) => ({ target, epoch: 9, ground: COMMITMENT }),
+  "grant.revoke": ({ target }) => ({ target, epoch: 9, ground: COMMITMENT }),
+  "grant.resume": ({ grant }) => ({ grant, epoch: 9 }),
+  access: ({ grant }) => ({
+    log: LOG,
+    seq: 900,
+    resource: RESOURCE,
+    grant,
+    action: "query",
+    purpose: "risk.assessment",
+    fields: ["day"],
+    range: { from: "2026-01-01", to: "2026-02-01" },
+    environment: { kind: "api", jurisdiction: "CN" },
+    operator: COMMITMENT,
+    mode: "normal",
+    quantity: 1,
+  }),
+  "access.void": () => ({ log: LOG, seq: 1_000 }),
+};

@@ -1,0 +1,86 @@
+/** A gateway in a process of its own, to be killed. */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import type { CommitStep } from "@quanji/gateway/testing";
+import { type Host, NET, PUBLIC_URL } from "./host.js";
+
+export interface ChildOrder {
+  readonly dieAt: CommitStep;
+}
+export type ChildReport = { readonly address: string } | { readonly armed: true };
+
+const PROGRAM = fileURLToPath(new URL("./gateway-child.js", import.meta.url));
+
+export class ChildHost implements Host {
+  readonly data: string;
+  readonly clock = Date.now;
+  #address = "";
+  #child: ChildProcess | undefined;
+
+  private constructor(data: string) {
+    this.data = data;
+  }
+
+  static async open(data: string, config: Readonly<Record<string, unknown>> = {}): Promise<ChildHost> {
+    const input = { port: 0, publicUrl: PUBLIC_URL, network: { net: NET }, ...config };
+    await writeFile(path.join(data, "gateway.json"), JSON.stringify(input));
+    const host = new ChildHost(data);
+    await host.start();
+    return host;
+  }
+
+  get address(): string {
+    return this.#address;
+  }
+
+  async start(): Promise<void> {
+    const child = fork(PROGRAM, [this.data], { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+    this.#child = child;
+    let said = "";
+    child.stderr?.on("data", (chunk: Buffer) => (said += chunk.toString("utf8")));
+    const report = await Promise.race([
+      reportOf(child),
+      once(child, "exit").then(() => Promise.reject(new Error(`the gateway did not start:\n${said}`))),
+    ]);
+    if (!("address" in report)) throw new Error("the gateway says something else than where it listens");
+    this.#address = report.address;
+  }
+
+  /** From now on it dies at that step of a commit. */
+  async dieAt(step: CommitStep): Promise<void> {
+    const child = this.#running();
+    const order: ChildOrder = { dieAt: step };
+    child.send(order);
+    await reportOf(child);
+  }
+
+  /** As a power cut does it. Resolves once it is gone. */
+  async kill(): Promise<void> {
+    this.#running().kill("SIGKILL");
+    await this.gone();
+  }
+
+  /** Resolves once the process has ended. */
+  async gone(): Promise<void> {
+    const child = this.#running();
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    this.#child = undefined;
+  }
+
+  async close(): Promise<void> {
+    if (this.#child !== undefined) await this.kill();
+  }
+
+  #running(): ChildProcess {
+    if (this.#child === undefined) throw new Error("the gateway is not running");
+    return this.#child;
+  }
+}
+
+async function reportOf(child: ChildProcess): Promise<ChildReport> {
+  const [report] = (await once(child, "message")) as [ChildReport];
+  return report;
+}

@@ -1,0 +1,150 @@
+/** A real gateway in this process, on an embedded ledger that fails as it is told to. */
+import { randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { Writable } from "node:stream";
+import { configOf, type Gateway, openGateway } from "@quanji/gateway";
+import {
+  type BlockStream,
+  type Committed,
+  type EmbeddedLedger,
+  type Hooks,
+  type Ledger,
+  openEmbeddedLedger,
+  pino,
+  type TransactionRequest,
+  type WitnessView,
+} from "@quanji/gateway/testing";
+
+/** Commands are signed for this address, wherever the gateway listens. */
+export const PUBLIC_URL = "https://gateway.test";
+export const NET = "quanji.test/suite";
+export const LOG = `${NET}/gw/0`;
+/** Name of the gateway as registered. */
+export const GATEWAY = "gw";
+
+/** Where a gateway stands: in this process, or in one of its own. */
+export interface Host {
+  /** Where it can be dialled now: changes with each start. */
+  readonly address: string;
+  readonly data: string;
+  /** Ledger time, ms since 1970. */
+  readonly clock: () => number;
+  close(): Promise<void>;
+}
+
+/** Everything that the gateway has said to its log. */
+export class LogLines extends Writable {
+  text = "";
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString("utf8");
+    done();
+  }
+}
+
+type Submit = (transaction: TransactionRequest, pass: () => Promise<Committed>) => Promise<Committed>;
+
+/** A ledger whose submits a test may refuse, lose, delay or watch. Everything else goes through. */
+export class WatchedLedger implements Ledger {
+  readonly inner: EmbeddedLedger;
+  /** Stands between the gateway and the ledger; call `pass` to let a transaction through. */
+  onSubmit: Submit | undefined;
+
+  constructor(inner: EmbeddedLedger) {
+    this.inner = inner;
+  }
+
+  submit(transaction: TransactionRequest): Promise<Committed> {
+    const pass = (): Promise<Committed> => this.inner.submit(transaction);
+    return this.onSubmit === undefined ? pass() : this.onSubmit(transaction, pass);
+  }
+  evaluate(transaction: TransactionRequest): Promise<string> {
+    return this.inner.evaluate(transaction);
+  }
+  blocks(from: number): BlockStream {
+    return this.inner.blocks(from);
+  }
+  height(): Promise<number> {
+    return this.inner.height();
+  }
+  find(txId: string): ReturnType<Ledger["find"]> {
+    return this.inner.find(txId);
+  }
+  view(): Promise<WitnessView> {
+    return this.inner.view();
+  }
+  close(): Promise<void> {
+    return this.inner.close();
+  }
+}
+
+export interface HostOptions {
+  readonly data: string;
+  /** Members of `gateway.json` beside those that every test needs. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly hooks?: Hooks;
+  readonly lines?: LogLines;
+}
+
+export class LocalHost implements Host {
+  readonly data: string;
+  readonly lines: LogLines;
+  /** How far this host's clock is ahead of the machine's, ms. */
+  aheadMs = 0;
+  readonly clock = (): number => Date.now() + this.aheadMs;
+  readonly #options: HostOptions;
+  #gateway: Gateway | undefined;
+  #ledger: WatchedLedger | undefined;
+
+  private constructor(options: HostOptions) {
+    this.data = options.data;
+    this.lines = options.lines ?? new LogLines();
+    this.#options = options;
+  }
+
+  static async open(options: HostOptions): Promise<LocalHost> {
+    const host = new LocalHost(options);
+    await host.start();
+    return host;
+  }
+
+  get gateway(): Gateway {
+    return opened(this.#gateway);
+  }
+
+  get ledger(): WatchedLedger {
+    return opened(this.#ledger);
+  }
+
+  get address(): string {
+    return this.gateway.address;
+  }
+
+  async start(): Promise<void> {
+    const { data, config = {}, hooks = {} } = this.#options;
+    const file = path.join(data, "gateway.json");
+    const input = { port: 0, publicUrl: PUBLIC_URL, network: { net: NET }, ...config };
+    await writeFile(file, JSON.stringify(input));
+    this.#gateway = await openGateway(configOf({ data, file, input, environment: {} }), {
+      clock: this.clock,
+      random: randomBytes,
+      logger: pino({ level: "debug", base: null }, this.lines),
+      variables: {},
+      durability: "buffered",
+      openLedger: async (ledger) => {
+        this.#ledger = new WatchedLedger(await openEmbeddedLedger({ ...ledger, hooks, simulate: "once" }));
+        return this.#ledger;
+      },
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#gateway?.close();
+    this.#gateway = undefined;
+  }
+}
+
+function opened<T>(part: T | undefined): T {
+  if (part === undefined) throw new Error("the gateway is not open");
+  return part;
+}
