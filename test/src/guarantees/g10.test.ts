@@ -37,7 +37,8 @@ describe("G10 acknowledged is kept", () => {
   /** Uses until the gateway is gone, and keeps every receipt that was handed out. */
   async function load(name: Name, killed: AbortSignal, received: () => void): Promise<void> {
     const client = await stage.client(name);
-    for (let n = 0; !killed.aborted; n++) {
+    const over = (): boolean => killed.aborted;
+    for (let n = 0; !over(); n++) {
       try {
         const permitted = await client.access(stage.access(grant, n % 5 === 4 ? { purpose: "marketing" } : {}));
         held.push(permitted.receipt);
@@ -47,7 +48,7 @@ describe("G10 acknowledged is kept", () => {
         if (error instanceof AccessRefused && error.receipt !== undefined) {
           held.push(error.receipt);
           received();
-        } else if (!killed.aborted) throw error;
+        } else if (!over()) throw error;
       }
     }
   }

@@ -102,10 +102,11 @@ describe("G3 revocation bites at once", () => {
   it("an owner who toggles one grant all the time stops nobody else's accesses", async () => {
     const [own, other] = [await stage.granted("adjuster"), await stage.granted("insurer")];
     const { grants } = await stage.client("bureau");
-    let going = true;
+    const ending = new AbortController();
+    const going = (): boolean => !ending.signal.aborted;
     let toggles = 0;
     const toggling = (async () => {
-      while (going) {
+      while (going()) {
         await grants.suspend(own);
         await grants.resume(own);
         toggles++;
@@ -121,7 +122,7 @@ describe("G3 revocation bites at once", () => {
       ...Array.from({ length: 24 }, () => worker("insurer", other)),
       ...Array.from({ length: 8 }, () => worker("adjuster", own)),
     ]);
-    going = false;
+    ending.abort();
     await toggling;
     expect(toggles).to.be.greaterThan(0);
     const insurers = outcomes.filter((outcome) => outcome.startsWith("insurer"));

@@ -54,7 +54,7 @@ export async function batchOf(
   change: Partial<BatchArguments> = {},
 ): Promise<TransactionRequest> {
   const { size, root } = await headOf(ledger);
-  const batch = canonical({ nonce: salt(), records } as never, { maxBytes: 4_000_000, maxDepth: 16 });
+  const batch = canonical({ nonce: salt(), records }, { maxBytes: 4_000_000, maxDepth: 16 });
   const args: BatchArguments = { log: LOG, size, root, digest: sha256Text(batch), ...change };
   return { name: TRANSACTIONS.recordBatch, args: [canonical({ ...args })], transient: { batch } };
 }

@@ -35,7 +35,7 @@ export async function failureOf(work: Promise<unknown>): Promise<unknown> {
   } catch (error) {
     return error;
   }
-  throw new Error(`expected an error, got ${String(JSON.stringify(value))}`);
+  throw new Error(`expected an error, got ${JSON.stringify(value)}`);
 }
 
 /** The QuanjiError of that code that `work` ends with. */
