@@ -36,7 +36,7 @@ describe("attacks on the API of a whole gateway", () => {
     const reply = await stage.post("/v1/access", after);
     expect(reply.code()).to.equal("KEY_INVALID");
     expect(reply.payload()?.body).to.include({ rule: "KEY_INVALID" });
-    expect((await adjuster.receipt(before.request).catch((error: unknown) => error)) as object).to.have.property("code");
+    expect(await adjuster.receipt(before.request).catch((error: unknown) => error)).to.have.property("code");
   });
 
   it("14 a quota of one, asked for twice in one batch: one permit", async () => {
@@ -81,12 +81,21 @@ describe("attacks on the API of a whole gateway", () => {
           () => undefined,
           (thrown: unknown) => thrown as { readonly code: string },
         );
-        expect(["MALFORMED", "NOT_FOUND", "LINEAGE_UNGRANTED", "EXCEEDS_PARENT", "STATE_CONFLICT", "RIGHT_MISSING"]).to.include(error?.code);
+        expect([
+          "MALFORMED",
+          "NOT_FOUND",
+          "LINEAGE_UNGRANTED",
+          "EXCEEDS_PARENT",
+          "STATE_CONFLICT",
+          "RIGHT_MISSING",
+        ]).to.include(error?.code);
       }
       const other = await stage.client("stranger");
       const stolen = { ...base, grant: newId(), grantee: IDS.bureau, ancestors: [grant] };
       const error = await other.send("grant.derive", stolen).catch((thrown: unknown) => thrown);
-      expect(["ROLE_REQUIRED", "NOT_FOUND", "NOT_GRANTEE", "RIGHT_MISSING"]).to.include((error as { readonly code: string }).code);
+      expect(["ROLE_REQUIRED", "NOT_FOUND", "NOT_GRANTEE", "RIGHT_MISSING"]).to.include(
+        (error as { readonly code: string }).code,
+      );
     });
 
     const route = (change: JsonObject): JsonObject => ({
@@ -104,17 +113,20 @@ describe("attacks on the API of a whole gateway", () => {
     it("approval by the grantee: as a step, and without one", async () => {
       const insurer = await stage.client("insurer");
       const own = insurer.send("grant.request", route({ route: [[IDS.bureau], [IDS.insurer]] }));
-      await refused(own, "CONFLICT_OF_INTEREST");
-      const asked = route({});
-      await insurer.send("grant.request", asked);
-      await refused(insurer.grants.approve(String(asked["grant"])), "ROLE_REQUIRED");
-      await refused((await stage.client("stranger")).grants.approve(String(asked["grant"])), "ROLE_REQUIRED");
+      await refused(own, "MALFORMED"); // the route is the resource's, not the applicant's to choose
+      const asked = insurer.newId();
+      await insurer.send("grant.request", route({ grant: asked }));
+      await refused(insurer.grants.approve(asked), "ROLE_REQUIRED");
+      await refused((await stage.client("stranger")).grants.approve(asked), "ROLE_REQUIRED");
     });
 
     it("a grant to oneself, of what one does not hold, or under an id that is taken", async () => {
       const insurer = await stage.client("insurer");
       await refused((await stage.client("bureau")).send("grant.request", route({})), "CONFLICT_OF_INTEREST");
-      await refused(insurer.send("grant.request", route({ grantor: IDS.stranger, route: [[IDS.stranger]] })), "RIGHT_MISSING");
+      await refused(
+        insurer.send("grant.request", route({ grantor: IDS.stranger, route: [[IDS.stranger]] })),
+        "RIGHT_MISSING",
+      );
       await refused(insurer.send("grant.request", route({ grant })), "STATE_CONFLICT");
     });
   });
@@ -171,18 +183,34 @@ describe("attacks on the API of a whole gateway", () => {
         const urlPath = verb === "access" ? "/v1/access" : `/v1/commands/${verb}`;
         const template = { net: NET, ...TEMPLATES[verb]({ grant, target: stopDigest(grant), id: newId() }) };
         await fc.assert(
-          fc.asyncProperty(mutated(template), fc.constantFrom("insurer", "bureau", "stranger" as const), async (payload, by) => {
-            assertAnswered(await forge(by as Name, verb, urlPath, payload), `${verb} ${payload}`);
-          }),
+          fc.asyncProperty(
+            mutated(template),
+            fc.constantFrom("insurer", "bureau", "stranger" as const),
+            async (payload, by) => {
+              assertAnswered(await forge(by, verb, urlPath, payload), `${verb} ${payload}`);
+            },
+          ),
           { numRuns: RUNS_A_VERB },
         );
       });
     }
 
     it("reads: any payload, any path, any query", async () => {
-      const segment = fc.oneof(fc.constantFrom(...HOSTILE_TEXTS), fc.string({ maxLength: 20 })).map((text) => encodeURIComponent(text.toWellFormed()));
+      const segment = fc
+        .oneof(fc.constantFrom(...HOSTILE_TEXTS), fc.string({ maxLength: 20 }))
+        .map((text) => encodeURIComponent(text.toWellFormed()));
       const paths = fc.tuple(
-        fc.constantFrom("/v1/parties", "/v1/grants", "/v1/resources", "/v1/receipts", "/v1/commands", "/v1/seq", "/v1/trails/grant", "/v1/trails/party", "/v1/trails/resource"),
+        fc.constantFrom(
+          "/v1/parties",
+          "/v1/grants",
+          "/v1/resources",
+          "/v1/receipts",
+          "/v1/commands",
+          "/v1/seq",
+          "/v1/trails/grant",
+          "/v1/trails/party",
+          "/v1/trails/resource",
+        ),
         fc.option(segment),
         fc.option(fc.tuple(fc.constantFrom("limit", "cursor", "log", "from", "to", "x"), segment)),
       );
@@ -202,16 +230,27 @@ describe("attacks on the API of a whole gateway", () => {
       const body = fc.oneof(
         fc.json(),
         fc.string(),
-        fc.record({ payload: fc.string(), protected: fc.string(), signature: fc.string() }).map((jws) => JSON.stringify(jws)),
+        fc
+          .record({ payload: fc.string(), protected: fc.string(), signature: fc.string() })
+          .map((jws) => JSON.stringify(jws)),
         fc.record({ command: fc.jsonValue(), openings: fc.jsonValue() }).map((both) => JSON.stringify(both)),
       );
       const type = fc.constantFrom("application/jose+json", "application/vnd.quanji.command+json", "text/plain", "");
       await fc.assert(
-        fc.asyncProperty(body, type, fc.constantFrom("/v1/access", "/v1/grants", "/v1/commands/grant.approve"), async (text, media, urlPath) => {
-          const response = await fetch(stage.host.address + urlPath, { method: "POST", body: text, headers: { "content-type": media } });
-          const answer = await response.text();
-          expect(response.status, `${urlPath} ${text}: ${answer}`).to.be.within(400, 499);
-        }),
+        fc.asyncProperty(
+          body,
+          type,
+          fc.constantFrom("/v1/access", "/v1/grants", "/v1/commands/grant.approve"),
+          async (text, media, urlPath) => {
+            const response = await fetch(stage.host.address + urlPath, {
+              method: "POST",
+              body: text,
+              headers: { "content-type": media },
+            });
+            const answer = await response.text();
+            expect(response.status, `${urlPath} ${text}: ${answer}`).to.be.within(400, 499);
+          },
+        ),
         { numRuns: 120 },
       );
     });
@@ -230,8 +269,8 @@ function mutated(template: object): fc.Arbitrary<string> {
   const value = fc.oneof(fc.constantFrom(...HOSTILE_VALUES), fc.json({ maxDepth: 3 }));
   const change = fc.tuple(fc.constantFrom(...places), value, fc.constantFrom("replace", "remove", "add" as const));
   return fc.array(change, { minLength: 1, maxLength: 2 }).map((changes) => {
-    let text = canonical(template as JsonObject, { maxBytes: 100_000, maxDepth: 16 });
-    for (const [place, with_, how] of changes) text = applied(text, place, with_, how as "replace" | "remove" | "add");
+    let text = canonical(template, { maxBytes: 100_000, maxDepth: 16 });
+    for (const [place, with_, how] of changes) text = applied(text, place, with_, how);
     return text;
   });
 }
