@@ -54,6 +54,11 @@ describe("contracts: grants", () => {
       { quota: { unit: "call", n: 1, per: "P1D", allotted: [{ log: `${NET}/holder/9`, n: 1 }] } },
     ] as const;
     for (const change of bad) await expectRefusal(request({ terms: terms(change as object) }), "MALFORMED");
+    const twoLogs = { logs: [LOG, `${NET}/holder/1`], terms: terms({ quota: { unit: "call", n: 1, per: "P1D" } }) };
+    await expectRefusal(request(twoLogs), "MALFORMED");
+    const { rangeField: _rangeField, ...unranged } = network.get(`resource/${RES}`) as Record<string, unknown>;
+    network.state.values.set(`resource/${RES}`, JSON.stringify(unranged));
+    await expectRefusal(request({ terms: terms({ dataRange: { months: 1 } }) }), "MALFORMED");
     const over = terms({ window: { from: "2026-01-01T00:00:00.000Z", until: "2026-02-01T00:00:00.000Z" } });
     await expectRefusal(request({ terms: over }), "BACKDATED");
   });
