@@ -1,5 +1,5 @@
 /** PROTOCOL §4.2 on a whole gateway: what the tests of the HTTP edge alone cannot show. Numbers are those of that list. */
-import { CODES, COMMANDS, isCode, stopDigest, type Terms, type Verb } from "@quanji/chaincode/domain";
+import { CODES, COMMANDS, isCode, parsePayload, stopDigest, type Terms, type Verb } from "@quanji/chaincode/domain";
 import { canonical, type JsonObject, toBase64url, typOf, utf8 } from "@quanji/chaincode/log";
 import { generateKey, openSigner } from "@quanji/client";
 import type { Reply } from "@quanji/gateway/testing";
@@ -9,9 +9,9 @@ import { accessRecord, batchOf } from "../support/batch.js";
 import { type LocalHost, LOG, NET, PUBLIC_URL } from "../support/host.js";
 import { IDS, type Name, newId, RESOURCE, Stage, TERMS } from "../support/stage.js";
 import { refused, refusedBy } from "../support/until.js";
-import { HOSTILE_TEXTS, HOSTILE_VALUES, TEMPLATES } from "./payloads.js";
+import { HOSTILE_TEXTS, HOSTILE_VALUES, TARGET, TEMPLATES } from "./payloads.js";
 
-const RUNS_A_VERB = 25;
+const RUNS_A_VERB = 60;
 const NO_LIMITS = { partyPerSecond: 1_000_000, partyBurst: 1_000_000 };
 
 describe("attacks on the API of a whole gateway", () => {
@@ -157,6 +157,8 @@ describe("attacks on the API of a whole gateway", () => {
   });
 
   describe("fuzz: correctly signed, and hostile", () => {
+    before(() => stage.register(TARGET, { class: "fuzz.target" }));
+
     /** Any text as payload, under a good signature. */
     const forge = async (by: Name, verb: Verb | "read", urlPath: string, payload: string): Promise<Reply> => {
       const { alg, kid, sign } = stage.signers[by];
@@ -177,6 +179,13 @@ describe("attacks on the API of a whole gateway", () => {
       expect(reply.status, `${what}: ${reply.text}`).to.be.lessThan(500);
       expect(reply.text).not.to.match(/node:internal|\.ts:|\.js:|TypeError|RangeError/);
     };
+
+    it("starts from payloads that are right", () => {
+      for (const verb of Object.keys(COMMANDS) as Verb[]) {
+        const template = { net: NET, ...TEMPLATES[verb]({ grant, target: stopDigest(grant), id: newId() }) };
+        expect(() => parsePayload(verb, template), verb).not.to.throw();
+      }
+    });
 
     for (const verb of Object.keys(COMMANDS) as Verb[]) {
       it(`${verb}: a member replaced, added or taken away is answered with a code`, async () => {

@@ -57,8 +57,6 @@ const COMMITMENT = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
 const JWK = { crv: "Ed25519", kty: "OKP", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" };
 const terms = TERMS as unknown as JsonObject;
 const described = {
-  resource: "res/fuzz",
-  kind: "dataset",
   title: "x",
   class: "fuzz.class",
   grade: { standard: "GB/T 43697-2024", level: "general-1" },
@@ -67,7 +65,10 @@ const described = {
   basis: { law: "x", duty: "x" },
   responsibleHead: COMMITMENT,
   fields: [{ name: "day", type: "date", grade: "general-1" }],
+  rights: [{ kind: "holding", holder: IDS.bureau, basis: "x" }],
 };
+/** A resource of the bureau's that stands for nothing else: what hits it harms no other test. */
+export const TARGET = "res/fuzz.target";
 const granted = { resource: `${RESOURCE}@1`, depth: 0, logs: [LOG], terms };
 
 export const TEMPLATES: Readonly<Record<Verb, (names: Names) => JsonObject>> = {
@@ -109,15 +110,21 @@ export const TEMPLATES: Readonly<Record<Verb, (names: Names) => JsonObject>> = {
   "party.resume": () => ({ party: IDS.stranger }),
   "resource.register": () => ({
     ...described,
+    resource: "res/fuzz",
+    kind: "dataset",
     steward: IDS.insurer,
     servedBy: "HolderMSP",
     logs: [LOG],
-    rights: [{ kind: "holding", holder: IDS.insurer, basis: "x" }],
   }),
-  "resource.amend": () => ({ ...described, resource: "res/absent", version: 2 }),
-  "resource.suspend": () => ({ resource: "res/absent", ground: COMMITMENT }),
-  "resource.resume": () => ({ resource: "res/absent" }),
-  "boundary.publish": () => ({ list: "negative", version: 1, effective: "2099-01-01T00:00:00.000Z", cells: [] }),
+  "resource.amend": () => ({ ...described, resource: TARGET, version: 1 }),
+  "resource.suspend": () => ({ resource: TARGET, ground: COMMITMENT }),
+  "resource.resume": () => ({ resource: TARGET }),
+  "boundary.publish": () => ({
+    list: "negative",
+    version: 1,
+    effectiveFrom: "2099-01-01T00:00:00.000Z",
+    cells: [{ from: "any", to: "any", class: "fuzz.class", purpose: "any", action: "any", effect: "forbid" }],
+  }),
   "order.freeze": ({ id, target }) => ({ order: id, target: { kind: "grant", id: target }, ground: COMMITMENT }),
   "order.lift": ({ id }) => ({ order: id, ground: COMMITMENT }),
   "grant.request": ({ id }) => ({
