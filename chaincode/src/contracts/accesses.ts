@@ -16,13 +16,16 @@ import { BatchArgumentsSchema, parseBatch } from "./batch-input.js";
 import { BatchOverlay } from "./batch-overlay.js";
 import { assertClock, MAX_CLOCK_SKEW_MS, parseArguments } from "./command.js";
 import { QuanjiContract, type QuanjiContext } from "./context.js";
-import { checkRequests } from "./requests.js";
+import { checkRequests, type ParseRequest } from "./requests.js";
 import { appendRecords } from "./records.js";
 
 /** Accesses, deliveries and voids, recorded in batches: one transaction, one log, one head. */
 export class AccessContract extends QuanjiContract {
-  constructor(verify: VerifySignature) {
+  readonly #parse: ParseRequest;
+
+  constructor(verify: VerifySignature, parse: ParseRequest) {
     super("accesses", verify);
+    this.#parse = parse;
   }
 
   /**
@@ -41,7 +44,11 @@ export class AccessContract extends QuanjiContract {
       if (gateway === undefined) throw new QuanjiError("NOT_FOUND", "the log's gateway is not registered");
       const nowMs = await state.timeMs();
       assertTimes(batch.records, log, nowMs);
-      const requests = await checkRequests(state, this.verify, batch, { network, gateway, log: log.origin });
+      const requests = await checkRequests(state, { verify: this.verify, parse: this.#parse }, batch, {
+        network,
+        gateway,
+        log: log.origin,
+      });
       const secret = await state.secret(log.msp);
       const overlay = new BatchOverlay(state, log, secret);
       const stored = await appendRecords(state, overlay, network, batch, requests);

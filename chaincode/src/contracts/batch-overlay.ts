@@ -34,6 +34,7 @@ export class BatchOverlay {
   readonly #counters = new Map<string, Counter>();
   readonly #windows = new Map<string, SeqWindow>();
   readonly #cells = new Map<string, Promise<readonly Cell[]>>();
+  readonly #views = new Map<string, Promise<GrantView>>();
 
   constructor(state: State, log: LogState, secret: string) {
     this.#state = state;
@@ -55,8 +56,14 @@ export class BatchOverlay {
     return fits ? this.#view(grant) : undefined;
   }
 
-  async #view(grant: Grant): Promise<GrantView> {
-    return { grant, stop: await this.#state.stop(grant.id) };
+  /** One look-up a grant and batch: the name of a stop is a hash. */
+  #view(grant: Grant): Promise<GrantView> {
+    let view = this.#views.get(grant.id);
+    if (view === undefined) {
+      view = this.#state.stop(grant.id).then((stop) => ({ grant, stop }));
+      this.#views.set(grant.id, view);
+    }
+    return view;
   }
 
   async ancestors(grant: Grant): Promise<readonly GrantView[]> {

@@ -1,4 +1,7 @@
-/** From checked requests to records: decides each on the batch's overlay, builds its bytes, extends its chains. */
+/**
+ * From checked requests to records: decides each on the batch's overlay, builds its bytes, extends its chains. Faces and
+ * bodies are written with their members in order, which spares the canonical form a copy of each.
+ */
 import {
   type AccessBody,
   type AccessRequest,
@@ -6,6 +9,7 @@ import {
   decide,
   type Decision,
   type DecisionState,
+  decodeRecord,
   type DeliveryBody,
   type Face,
   giveBack,
@@ -14,7 +18,6 @@ import {
   instant,
   msOf,
   type Network,
-  parseRecord,
   type QuanjiRecord,
   QuanjiError,
   recordBytes,
@@ -108,17 +111,17 @@ async function buildAccess(
   const grant = situation.grant?.grant;
   const links = await linksOf(batch, item, { grant: grant?.id, party: party.id, resource: resource.id });
   const face: Face = {
-    v: "quanji.record.v1",
-    type: "access",
-    log: overlay.log.origin,
-    index,
-    hour: hourOf(item.time),
-    unit: party.id,
-    steward: resource.steward,
     class: resource.class,
-    purpose: payload.purpose,
-    decision: decision.decision,
     count: 1,
+    decision: decision.decision,
+    hour: hourOf(item.time),
+    index,
+    log: overlay.log.origin,
+    purpose: payload.purpose,
+    steward: resource.steward,
+    type: "access",
+    unit: party.id,
+    v: "quanji.record.v1",
   };
   const body = accessBody(item, request, resource, decision, await basisOf(state, situation), links);
   const value: QuanjiRecord = { type: "access", face, body };
@@ -137,23 +140,23 @@ function accessBody(
   const { grantVersion, ...positions } = basis;
   const permitted = decision.decision === "permit";
   return {
+    action: payload.action,
+    basis: positions,
+    ...(permitted && { deliverBefore: instant(msOf(item.time) + DELIVER_WITHIN_MS) }),
+    ...(grantVersion !== undefined && { grant: grantVersion }),
     id: item.id,
-    time: item.time,
+    links: useLinks(links),
     nonce: item.nonce,
+    obligations: [...decision.obligations],
+    quantity: payload.quantity,
     request: jws.request,
     requester: jws.header.kid,
-    action: payload.action,
     resource: versionedId(resource),
-    ...(grantVersion !== undefined && { grant: grantVersion }),
-    quantity: payload.quantity,
     rule: decision.rule,
-    obligations: [...decision.obligations],
-    used: decision.used,
-    basis: positions,
-    links: useLinks(links),
-    ...(permitted && { deliverBefore: instant(msOf(item.time) + DELIVER_WITHIN_MS) }),
     ...(decision.stop !== undefined && { stop: decision.stop }),
     ...(resource.subjectKind !== "none" && { subjects: "bulk" as const }),
+    time: item.time,
+    used: decision.used,
   };
 }
 
@@ -187,12 +190,12 @@ async function basisOf(
   { requester, resource, grant, ancestors }: DecisionState,
 ): Promise<Basis & { readonly grantVersion?: string }> {
   return {
+    ...(ancestors.length > 0 && { ancestors: ancestors.map((ancestor) => ancestor.grant.n) }),
     boundary: (await state.boundaries()).n,
+    ...(grant !== undefined && { grant: grant.grant.n, grantVersion: versionedId(grant.grant) }),
     orders: (await state.orders()).n,
     party: requester.n,
     resource: resource.n,
-    ...(grant !== undefined && { grant: grant.grant.n, grantVersion: versionedId(grant.grant) }),
-    ...(ancestors.length > 0 && { ancestors: ancestors.map((ancestor) => ancestor.grant.n) }),
   };
 }
 
@@ -221,7 +224,7 @@ async function linksOf(
 function useLinks({ commitments: { grant, party, resource } }: LinkedChains): AccessBody["links"] {
   if (party === undefined || resource === undefined)
     throw new QuanjiError("INTERNAL", "a use has links of party and resource");
-  return { party, resource, ...(grant !== undefined && { grant }) };
+  return { ...(grant !== undefined && { grant }), party, resource };
 }
 
 /** A delivery is believed only about a permit of this log that the batch it names really holds. */
@@ -233,7 +236,7 @@ async function buildDelivery(
   const { state, overlay } = batch;
   const { log } = overlay;
   const stored = await state.stored(log.msp, log.origin, item.first, item.access);
-  const access = stored === undefined ? undefined : parseRecord(stored);
+  const access = stored === undefined ? undefined : decodeRecord(stored);
   if (access?.type !== "access" || access.face.decision !== "permit" || access.body.grant === undefined) {
     throw new QuanjiError("NOT_FOUND", "a delivery belongs to a recorded permit", { field: "access" });
   }
@@ -244,32 +247,32 @@ async function buildDelivery(
   const links = await linksOf(batch, item, { grant: grantId, party, resource });
   const { purpose, steward } = access.face;
   const face: Face = {
-    v: "quanji.record.v1",
-    type: "delivery",
-    log: log.origin,
-    index,
-    hour: hourOf(item.time),
-    unit: party,
-    steward,
     class: access.face.class,
-    purpose,
     count: 1,
+    hour: hourOf(item.time),
+    index,
+    log: log.origin,
+    purpose,
+    steward,
+    type: "delivery",
+    unit: party,
+    v: "quanji.record.v1",
   };
   const body: DeliveryBody = {
+    access: item.access,
+    bytes: item.bytes,
+    digest: item.digest,
+    grant: access.body.grant,
     id: item.id,
-    time: item.time,
+    links: useLinks(links),
+    masked: [...item.masked],
     nonce: item.nonce,
+    outcome: item.outcome,
     request: access.body.request,
     requester: access.body.requester,
-    access: item.access,
     resource: access.body.resource,
-    grant: access.body.grant,
-    outcome: item.outcome,
-    digest: item.digest,
-    bytes: item.bytes,
     rows: item.rows,
-    masked: [...item.masked],
-    links: useLinks(links),
+    time: item.time,
   };
   return { value: { type: "delivery", face, body }, links };
 }

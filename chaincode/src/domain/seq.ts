@@ -42,7 +42,7 @@ export function takeSeq(window: SeqWindow, seq: number): SeqWindow {
       detail: "SEQ_WINDOW",
     });
   }
-  const seen = Uint8Array.from(window.seen);
+  const seen = window.seen.slice();
   for (let skipped = window.next; skipped < seq; skipped++) {
     const [byte, mask] = bitOf(skipped);
     seen[byte] = (seen[byte] ?? 0) & ~mask;

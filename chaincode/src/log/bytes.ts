@@ -66,6 +66,9 @@ function decodeLoose(text: string, alphabet: "base64" | "base64url"): Uint8Array
   return Uint8Array.from(binary, (character) => character.charCodeAt(0));
 }
 
+/** For text that is known to be canonical base64url. */
+export const knownBase64url = (text: string): Uint8Array => decodeLoose(text, "base64url");
+
 function decodeStrict(text: unknown, alphabet: "base64" | "base64url"): Uint8Array {
   let bytes: Uint8Array | undefined;
   try {

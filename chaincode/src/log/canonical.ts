@@ -29,38 +29,57 @@ const refuse = (detail: string, message: string): never => {
  * Errors: MALFORMED · NUMBER_FORBIDDEN, FIELD_UNKNOWN, NOT_UTF8 (lone surrogate), NOT_CANONICAL (null, undefined, foreign
  * objects), LIMIT_EXCEEDED.
  */
-export function assertProfile(value: unknown, limits: Limits = LIMITS, depth = 0): asserts value is Json {
+export function assertProfile(value: unknown, limits: Limits = LIMITS): asserts value is Json {
+  inProfile(value, limits.maxDepth);
+}
+
+/** Refuses as {@link assertProfile} does; answers whether all members stand in order already. `levels`: how deep it may nest. */
+function inProfile(value: unknown, levels: number): boolean {
   switch (typeof value) {
     case "boolean":
-      return;
+      return true;
     case "number":
       if (!Number.isSafeInteger(value) || value < 0 || Object.is(value, -0)) {
         refuse("NUMBER_FORBIDDEN", "numbers are integers from 0 to 2^53 - 1; write anything else as a string");
       }
-      return;
+      return true;
     case "string":
       if (!value.isWellFormed()) refuse("NOT_UTF8", "a string holds a lone surrogate");
-      return;
+      return true;
     case "object":
-      assertContainer(value, limits, depth + 1);
-      return;
+      return containerInProfile(value, levels - 1);
     default:
-      refuse("NOT_CANONICAL", `a value of type ${typeof value} has no JSON form`);
+      return refuse("NOT_CANONICAL", `a value of type ${typeof value} has no JSON form`);
   }
 }
 
-function assertContainer(value: object | null, limits: Limits, depth: number): void {
+function containerInProfile(value: object | null, levels: number): boolean {
   if (value === null) return refuse("NOT_CANONICAL", "null is not used: leave the member out");
-  if (depth > limits.maxDepth) refuse("LIMIT_EXCEEDED", `JSON nests at most ${limits.maxDepth} levels deep`);
+  if (levels < 0) refuseDepth();
   if (!isPlain(value)) return refuse("NOT_CANONICAL", "only plain objects and arrays have one JSON form");
+  let ordered = true;
   if (Array.isArray(value)) {
-    for (const item of value) assertProfile(item, limits, depth);
-    return;
+    for (const item of value) ordered = inProfile(item, levels) && ordered;
+    return ordered;
   }
-  for (const [name, item] of Object.entries(value)) {
-    if (!NAME.test(name)) refuse("FIELD_UNKNOWN", "a member's name is not of the form [a-z][A-Za-z0-9.]*");
-    assertProfile(item, limits, depth);
+  let last = "";
+  for (const name of Object.keys(value)) {
+    if (!isName(name)) refuse("FIELD_UNKNOWN", "a member's name is not of the form [a-z][A-Za-z0-9.]*");
+    ordered = inProfile((value as Record<string, unknown>)[name], levels) && ordered && name > last;
+    last = name;
   }
+  return ordered;
+}
+
+/** Names met before: there are some hundred, and looking one up costs a tenth of the expression. Bounded against strangers. */
+const names = new Set<string>();
+const MAX_NAMES = 2_000;
+
+function isName(name: string): boolean {
+  if (names.has(name)) return true;
+  if (!NAME.test(name)) return false;
+  if (names.size < MAX_NAMES && name.length <= 64) names.add(name);
+  return true;
 }
 
 /** An object with another prototype may bring a `toJSON` (Date does), and would then be written as something else. */
@@ -85,8 +104,8 @@ const isList = (value: readonly Json[] | JsonObject): value is readonly Json[] =
 
 /** Canonical text of a value of ours. Errors: as {@link assertProfile}. */
 export function canonical(value: unknown, limits: Limits = LIMITS): string {
-  assertProfile(value, limits);
-  const text = JSON.stringify(sorted(value));
+  const ordered = inProfile(value, limits.maxDepth);
+  const text = JSON.stringify(ordered ? value : sorted(value as Json));
   if (text.length > limits.maxBytes || (text.length * 3 > limits.maxBytes && utf8(text).length > limits.maxBytes)) {
     refuse("LIMIT_EXCEEDED", `the canonical form has more than ${limits.maxBytes} bytes`);
   }
@@ -101,22 +120,11 @@ export function canonical(value: unknown, limits: Limits = LIMITS): string {
 export function parseCanonical(input: unknown, limits: Limits = LIMITS): JsonObject {
   const text = textOf(input, limits);
   const value = parseJson(text, limits);
-  assertProfile(value, limits);
+  // `JSON.parse` keeps the members' order (none of their names is a number), so order and spelling are left to check.
+  const ordered = inProfile(value, limits.maxDepth);
   if (typeof value !== "object" || Array.isArray(value)) return refuse("NOT_CANONICAL", "a JSON object is expected");
-  if (JSON.stringify(value) !== text || !isSorted(value)) refuseSpelling(text);
+  if (!ordered || JSON.stringify(value) !== text) refuseSpelling(text);
   return value as JsonObject;
-}
-
-/** `JSON.parse` keeps the members' order (none of their names is a number), so only the order is left to check. */
-function isSorted(value: Json): boolean {
-  if (typeof value !== "object") return true;
-  if (isList(value)) return value.every(isSorted);
-  let last = "";
-  for (const name in value) {
-    if (name <= last || !isSorted(value[name] as Json)) return false;
-    last = name;
-  }
-  return true;
 }
 
 function textOf(input: unknown, limits: Limits): string {
@@ -141,23 +149,27 @@ function refuseSpelling(text: string): never {
   return refuse("NOT_CANONICAL", "the bytes are not the canonical form (RFC 8785) of their content");
 }
 
-/** Depth is checked on the text first: `JSON.parse` and everything after it recurse. */
 function parseJson(text: string, limits: Limits): unknown {
-  let depth = 0;
-  let inString = false;
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (inString) {
-      if (c === 0x5c) i++;
-      else if (c === 0x22) inString = false;
-    } else if (c === 0x22) inString = true;
-    else if (c === 0x7b || c === 0x5b) {
-      if (++depth > limits.maxDepth) refuse("LIMIT_EXCEEDED", `JSON nests at most ${limits.maxDepth} levels deep`);
-    } else if (c === 0x7d || c === 0x5d) depth--;
-  }
   try {
     return JSON.parse(text);
   } catch (cause) {
+    // An engine whose parser recurses runs out of stack: then depth is the fault, whatever else may be wrong.
+    if (nestsDeeper(text, limits.maxDepth)) return refuseDepth();
     throw new QuanjiError("MALFORMED", "the text is not JSON", { detail: "NOT_CANONICAL", cause });
   }
 }
+
+function nestsDeeper(text: string, levels: number): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charAt(i);
+    if (c === '"') inString = !inString;
+    else if (inString && c === "\\") i++;
+    else if (!inString && (c === "[" || c === "{") && ++depth > levels) return true;
+    else if (!inString && (c === "]" || c === "}")) depth--;
+  }
+  return false;
+}
+
+const refuseDepth = (): never => refuse("LIMIT_EXCEEDED", "JSON nests deeper than is allowed here");

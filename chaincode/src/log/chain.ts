@@ -5,7 +5,7 @@
  */
 import { utf8 } from "./bytes.js";
 import { canonical } from "./canonical.js";
-import { type Hash, type HashText, hashText, parseHash, PREFIX, prefixed, sha256Text } from "./hash.js";
+import { type Hash, type HashText, hashText, parseHash, PREFIX, prefixed, prefixedText, sha256Text } from "./hash.js";
 
 /** What has a chain. Record chains: party, resource, grant. Command chains: all of them. `acts`: what a party signed. */
 export type ChainKind = "party" | "resource" | "grant" | "directory" | "boundary" | "orders" | "acts";
@@ -29,7 +29,7 @@ export const chainStart = (key: ChainKey): Hash =>
 export const emptyHead = (key: ChainKey): ChainHead => ({ h: hashText(chainStart(key)), n: 0 });
 
 export const extend = (head: ChainHead, leaf: Hash): ChainHead => ({
-  h: hashText(prefixed(PREFIX.chain, parseHash(head.h), leaf)),
+  h: prefixedText(PREFIX.chain, parseHash(head.h), leaf),
   n: head.n + 1,
 });
 

@@ -3,9 +3,9 @@
  * The context binds to one record (`[record id]`) or one command (`[kid, jti]`), so that an opening cannot be moved.
  */
 import { QuanjiError } from "../domain/errors.js";
-import { fromBase64url, utf8 } from "./bytes.js";
+import { fromBase64url, knownBase64url, utf8 } from "./bytes.js";
 import { canonical, type Json } from "./canonical.js";
-import { type HashText, hashText, PREFIX, prefixed } from "./hash.js";
+import { type HashText, isHashText, PREFIX, prefixedText } from "./hash.js";
 
 export interface Opening {
   /** 32 random bytes, base64url. Never derived from a kept secret: erasing it must mean something. */
@@ -18,9 +18,15 @@ export type Openings = Readonly<Record<string, Opening>>;
 
 /** Errors: MALFORMED · SALT_LENGTH. */
 export function commit(context: readonly string[], path: string, opening: Opening): HashText {
-  const salt = fromBase64url(opening.salt);
+  const salt = saltOf(opening.salt);
+  return prefixedText(PREFIX.commitment, salt, utf8(canonical([...context, path, opening.value])));
+}
+
+function saltOf(text: string): Uint8Array {
+  if (typeof text === "string" && isHashText(text)) return knownBase64url(text);
+  const salt = fromBase64url(text);
   if (salt.length !== 32) throw new QuanjiError("MALFORMED", "a salt has 32 bytes", { detail: "SALT_LENGTH" });
-  return hashText(prefixed(PREFIX.commitment, salt, utf8(canonical([...context, path, opening.value]))));
+  return salt;
 }
 
 /** Errors: MALFORMED · SALT_LENGTH, COMMITMENT_MISMATCH. */

@@ -1,6 +1,6 @@
-import { sha256 as engine } from "#sha256";
+import { sha256 as engine, sha256Base64url as engineText } from "#sha256";
 import { QuanjiError } from "../domain/errors.js";
-import { concat, fromBase64url, toBase64url, utf8 } from "./bytes.js";
+import { concat, fromBase64url, knownBase64url, toBase64url } from "./bytes.js";
 
 declare const brand: unique symbol;
 
@@ -21,15 +21,41 @@ export const PREFIX = {
   indexLeaf: 0x07,
 } as const;
 
-const prefixes = Array.from({ length: 8 }, (_, value) => Uint8Array.of(value));
+/** Inputs up to this size are joined here: hashing keeps nothing of them. */
+const scratch = new Uint8Array(4096);
 
-export const sha256 = (...parts: readonly Uint8Array[]): Hash =>
-  engine(parts.length === 1 && parts[0] !== undefined ? parts[0] : concat(...parts)) as Hash;
+/** The bytes to hash. Valid until the next call. */
+function joined(prefix: number | undefined, parts: readonly Uint8Array[]): Uint8Array {
+  const [first] = parts;
+  if (prefix === undefined && parts.length === 1 && first !== undefined) return first;
+  let length = prefix === undefined ? 0 : 1;
+  for (const part of parts) length += part.length;
+  if (length > scratch.length) return concat(...(prefix === undefined ? [] : [Uint8Array.of(prefix)]), ...parts);
+  let at = 0;
+  if (prefix !== undefined) scratch[at++] = prefix;
+  for (const part of parts) {
+    scratch.set(part, at);
+    at += part.length;
+  }
+  return scratch.subarray(0, length);
+}
 
-export const prefixed = (prefix: (typeof PREFIX)[keyof typeof PREFIX], ...parts: readonly Uint8Array[]): Hash =>
-  sha256(prefixes[prefix] ?? Uint8Array.of(prefix), ...parts);
+type Prefix = (typeof PREFIX)[keyof typeof PREFIX];
 
-export const sha256Text = (text: string): HashText => hashText(sha256(utf8(text)));
+export const sha256 = (...parts: readonly Uint8Array[]): Hash => engine(joined(undefined, parts)) as Hash;
+
+export const prefixed = (prefix: Prefix, ...parts: readonly Uint8Array[]): Hash =>
+  engine(joined(prefix, parts)) as Hash;
+
+/** {@link prefixed} in its text form, which costs less than the bytes. */
+export const prefixedText = (prefix: Prefix, ...parts: readonly Uint8Array[]): HashText =>
+  engineText(joined(prefix, parts)) as HashText;
+
+/** Of the text's UTF-8. */
+export const sha256Utf8 = (text: string): Hash => engine(text) as Hash;
+
+/** Of the text's UTF-8, in text form. */
+export const sha256Text = (text: string): HashText => engineText(text) as HashText;
 
 export const hashText = (hash: Hash): HashText => toBase64url(hash) as HashText;
 
@@ -42,6 +68,9 @@ export function toHash(bytes: Uint8Array): Hash {
 }
 
 /** Errors: MALFORMED · BASE64_INVALID, HASH_LENGTH unless canonical base64url of 32 bytes. */
-export const parseHash = (text: unknown): Hash => toHash(fromBase64url(text));
+export const parseHash = (text: unknown): Hash =>
+  typeof text === "string" && isHashText(text) ? (knownBase64url(text) as Hash) : toHash(fromBase64url(text));
 
-export const isHashText = (text: string): text is HashText => /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/.test(text);
+/** Exactly the texts of 32 bytes: 43 characters, of whose last the two low bits are zero. */
+export const isHashText = (text: string): text is HashText => HASH_TEXT.test(text);
+const HASH_TEXT = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;

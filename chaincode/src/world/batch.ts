@@ -1,6 +1,6 @@
 /**
  * A stored batch as text: its head on the first line, then one record a line. A delivery needs one record out of hundreds,
- * so it parses one line, not the batch.
+ * and the index keeps each record's line as it is, so nobody parses the batch to get at one record.
  */
 import type { StoredBatch, StoredRecord } from "./stored.js";
 
@@ -15,11 +15,8 @@ export function decodeBatch(text: string): StoredBatch {
   };
 }
 
-/** The record at a position of the batch, from 0; undefined if it has fewer. */
-export function recordInBatch(text: string, position: number): StoredRecord | undefined {
-  let start = text.indexOf("\n") + 1;
-  for (let i = 0; i < position && start > 0; i++) start = text.indexOf("\n", start) + 1;
-  if (start <= 0 || position < 0) return undefined;
-  const end = text.indexOf("\n", start);
-  return JSON.parse(text.slice(start, end < 0 ? undefined : end)) as StoredRecord;
-}
+/** Each record's own text, in order: what {@link recordOf} reads. */
+export const linesOf = (text: string): readonly string[] => text.split("\n").slice(1);
+
+/** A record from its line. */
+export const recordOf = (line: string): StoredRecord => JSON.parse(line) as StoredRecord;

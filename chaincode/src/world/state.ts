@@ -32,7 +32,7 @@ import {
   toBase64url,
 } from "../log/index.js";
 import { privateKeys, publicKeys } from "./keys.js";
-import { encodeBatch, recordInBatch } from "./batch.js";
+import { encodeBatch, linesOf, recordOf } from "./batch.js";
 import type { Sealed, StoredBatch, StoredCommand, StoredRecord, StoredSeqWindow } from "./stored.js";
 import { collectionOf, type World } from "./world.js";
 
@@ -54,6 +54,7 @@ export class State {
   readonly #objects = new Map<string, Promise<unknown>>();
   readonly #grants = new Map<string, Promise<Grant | undefined>>();
   readonly #texts = new Map<string, Promise<string | undefined>>();
+  readonly #batches = new Map<string, Promise<readonly string[]>>();
 
   constructor(world: World) {
     this.world = world;
@@ -160,8 +161,14 @@ export class State {
 
   /** One record of a stored batch. */
   async stored(msp: string, log: string, first: number, index: number): Promise<StoredRecord | undefined> {
-    const text = await this.#text(collectionOf(msp), privateKeys.batch(log, first));
-    return text === undefined ? undefined : recordInBatch(text, index - first);
+    const key = privateKeys.batch(log, first);
+    let lines = this.#batches.get(key);
+    if (lines === undefined) {
+      lines = this.#text(collectionOf(msp), key).then((text) => (text === undefined ? [] : linesOf(text)));
+      this.#batches.set(key, lines);
+    }
+    const line = (await lines)[index - first];
+    return line === undefined ? undefined : recordOf(line);
   }
 
   async publicHead(key: ChainKey): Promise<ChainHead> {

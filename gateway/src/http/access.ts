@@ -1,5 +1,5 @@
 /** POST /v1/access: record first, then data (G1). The answer is a stream, or one signed answer for a denial or a repetition. */
-import { CODES, parsePayload, type Party, QuanjiError } from "@quanji/chaincode/domain";
+import { CODES, parseAccess, type Party, QuanjiError } from "@quanji/chaincode/domain";
 import type { FlattenedJws } from "@quanji/chaincode/log";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 import { type CheckedAccess, FAILED } from "../service/accesses.js";
@@ -23,7 +23,7 @@ export async function handleAccess(edge: Edge, exchange: Exchange): Promise<void
   const known = await edge.accesses.known(parsed.request);
   if (known !== undefined) return repeat(edge, exchange, known, party);
   await assertFresh(edge, parsed.header.iat);
-  const payload = parsePayload("access", parsed.payload);
+  const payload = parseAccess(parsed.payload);
   assertNet(edge, payload.net);
   checkOpenings("access", received);
   await reach(edge, payload.atLeast);

@@ -41,10 +41,7 @@ export async function identify(edge: Edge, { parsed }: Received, verb: Verb | "r
   const id = partyOf(header.kid);
   const party = await edge.readModel.party(id);
   const jwk = party === undefined ? foundingKey(verb, { parsed }, id) : keyOf(party, thumbprintOf(header.kid))?.jwk;
-  const signed =
-    jwk !== undefined &&
-    algorithmOf(jwk) === header.alg &&
-    (await edge.verify(jwk, parsed.signingInput, parsed.signature));
+  const signed = jwk !== undefined && algorithmOf(jwk) === header.alg && (await edge.verify(jwk, parsed));
   if (!signed) throw new QuanjiError("SIGNATURE_INVALID", "the signature does not verify under a registered key");
   return { kid: header.kid, id, party };
 }

@@ -1,6 +1,6 @@
 /** What the routes work with: made by the service, replaced by fakes in tests. */
 import type { Party } from "@quanji/chaincode/domain";
-import type { FlattenedJws, VerifySignature } from "@quanji/chaincode/log";
+import type { CommandHeader, FlattenedJws, ParsedJws, PublicJwk } from "@quanji/chaincode/log";
 import type { KnownRecord, ReadModel } from "../readmodel/readmodel.js";
 import type { Accesses } from "../service/accesses.js";
 import type { Commands } from "../service/commands.js";
@@ -47,7 +47,8 @@ export interface Edge {
   readonly accesses: Accesses;
   readonly evidence: EvidenceFor;
   readonly answers: Answers;
-  readonly verify: VerifySignature;
+  /** Whether a command was signed with that key. */
+  readonly verify: (jwk: PublicJwk, command: ParsedJws<CommandHeader>) => Promise<boolean>;
   readonly replays: Replays;
   readonly limiter: RateLimiter;
   /** Exact text of the newest trust file. */

@@ -11,14 +11,7 @@ import {
   partyOf,
   rootOf,
 } from "@quanji/chaincode/log";
-import {
-  collectionOf,
-  decodeBatch,
-  LEAVES_EVENT,
-  type LeavesEvent,
-  privateKeys,
-  type StoredBatch,
-} from "@quanji/chaincode/world";
+import { collectionOf, LEAVES_EVENT, type LeavesEvent, linesOf, privateKeys, recordOf } from "@quanji/chaincode/world";
 import type { RecordEntry } from "./chains.js";
 import { mismatch } from "./faults.js";
 import { KEYS } from "./layout.js";
@@ -51,7 +44,7 @@ export function applyLeaves(scene: Scene): readonly FiledRecord[] {
   if (text === undefined || batches.length !== 1) {
     throw mismatch("RECORD_MISSING", `leaves of ${event.log} without their records in ${where(scene)}`);
   }
-  return fileBatch(scene, event, leaves, decodeBatch(text));
+  return fileBatch(scene, event, leaves, linesOf(text));
 }
 
 const where = ({ position }: Scene): string => `transaction ${position.index} of block ${position.block}`;
@@ -91,14 +84,15 @@ function fileBatch(
   scene: Scene,
   event: LeavesEvent,
   leaves: readonly Hash[],
-  { records: stored }: StoredBatch,
+  lines: readonly string[],
 ): readonly FiledRecord[] {
-  if (stored.length !== leaves.length) {
-    throw mismatch("RECORD_MISSING", `${stored.length} records for ${leaves.length} leaves in ${where(scene)}`);
+  if (lines.length !== leaves.length) {
+    throw mismatch("RECORD_MISSING", `${lines.length} records for ${leaves.length} leaves in ${where(scene)}`);
   }
   const extensions = new Map<string, Extension>();
-  const filed = stored.map((one, i): FiledRecord => {
+  const filed = lines.map((line, i): FiledRecord => {
     const record = event.first + i;
+    const one = recordOf(line);
     const leaf = recordLeaf(one);
     if (hashText(leaf) !== event.leaves[i]) {
       throw mismatch("LEAF_MISMATCH", `record ${record} of ${event.log} is not its leaf in ${where(scene)}`);
@@ -106,7 +100,7 @@ function fileBatch(
     const facts = factsOf(one);
     const { log, first } = event;
     const known: KnownRecord = { ...scene.position, log, record, first, type: facts.type, stored: one };
-    scene.records.file(scene.changes, known, facts);
+    scene.records.file(scene.changes, known, facts, line);
     extendChains(scene, extensions, known, facts, leaf);
     return { known, facts };
   });

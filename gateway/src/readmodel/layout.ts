@@ -5,7 +5,7 @@
 import type { ChainKey } from "@quanji/chaincode/log";
 
 /** Raised when the layout below changes: an index of another format is made anew. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 const DIGITS = 16;
 const fixed = (value: number): string => String(value).padStart(DIGITS, "0");

@@ -1,7 +1,7 @@
 /** Records by place in their log and by request; the newest stay in memory, for it is they that are answered with. */
 import type { Face } from "@quanji/chaincode/domain";
 import type { ChainKey } from "@quanji/chaincode/log";
-import type { StoredRecord } from "@quanji/chaincode/world";
+import { recordOf, type StoredRecord } from "@quanji/chaincode/world";
 import type { Chains } from "./chains.js";
 import { KEYS, range, under } from "./layout.js";
 import { Lru } from "./lru.js";
@@ -42,14 +42,8 @@ export function factsOf({ face, body }: Pick<StoredRecord, "face" | "body">): Fa
   };
 }
 
-type Row = readonly [
-  block: number,
-  index: number,
-  txId: string,
-  first: number,
-  type: KnownRecord["type"],
-  stored: StoredRecord,
-];
+/** Where a record stands. Its row is this on a line, then the record's own line as it stands in its batch. */
+type Place = readonly [block: number, index: number, txId: string, first: number, type: KnownRecord["type"]];
 
 export class Records {
   readonly #store: Store;
@@ -62,10 +56,11 @@ export class Records {
     this.#chains = chains;
   }
 
-  file(changes: Changes, known: KnownRecord, facts: Facts): void {
-    const { block, index, txId, first, type, stored, log, record } = known;
-    const row: Row = [block, index, txId, first, type, stored];
-    changes.put(KEYS.record(log, record), JSON.stringify(row));
+  /** @param line of the batch: the text of `known.stored`. */
+  file(changes: Changes, known: KnownRecord, facts: Facts, line: string): void {
+    const { block, index, txId, first, type, log, record } = known;
+    const place: Place = [block, index, txId, first, type];
+    changes.put(KEYS.record(log, record), `${JSON.stringify(place)}\n${line}`);
     changes.put(requestKey(known, facts), `${log}|${record}`);
     if (facts.permit) changes.put(KEYS.open(log, record), "");
     if (facts.access !== undefined) changes.delete(KEYS.open(log, facts.access));
@@ -83,8 +78,9 @@ export class Records {
     if (recent !== undefined) return recent;
     const text = this.#store.get(key);
     if (text === undefined) return undefined;
-    const [block, index, txId, first, type, stored] = JSON.parse(text) as Row;
-    return { block, index, txId, log, record, first, type, stored };
+    const end = text.indexOf("\n");
+    const [block, index, txId, first, type] = JSON.parse(text.slice(0, end)) as Place;
+    return { block, index, txId, log, record, first, type, stored: recordOf(text.slice(end + 1)) };
   }
 
   recordOf = (request: string) => this.#byRequest(KEYS.request(request));

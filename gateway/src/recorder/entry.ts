@@ -55,9 +55,9 @@ const withoutVersion = (id: string): string => id.slice(0, id.lastIndexOf("@"));
 /** Errors: MALFORMED naming the member, for an item that nobody has checked. */
 export const subjectOf = (item: Item): Subject => (item.type === "delivery" ? ofDelivery(item) : ofRequest(item));
 
-function ofRequest({ type, jws, request }: RequestToRecord): Subject {
-  const kid = textAt(decoded(jws.protected), "kid");
-  const payload = decoded(jws.payload);
+function ofRequest({ type, jws, request, parsed }: RequestToRecord): Subject {
+  const kid = parsed?.kid ?? textAt(decoded(jws.protected), "kid");
+  const payload: Json = parsed?.payload ?? decoded(jws.payload);
   const requester: ObjectName = `party:${partyOf(kid)}`;
   const objects: ObjectName[] = [requester];
   if (type === "access") {

@@ -1,5 +1,5 @@
 /** The recorder's port: from decided requests to committed records. */
-import type { Outcome } from "@quanji/chaincode/domain";
+import type { AccessRequest, AccessVoid, Outcome } from "@quanji/chaincode/domain";
 import type { FlattenedJws, Openings } from "@quanji/chaincode/log";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 
@@ -7,6 +7,8 @@ import type { KnownRecord } from "../readmodel/readmodel.js";
 export interface RequestToRecord {
   readonly type: "access" | "void";
   readonly jws: FlattenedJws;
+  /** What the JWS says, if the caller has parsed it. */
+  readonly parsed?: { readonly kid: string; readonly payload: AccessRequest | AccessVoid };
   /** SHA-256 of the signing input, base64url. */
   readonly request: string;
   readonly openings?: Openings;

@@ -77,8 +77,9 @@ export class Accesses {
     const recorder = this.#recorderOf(access.payload);
     if (access.type === "access") await this.#resourceOf(access.payload);
     takeSeq(await this.#options.readModel.seen(recorder.log, access.kid), access.payload.seq);
-    const { type, jws, request, openings } = access;
-    const record = await recorder.record({ type, jws, request, ...(openings !== undefined && { openings }) });
+    const { type, kid, payload, jws, request, openings } = access;
+    const parsed = { kid, payload };
+    const record = await recorder.record({ type, jws, request, parsed, ...(openings !== undefined && { openings }) });
     return { record, first: true };
   }
 

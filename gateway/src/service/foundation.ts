@@ -3,7 +3,6 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { createChaincode } from "@quanji/chaincode/contracts";
-import type { VerifySignature } from "@quanji/chaincode/log";
 import { collectionOf, nodeVerifier } from "@quanji/chaincode/world";
 import type { Logger } from "pino";
 import { type Config, fileTextOf, LiveSources } from "../config/index.js";
@@ -19,7 +18,7 @@ import { foundNetwork } from "./founding.js";
 import { type GatewayKeys, openKeys } from "./keys.js";
 import { lockFolder } from "./lock.js";
 import type { Patience } from "./submit.js";
-import { verifyOnce } from "./verify-once.js";
+import { CheckedOnce } from "./checked-once.js";
 import { openTrustFile, type TrustText } from "./trust.js";
 
 /** What a gateway takes from its surroundings; tests bring their own. */
@@ -46,7 +45,7 @@ export interface Foundation {
   readonly readModel: LedgerIndex;
   readonly clock: LedgerClock;
   readonly trust: TrustText;
-  readonly verify: VerifySignature;
+  readonly checked: CheckedOnce;
   readonly sources: LiveSources;
   readonly sourceFolder: string;
   /** Origin of this gateway's log. */
@@ -89,8 +88,8 @@ export async function openFoundation(
     clock,
     report: (error) => log.fault("the changed configuration is not taken over", error),
   });
-  const verify = verifyOnce(nodeVerifier());
-  const { ledger, readModel } = await openState(config, environment, topology, verify, log, closers);
+  const checked = new CheckedOnce(nodeVerifier());
+  const { ledger, readModel } = await openState(config, environment, topology, checked, log, closers);
   await foundNetwork({ config, keys, topology, ledger, readModel, clock, random, patience: PATIENCE });
   const ledgerClock = closers.add(
     await LedgerClock.open(clock, readModel, (error) => log.fault("the ledger's clock cannot be read", error)),
@@ -107,7 +106,7 @@ export async function openFoundation(
     readModel,
     clock: ledgerClock,
     trust,
-    verify,
+    checked,
     sources,
     sourceFolder,
     origin,
@@ -131,7 +130,7 @@ async function openState(
   { data, gateway: { msp } }: Config,
   { clock, random, durability = "synced", openLedger = openEmbeddedLedger }: GatewayEnvironment,
   topology: Topology,
-  verify: VerifySignature,
+  { verify, parse }: CheckedOnce,
   log: RequestLog,
   closers: Closers,
 ): Promise<Pick<Foundation, "ledger" | "readModel">> {
@@ -139,7 +138,7 @@ async function openState(
     await openLedger({
       folder: data,
       topology,
-      contracts: createChaincode({ verify }),
+      contracts: createChaincode({ verify, parse }),
       clock,
       random,
       durability,

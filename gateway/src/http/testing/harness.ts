@@ -228,6 +228,8 @@ export function assertOk(reply: Reply): void {
   if (reply.status !== 200) throw new Error(`${reply.status} ${JSON.stringify(reply.payload() ?? reply.text)}`);
 }
 
+const verify = nodeVerifier();
+
 type Signers = Record<Name | "gateway", Signer>;
 
 async function newSigners(): Promise<Signers> {
@@ -254,7 +256,7 @@ async function openState(folder: string, signers: Signers, closers: Closers) {
     await openEmbeddedLedger({
       folder,
       topology,
-      contracts: createChaincode({ verify: nodeVerifier() }),
+      contracts: createChaincode({ verify }),
       clock: Date.now,
       random: randomBytes,
       durability: "buffered",
@@ -351,7 +353,7 @@ async function openEdge(
     accesses,
     evidence: standInEvidence(answers),
     answers,
-    verify: nodeVerifier(),
+    verify: (jwk, { signingInput, signature }) => verify(jwk, signingInput, signature),
     replays: closers.add(await openReplays(path.join(folder, "replays"), Date.now), (open) => open.close()),
     limiter: new RateLimiter({ perSecond, burst: perSecond }, Date.now),
     trustText: () => "{}",
