@@ -4,7 +4,8 @@ import path from "node:path";
 import { CODES, isQuanjiError } from "@quanji/chaincode/domain";
 import { pino } from "pino";
 import { loadConfig } from "./config/index.js";
-import { type Gateway, openGateway } from "./service/index.js";
+import { openThreadedLedger } from "./ledger/threaded/index.js";
+import { type Gateway, openGateway, type OpenLedger } from "./service/index.js";
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const complain = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -13,8 +14,20 @@ async function start(): Promise<Gateway> {
   const config = await loadConfig(process.env, process.cwd());
   // Standard output is for people and scripts that wait for `ready`; the log goes to standard error.
   const logger = pino({ level: config.log.level, base: null }, pino.destination({ dest: 2, sync: false }));
-  return openGateway(config, { clock: Date.now, random: randomBytes, logger, variables: process.env });
+  return openGateway(config, {
+    clock: Date.now,
+    random: randomBytes,
+    logger,
+    variables: process.env,
+    openLedger: onThread,
+  });
 }
+
+/** The thread has clock, random bytes and contracts of its own: the same ones. */
+const onThread: OpenLedger = ({ folder, topology, submitterMsp = "", durability = "synced", report }, vouchers) =>
+  openThreadedLedger({ folder, topology, submitterMsp, durability, vouchers, report: report ?? complainOf });
+
+const complainOf = (error: unknown, transaction: string): void => complain(`${transaction}: ${explain(error)}`);
 
 function announce({ publicUrl, address, log, trustDigest, folders }: Gateway): void {
   say(`ready ${publicUrl}`);

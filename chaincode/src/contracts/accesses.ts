@@ -16,16 +16,13 @@ import { BatchArgumentsSchema, parseBatch } from "./batch-input.js";
 import { BatchOverlay } from "./batch-overlay.js";
 import { assertClock, MAX_CLOCK_SKEW_MS, parseArguments } from "./command.js";
 import { QuanjiContract, type QuanjiContext } from "./context.js";
-import { checkRequests, type ParseRequest } from "./requests.js";
+import { checkRequests } from "./requests.js";
 import { appendRecords } from "./records.js";
 
 /** Accesses, deliveries and voids, recorded in batches: one transaction, one log, one head. */
 export class AccessContract extends QuanjiContract {
-  readonly #parse: ParseRequest;
-
-  constructor(verify: VerifySignature, parse: ParseRequest) {
+  constructor(verify: VerifySignature) {
     super("accesses", verify);
-    this.#parse = parse;
   }
 
   /**
@@ -44,7 +41,7 @@ export class AccessContract extends QuanjiContract {
       if (gateway === undefined) throw new QuanjiError("NOT_FOUND", "the log's gateway is not registered");
       const nowMs = await state.timeMs();
       assertTimes(batch.records, log, nowMs);
-      const requests = await checkRequests(state, { verify: this.verify, parse: this.#parse }, batch, {
+      const requests = await checkRequests(state, this.verify, batch, {
         network,
         gateway,
         log: log.origin,

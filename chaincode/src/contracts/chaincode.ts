@@ -1,4 +1,4 @@
-import { parseCommandJws, type VerifySignature } from "../log/index.js";
+import type { VerifySignature } from "../log/index.js";
 import type { World } from "../world/world.js";
 import { AccessContract } from "./accesses.js";
 import { BoundaryContract } from "./boundaries.js";
@@ -7,24 +7,21 @@ import { GrantContract } from "./grants.js";
 import { NetworkContract } from "./network.js";
 import { OrderContract } from "./orders.js";
 import { PartyContract } from "./parties.js";
-import type { ParseRequest } from "./requests.js";
 import { ResourceContract } from "./resources.js";
 
 export interface ChaincodeOptions {
   readonly verify: VerifySignature;
-  /** Default: {@link parseCommandJws}. Another may remember what it has parsed before. */
-  readonly parse?: ParseRequest;
 }
 
 /** All contracts, as fabric-contract-api wants them. */
-export const contractsOf = ({ verify, parse = parseCommandJws }: ChaincodeOptions) => ({
+export const contractsOf = ({ verify }: ChaincodeOptions) => ({
   network: new NetworkContract(verify),
   parties: new PartyContract(verify),
   resources: new ResourceContract(verify),
   boundaries: new BoundaryContract(verify),
   orders: new OrderContract(verify),
   grants: new GrantContract(verify),
-  accesses: new AccessContract(verify, parse),
+  accesses: new AccessContract(verify),
 });
 
 /** A transaction as the embedded ledger calls it. */

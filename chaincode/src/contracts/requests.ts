@@ -1,20 +1,19 @@
 /** The signed requests of a batch, checked before anything is decided: what fails here is never recorded. */
 import {
-  type AccessRequest,
+  AccessRequest,
   AccessVoid,
   type GatewayEntry,
   keyAlgorithm,
   keyOf,
   msOf,
   type Network,
-  parseAccess,
   parseWith,
   type Party,
   QuanjiError,
 } from "../domain/index.js";
 import {
   type CommandHeader,
-  type FlattenedJws,
+  parseCommandJws,
   type ParsedJws,
   partyOf,
   thumbprintOf,
@@ -36,14 +35,6 @@ export type CheckedRequest =
   | (Common & { readonly type: "access"; readonly payload: AccessRequest })
   | (Common & { readonly type: "void"; readonly payload: AccessVoid });
 
-/** From the three texts of a JWS to what they say. Errors: as `parseCommandJws`. */
-export type ParseRequest = (jws: FlattenedJws) => ParsedJws<CommandHeader>;
-
-interface Engine {
-  readonly verify: VerifySignature;
-  readonly parse: ParseRequest;
-}
-
 interface Place {
   readonly network: Network;
   readonly gateway: GatewayEntry;
@@ -63,7 +54,7 @@ const ROUTES = {
  */
 export async function checkRequests(
   state: State,
-  { verify, parse }: Engine,
+  verify: VerifySignature,
   batch: BatchInput,
   place: Place,
 ): Promise<readonly (CheckedRequest | undefined)[]> {
@@ -74,7 +65,7 @@ export async function checkRequests(
       checked.push(undefined);
       continue;
     }
-    const request = await naming(record, () => checkOne(state, parse, item, place));
+    const request = await naming(record, () => checkOne(state, item, place));
     const key = keyOf(request.party, request.thumbprint);
     if (key !== undefined) signatures[record] = verify(key.jwk, request.jws.signingInput, request.jws.signature);
     checked.push(request);
@@ -108,8 +99,8 @@ export async function naming<T>(record: number, check: () => T | Promise<T>): Pr
   }
 }
 
-async function checkOne(state: State, parse: ParseRequest, item: Signed, place: Place): Promise<CheckedRequest> {
-  const jws = parse(item.request);
+async function checkOne(state: State, item: Signed, place: Place): Promise<CheckedRequest> {
+  const jws = parseCommandJws(item.request);
   const route = ROUTES[item.type];
   if (jws.header.typ !== route.typ)
     throw new QuanjiError("MALFORMED", "typ is another command's", { detail: "TYP_MISMATCH" });
@@ -121,7 +112,7 @@ async function checkOne(state: State, parse: ParseRequest, item: Signed, place: 
   }
   const parsed =
     item.type === "access"
-      ? { type: "access" as const, payload: parseAccess(jws.payload) }
+      ? { type: "access" as const, payload: parseWith(AccessRequest, jws.payload) }
       : { type: "void" as const, payload: parseWith(AccessVoid, jws.payload) };
   assertPlace(parsed.payload, place);
   if (item.type === "access") checkOpenings(item, jws);

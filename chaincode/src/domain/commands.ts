@@ -74,18 +74,6 @@ export const isVerb = (text: string): text is Verb => Object.hasOwn(COMMANDS, te
 export const limitsOf = (verb: Verb): Limits =>
   verb === "boundary.publish" ? { maxBytes: 1024 * 1024, maxDepth: LIMITS.maxDepth } : LIMITS;
 
-/** Payloads of accesses that were parsed before, by identity: gateway and chaincode may be given the very same. */
-const parsedAccesses = new WeakMap<JsonObject, AccessRequest>();
-
-/** {@link parsePayload} of an access. */
-export function parseAccess(payload: JsonObject): AccessRequest {
-  const known = parsedAccesses.get(payload);
-  if (known !== undefined) return known;
-  const parsed = parseWith(AccessRequest, payload);
-  parsedAccesses.set(payload, parsed);
-  return parsed;
-}
-
 /** Errors: MALFORMED naming the field. */
 export function parsePayload<V extends Verb>(verb: V, payload: JsonObject): Payload<V> {
   const schema: z.ZodType = COMMANDS[verb].schema;

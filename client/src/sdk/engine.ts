@@ -25,18 +25,23 @@ const node = (globalThis as Runtime).process?.getBuiltinModule?.("node:crypto");
 /** As many keys as a client meets: gateways and its own. */
 const MAX_KEYS = 1000;
 
-const ORDER_P256 = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+const bytesOf = (hex: string): Uint8Array =>
+  Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
+/** Order n of P-256, big-endian, and n ⁄ 2 rounded down. */
+const ORDER = bytesOf("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
+const HALF = bytesOf("7fffffff800000007fffffffffffffffde737d56d38bcf4279dce5617e3192a8");
 
 /** ECDSA signatures come in pairs, s and n − s; signing with the lower leaves one spelling. @see BIP 62 (the idea) */
 export function lowS(signature: Uint8Array): Uint8Array {
-  let s = 0n;
-  for (const byte of signature.subarray(32)) s = (s << 8n) | BigInt(byte);
-  if (s <= ORDER_P256 / 2n) return signature;
-  s = ORDER_P256 - s;
-  const low = Uint8Array.from(signature);
-  for (let i = 63; i >= 32; i--) {
-    low[i] = Number(s & 0xffn);
-    s >>= 8n;
+  let i = 0;
+  while (i < 31 && signature[32 + i] === HALF[i]) i++;
+  if ((signature[32 + i] ?? 0) <= (HALF[i] ?? 0)) return signature;
+  const low = signature.slice();
+  let borrow = 0;
+  for (i = 31; i >= 0; i--) {
+    const difference = (ORDER[i] ?? 0) - (signature[32 + i] ?? 0) - borrow;
+    borrow = difference < 0 ? 1 : 0;
+    low[32 + i] = difference + 256 * borrow;
   }
   return low;
 }

@@ -49,7 +49,9 @@ export class FileCache {
   }
 }
 
-const shapeOf = (fields: readonly Field[]): string => JSON.stringify(fields.map(({ name, type }) => [name, type]));
+/** Which columns, read as what: rows kept for one shape serve every request of it. */
+export const shapeOf = (fields: readonly Field[]): string =>
+  JSON.stringify(fields.map(({ name, type }) => [name, type]));
 
 function stampOf({ dev, ino, size, mtimeNs, ctimeNs, mtimeMs }: BigIntStats, nowMs: number): string {
   return nowMs - Number(mtimeMs) < SETTLED_MS ? "" : [dev, ino, size, mtimeNs, ctimeNs].join(" ");

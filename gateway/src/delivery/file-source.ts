@@ -2,9 +2,9 @@
 import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, open, realpath } from "node:fs/promises";
 import { resolve, sep } from "node:path";
-import { FileCache } from "./file-cache.js";
+import { FileCache, shapeOf } from "./file-cache.js";
 import { type Layout, limitBytes, readRows, type RowBatches, tooLarge } from "./formats.js";
-import { type Row, sourceFailed } from "./row.js";
+import { type Field, type Row, sourceFailed } from "./row.js";
 import { fieldsToRead, selectRows, type Source, type SourceRequest } from "./source.js";
 
 export interface FileOptions extends Layout {
@@ -24,6 +24,8 @@ const MAX_KEPT_BYTES = 1_048_576;
 export class FileSource implements Source {
   readonly #options: FileOptions;
   readonly #cache = new FileCache();
+  /** Looks under way, by the shape of what they read. */
+  readonly #looks = new Map<string, Promise<readonly Row[] | undefined>>();
 
   constructor(options: FileOptions) {
     this.#options = options;
@@ -34,18 +36,38 @@ export class FileSource implements Source {
     signal.throwIfAborted();
     const { maxBytes, clock } = this.#options;
     const fields = fieldsToRead(request);
-    const fresh = this.#cache.fresh(fields, clock());
-    if (fresh !== undefined) return yield* selectRows(once(fresh), request);
+    const kept = this.#cache.fresh(fields, clock()) ?? (await this.#look(fields));
+    if (kept !== undefined) return yield* selectRows(once(kept), request);
+    const { handle } = await this.#openFile();
+    try {
+      const bytes = handle.createReadStream({ highWaterMark: READ_BYTES, autoClose: false, signal });
+      yield* selectRows(readRows(limitBytes(bytes, maxBytes), this.#options, fields), request);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Requests that find the kept rows too old at the same moment share one look. Undefined: too large to be kept. */
+  #look(fields: readonly Field[]): Promise<readonly Row[] | undefined> {
+    const shape = shapeOf(fields);
+    let look = this.#looks.get(shape);
+    if (look === undefined) {
+      look = this.#readSmall(fields).finally(() => this.#looks.delete(shape));
+      this.#looks.set(shape, look);
+    }
+    return look;
+  }
+
+  async #readSmall(fields: readonly Field[]): Promise<readonly Row[] | undefined> {
+    const { maxBytes, clock } = this.#options;
     const { handle, stat } = await this.#openFile();
     try {
       const known = this.#cache.looked(stat, fields, clock());
-      if (known !== undefined) return yield* selectRows(once(known), request);
-      const bytes = handle.createReadStream({ highWaterMark: READ_BYTES, autoClose: false, signal });
-      const rows = readRows(limitBytes(bytes, maxBytes), this.#options, fields);
-      if (stat.size > MAX_KEPT_BYTES) return yield* selectRows(rows, request);
-      const all = await collect(rows);
+      if (known !== undefined || stat.size > MAX_KEPT_BYTES) return known;
+      const bytes = handle.createReadStream({ highWaterMark: READ_BYTES, autoClose: false });
+      const all = await collect(readRows(limitBytes(bytes, maxBytes), this.#options, fields));
       this.#cache.keep(stat, fields, all, clock());
-      yield* selectRows(once(all), request);
+      return all;
     } finally {
       await handle.close();
     }

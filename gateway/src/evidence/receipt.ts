@@ -13,6 +13,7 @@ import {
   splitVersion,
 } from "@quanji/chaincode/domain";
 import { algorithmOf, type FlattenedJws, partyOf, signJws, thumbprintOf } from "@quanji/chaincode/log";
+import { bodyOf } from "../readmodel/body.js";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 import { type Audience, type EvidenceContext, proofOf } from "./context.js";
 
@@ -30,19 +31,20 @@ export async function makeReceipt(
   audience: Audience,
 ): Promise<FlattenedJws> {
   const { index, gateway } = context;
-  const body = JSON.parse(record.stored.body) as Body;
+  const body = bodyOf(record) as Body;
+  // Members in order, here and in what they hold: the canonical form then needs no copy.
   const payload: Receipt = {
-    v: "quanji.receipt.v1",
     block: record.block,
     index: record.index,
-    txId: record.txId,
-    level: "committed",
-    status: statusOf(body.rule),
     keys: { gateway: gateway.jwk, requester: await requesterKey(context, body.requester) },
-    record: recordText(record.stored),
+    level: "committed",
     openings: await openingsFor(context, record, body, audience),
-    request: await requestFor(context, record, body),
     proof: await proofOf(context, record.log, record.record, await index.batchHead(record.log, record.first)),
+    record: recordText(record.stored),
+    request: await requestFor(context, record, body),
+    status: statusOf(body.rule),
+    txId: record.txId,
+    v: "quanji.receipt.v1",
   };
   const header = { alg: algorithmOf(gateway.jwk), kid: gateway.kid, typ: RECEIPT_TYP };
   return signJws(header, payload, gateway.sign, EVIDENCE_LIMITS);

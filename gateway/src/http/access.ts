@@ -1,5 +1,5 @@
 /** POST /v1/access: record first, then data (G1). The answer is a stream, or one signed answer for a denial or a repetition. */
-import { CODES, parseAccess, type Party, QuanjiError } from "@quanji/chaincode/domain";
+import { CODES, parsePayload, type Party, QuanjiError } from "@quanji/chaincode/domain";
 import type { FlattenedJws } from "@quanji/chaincode/log";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 import { type CheckedAccess, FAILED } from "../service/accesses.js";
@@ -23,7 +23,7 @@ export async function handleAccess(edge: Edge, exchange: Exchange): Promise<void
   const known = await edge.accesses.known(parsed.request);
   if (known !== undefined) return repeat(edge, exchange, known, party);
   await assertFresh(edge, parsed.header.iat);
-  const payload = parseAccess(parsed.payload);
+  const payload = parsePayload("access", parsed.payload);
   assertNet(edge, payload.net);
   checkOpenings("access", received);
   await reach(edge, payload.atLeast);
@@ -91,6 +91,9 @@ async function stream(
   response.setHeader("content-type", "application/x-ndjson");
   response.setHeader("cache-control", "no-store");
   response.setHeader("x-content-type-options", "nosniff");
+  // What is ready within this turn of the loop leaves in one piece; a source that takes longer does not hold the receipt back.
+  response.cork();
+  setImmediate(() => response.uncork());
   await write(response, `{"receipt":${receipt},"t":"receipt"}\n`, signal);
   for await (const chunk of delivery) {
     const b = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString("base64");
@@ -99,6 +102,6 @@ async function stream(
   const { bytes, digest, outcome, rows, failure } = await delivery.summary;
   const code = failure === undefined ? undefined : toQuanjiError(failure).code;
   exchange.note(code);
-  const account = { request, digest, bytes, rows, outcome, ...(code !== undefined && { code }) };
+  const account = { bytes, ...(code !== undefined && { code }), digest, outcome, request, rows };
   response.end(`{"delivery":${jwsText(await edge.answers.sign(DELIVERY_TYP, account))},"t":"end"}\n`);
 }

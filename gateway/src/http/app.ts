@@ -22,8 +22,9 @@ export function newApp(edge: Edge): Express {
   app.set("query parser", false);
   app.set("case sensitive routing", true);
   app.set("strict routing", true);
-  // Signed routes come before the middleware: their answers are data for programs, and the busiest must be lean.
+  // Signed routes come before the middleware: their answers are data for programs, and the busiest, tried first, must be lean.
   const [visited, signed] = [ROUTES.filter(isPublic), ROUTES.filter((route) => !isPublic(route))];
+  signed.sort((a, b) => Number(b.kind === "access") - Number(a.kind === "access"));
   for (const route of signed) app.post(expressPath(route), handlerOf(edge, route));
   app.use(helmet(HELMET));
   for (const route of visited) app.get(expressPath(route), handlerOf(edge, route));

@@ -84,14 +84,29 @@ describe("the index's chains", () => {
 });
 
 describe("the bounded map", () => {
-  it("lets go of what was used longest ago, and of nothing else", () => {
-    const map = new Lru<number>(2);
-    map.set("a", 1);
-    map.set("b", 2);
-    expect(map.get("a")).to.equal(1);
-    map.set("c", 3);
-    expect([map.get("a"), map.get("b"), map.get("c")]).to.deep.equal([1, undefined, 3]);
-    map.set("c", 4);
-    expect([map.peek("a"), map.peek("c")]).to.deep.equal([1, 4]);
+  it("keeps the entries used last, and at most twice as many", () => {
+    const use = fc.record({ key: fc.integer({ min: 0, max: 12 }), write: fc.boolean() });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 5 }), fc.array(use, { maxLength: 200 }), (limit, uses) => {
+        const map = new Lru<number>(limit);
+        const model = new Map<number, number>();
+        uses.forEach(({ key, write }, i) => {
+          if (write) {
+            map.set(String(key), i);
+            model.delete(key);
+            model.set(key, i);
+          } else if (map.get(String(key)) !== undefined) {
+            const value = model.get(key) ?? -1;
+            model.delete(key);
+            model.set(key, value);
+          }
+          const newest = [...model].slice(-limit);
+          for (const [name, value] of newest) expect(map.peek(String(name))).to.equal(value);
+          const kept = [...model].filter(([name, value]) => map.peek(String(name)) === value);
+          expect(kept.length).to.be.at.most(2 * limit);
+          for (const [name, value] of model) expect(map.peek(String(name))).to.be.oneOf([value, undefined]);
+        });
+      }),
+    );
   });
 });

@@ -1,7 +1,8 @@
 /** Records by place in their log and by request; the newest stay in memory, for it is they that are answered with. */
-import type { Face } from "@quanji/chaincode/domain";
+import type { AccessBody, DeliveryBody, Face } from "@quanji/chaincode/domain";
 import type { ChainKey } from "@quanji/chaincode/log";
 import { recordOf, type StoredRecord } from "@quanji/chaincode/world";
+import { bodyOf } from "./body.js";
 import type { Chains } from "./chains.js";
 import { KEYS, range, under } from "./layout.js";
 import { Lru } from "./lru.js";
@@ -25,22 +26,16 @@ export interface Facts {
   readonly access: number | undefined;
 }
 
-export function factsOf({ face, body }: Pick<StoredRecord, "face" | "body">): Facts {
-  const { type, ...rest } = JSON.parse(face) as Face;
-  const { request, requester, time, resource, grant, access } = JSON.parse(body) as Record<string, string> & {
-    access?: number;
-  };
-  return {
-    type,
-    permit: "decision" in rest && rest.decision === "permit",
-    request: request ?? "",
-    requester: requester ?? "",
-    timeMs: Date.parse(time ?? ""),
-    resource,
-    grant,
-    access,
-  };
+export function factsOf(stored: StoredRecord): Facts {
+  const { type } = JSON.parse(stored.face) as Face;
+  const { request, requester, time, resource, grant, access, rule } = bodyOf({ stored }) as AnyBody;
+  return { type, permit: rule === "permit", request, requester, timeMs: Date.parse(time), resource, grant, access };
 }
+
+/** What the bodies of the three types have, and may have, in common. */
+type AnyBody = Pick<AccessBody, "request" | "requester" | "time"> &
+  Partial<Pick<AccessBody, "resource" | "grant" | "rule">> &
+  Partial<Pick<DeliveryBody, "access">>;
 
 /** Where a record stands. Its row is this on a line, then the record's own line as it stands in its batch. */
 type Place = readonly [block: number, index: number, txId: string, first: number, type: KnownRecord["type"]];

@@ -1,6 +1,7 @@
 /** One item on its way into the log: what it is called, what it touches, and its bytes, made once when it is admitted. */
 import { instant, QuanjiError } from "@quanji/chaincode/domain";
 import { canonical, type FlattenedJws, type Openings, partyOf, requestOfJws } from "@quanji/chaincode/log";
+import { bodyOf } from "../readmodel/body.js";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 import type { DeliveryToRecord, RequestToRecord } from "./recorder.js";
 
@@ -68,7 +69,7 @@ function ofRequest({ type, jws, request, parsed }: RequestToRecord): Subject {
 }
 
 function ofDelivery({ access }: DeliveryToRecord): Subject {
-  const body = jsonOf(access.stored.body);
+  const body: Json = bodyOf(access);
   const requester: ObjectName = `party:${partyOf(textAt(body, "requester"))}`;
   const resource: ObjectName = `resource:${withoutVersion(textAt(body, "resource"))}`;
   const grant: ObjectName = `grant:${withoutVersion(textAt(body, "grant"))}`;

@@ -3,12 +3,14 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { createChaincode } from "@quanji/chaincode/contracts";
+import type { CommandHeader, ParsedJws, PublicJwk, VerifySignature } from "@quanji/chaincode/log";
 import { collectionOf, nodeVerifier } from "@quanji/chaincode/world";
 import type { Logger } from "pino";
 import { type Config, fileTextOf, LiveSources } from "../config/index.js";
 import { newRequestLog, type RequestLog } from "../http/index.js";
 import { type EmbeddedLedgerOptions, openEmbeddedLedger } from "../ledger/embedded/index.js";
 import type { Ledger } from "../ledger/ledger.js";
+import { Vouchers } from "../ledger/threaded/index.js";
 import { readTopology, type Topology } from "../ledger/topology.js";
 import type { LedgerIndex } from "../readmodel/ledger-index.js";
 import { openReadModel } from "../readmodel/open.js";
@@ -18,7 +20,6 @@ import { foundNetwork } from "./founding.js";
 import { type GatewayKeys, openKeys } from "./keys.js";
 import { lockFolder } from "./lock.js";
 import type { Patience } from "./submit.js";
-import { CheckedOnce } from "./checked-once.js";
 import { openTrustFile, type TrustText } from "./trust.js";
 
 /** What a gateway takes from its surroundings; tests bring their own. */
@@ -31,9 +32,11 @@ export interface GatewayEnvironment {
   readonly variables: Readonly<Record<string, string | undefined>>;
   /** For tests: answers before the disk has synced. Default: `synced`. */
   readonly durability?: "synced" | "buffered";
-  /** For tests: a ledger that fails as it is told to. Default: {@link openEmbeddedLedger}. */
-  readonly openLedger?: (options: EmbeddedLedgerOptions) => Promise<Ledger>;
+  /** Another ledger: on a thread of its own, or for tests one that fails as it is told to. Default: {@link openEmbeddedLedger}. */
+  readonly openLedger?: OpenLedger;
 }
+
+export type OpenLedger = (options: EmbeddedLedgerOptions, vouchers: Vouchers) => Promise<Ledger>;
 
 export interface Foundation {
   readonly config: Config;
@@ -45,7 +48,8 @@ export interface Foundation {
   readonly readModel: LedgerIndex;
   readonly clock: LedgerClock;
   readonly trust: TrustText;
-  readonly checked: CheckedOnce;
+  /** Whether a command was signed with that key. */
+  readonly verify: (jwk: PublicJwk, command: ParsedJws<CommandHeader>) => Promise<boolean>;
   readonly sources: LiveSources;
   readonly sourceFolder: string;
   /** Origin of this gateway's log. */
@@ -88,8 +92,8 @@ export async function openFoundation(
     clock,
     report: (error) => log.fault("the changed configuration is not taken over", error),
   });
-  const checked = new CheckedOnce(nodeVerifier());
-  const { ledger, readModel } = await openState(config, environment, topology, checked, log, closers);
+  const vouchers = new Vouchers();
+  const { ledger, readModel } = await openState(config, environment, topology, vouchers, log, closers);
   await foundNetwork({ config, keys, topology, ledger, readModel, clock, random, patience: PATIENCE });
   const ledgerClock = closers.add(
     await LedgerClock.open(clock, readModel, (error) => log.fault("the ledger's clock cannot be read", error)),
@@ -106,7 +110,7 @@ export async function openFoundation(
     readModel,
     clock: ledgerClock,
     trust,
-    checked,
+    verify: vouching(nodeVerifier(), vouchers),
     sources,
     sourceFolder,
     origin,
@@ -126,25 +130,37 @@ async function openFolder(config: Config, closers: Closers): Promise<string> {
   return sourceFolder;
 }
 
+/** What the edge finds well signed, the ledger of this process need not check again. */
+const vouching =
+  (verify: VerifySignature, vouchers: Vouchers): Foundation["verify"] =>
+  async (jwk, command) => {
+    const right = await verify(jwk, command.signingInput, command.signature);
+    if (right) vouchers.add(jwk, command);
+    return right;
+  };
+
 async function openState(
   { data, gateway: { msp } }: Config,
   { clock, random, durability = "synced", openLedger = openEmbeddedLedger }: GatewayEnvironment,
   topology: Topology,
-  { verify, parse }: CheckedOnce,
+  vouchers: Vouchers,
   log: RequestLog,
   closers: Closers,
 ): Promise<Pick<Foundation, "ledger" | "readModel">> {
   const ledger = closers.add(
-    await openLedger({
-      folder: data,
-      topology,
-      contracts: createChaincode({ verify, parse }),
-      clock,
-      random,
-      durability,
-      submitterMsp: msp,
-      report: (error, transaction) => log.fault(`the contract failed in ${transaction}`, error),
-    }),
+    await openLedger(
+      {
+        folder: data,
+        topology,
+        contracts: createChaincode({ verify: nodeVerifier() }),
+        clock,
+        random,
+        durability,
+        submitterMsp: msp,
+        report: (error, transaction) => log.fault(`the contract failed in ${transaction}`, error),
+      },
+      vouchers,
+    ),
     (open) => open.close(),
   );
   const readModel = closers.add(

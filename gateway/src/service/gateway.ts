@@ -60,7 +60,7 @@ export async function openGateway(config: Config, environment: GatewayEnvironmen
 
 /** The upper half: what the routes work with. Closed from the top down, so that each part's work can still end below it. */
 async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge> {
-  const { config, environment, keys, ledger, readModel, topology, log, origin, clock, trust, checked } = foundation;
+  const { config, environment, keys, ledger, readModel, topology, log, origin, clock, trust, verify } = foundation;
   const { limits, gateway, network } = config;
   const metrics = newMetrics({ ledgerHeight: () => ledger.height(), readModelHeight: () => readModel.height() });
   const report = (what: string) => (error: unknown) => log.fault(what, error);
@@ -148,7 +148,7 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
     accesses,
     evidence: newEvidence(foundation),
     answers: new Answers(keys.gateway),
-    verify: checked.check,
+    verify,
     replays,
     limiter: new RateLimiter({ perSecond: limits.partyPerSecond, burst: limits.partyBurst }, environment.clock),
     trustText: () => trust.text,

@@ -1,2 +1,2 @@
 export { type Gateway, openGateway } from "./gateway.js";
-export type { GatewayEnvironment } from "./foundation.js";
+export type { GatewayEnvironment, OpenLedger } from "./foundation.js";

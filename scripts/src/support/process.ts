@@ -7,6 +7,8 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+/** As `npm start` and the program's first line have it. */
+const FLAGS = ["--max-semi-space-size=64"];
 const GATEWAY = path.join(ROOT, "gateway", "bin", "quanji-gateway.js");
 
 export interface GatewayProcess {
@@ -41,7 +43,7 @@ export async function startGateway(
     path.join(data, "gateway.json"),
     JSON.stringify({ port, log: { level: "warn" }, ...config }, undefined, 2),
   );
-  const child = spawn(process.execPath, [GATEWAY], {
+  const child = spawn(process.execPath, [...FLAGS, GATEWAY], {
     env: { ...process.env, ...environment, QUANJI_DATA: data, QUANJI_PORT: "", QUANJI_PUBLIC_URL: "", LEDGER: "" },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -1,0 +1,2 @@
+export { openThreadedLedger, type ThreadedLedgerOptions } from "./ledger.js";
+export { Vouchers } from "./vouchers.js";
