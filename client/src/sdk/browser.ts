@@ -3,7 +3,7 @@ export { AccessRefused, parseRows, PermittedAccess } from "./access.js";
 export { Client, type ConnectOptions, type Receipts } from "./client.js";
 export { bodyOf, type CommandBody, JOSE, type SignedCommand, signCommand, WITH_OPENINGS } from "./command.js";
 export { commitValues, type Values } from "./commitments.js";
-export { lowS, type PrivateJwk, signatureVerifier } from "./engine.js";
+export { type PrivateJwk, signatureVerifier } from "./engine.js";
 export type { GrantInput, SentGrant } from "./grants.js";
 export {
   generateKey,

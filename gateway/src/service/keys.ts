@@ -22,7 +22,6 @@ import {
   type Signer,
   writeKeyFile,
 } from "@quanji/client";
-import { pooledSigner } from "./pooled-signer.js";
 
 /** Signs notes of one type 01 key. */
 export interface NoteSigner {
@@ -64,17 +63,12 @@ export async function openKeys(data: string, names: KeyNames): Promise<GatewayKe
   return {
     folder,
     regulator: await signer("regulator", "ES256", names.regulator),
-    gateway: await busySigner(await key("gateway", "ES256"), names.gateway),
+    // Signs twice for each access: ES256 is the faster of the two, here and wherever receipts are checked.
+    gateway: await signer("gateway", "ES256", names.gateway),
     log: await noteSigner(await key("log", "EdDSA"), names.log),
     heads: await noteSigner(await key("heads", "EdDSA"), names.heads),
   };
 }
-
-/** ES256 is the faster of the two, here and wherever receipts are checked. */
-const busySigner = async (pair: PartyKeyPair, party: string): Promise<Signer> => ({
-  ...(await openSigner({ ...pair, party })),
-  sign: pooledSigner(pair.jwk),
-});
 
 async function loadOrMake(file: string, alg: Algorithm, party: string | undefined): Promise<PartyKeyPair> {
   const known = await readIfThere(file);
