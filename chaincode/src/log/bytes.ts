@@ -7,8 +7,6 @@ import { QuanjiError } from "../domain/errors.js";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-export const utf8 = (text: string): Uint8Array => encoder.encode(text);
-
 /** UTF-8, fatal: a byte order mark stays a character and invalid bytes are refused. Errors: MALFORMED · NOT_UTF8. */
 export function fromUtf8(bytes: Uint8Array): string {
   try {
@@ -40,9 +38,15 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 interface NodeBuffer {
   from(data: ArrayBufferLike, offset: number, length: number): { toString(encoding: "base64" | "base64url"): string };
   from(data: Uint8Array | ArrayBuffer): { toString(encoding: "base64" | "base64url"): string };
-  from(text: string, encoding: "base64" | "base64url"): Uint8Array;
+  from(text: string, encoding: "base64" | "base64url" | "utf8"): Uint8Array;
 }
 const nodeBuffer = (globalThis as { Buffer?: NodeBuffer }).Buffer;
+
+export function utf8(text: string): Uint8Array {
+  if (nodeBuffer === undefined) return encoder.encode(text);
+  const bytes = nodeBuffer.from(text, "utf8");
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length); // Buffer's own methods differ: `slice` shares
+}
 
 /** Standard base64 with padding (RFC 4648 §4): notes, checkpoints, proofs. */
 export function toBase64(bytes: Uint8Array): string {
