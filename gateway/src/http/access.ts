@@ -91,9 +91,6 @@ async function stream(
   response.setHeader("content-type", "application/x-ndjson");
   response.setHeader("cache-control", "no-store");
   response.setHeader("x-content-type-options", "nosniff");
-  // What is ready within this turn of the loop leaves in one piece; a source that takes longer does not hold the receipt back.
-  response.cork();
-  setImmediate(() => response.uncork());
   await write(response, `{"receipt":${receipt},"t":"receipt"}\n`, signal);
   for await (const chunk of delivery) {
     const b = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString("base64");

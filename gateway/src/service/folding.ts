@@ -33,7 +33,7 @@ export class Folding {
     this.#options = options;
   }
 
-  /** Resolves once the grant's stop is folded, or given up for now. Never rejects. */
+  /** Resolves once the grant's stop is folded and readers see it so, or given up for now. Never rejects. */
   fold(grant: string): Promise<void> {
     const known = this.#underWay.get(grant);
     if (known !== undefined) return known;
@@ -67,18 +67,20 @@ export class Folding {
   }
 
   async #foldWithRetries(grant: string): Promise<void> {
-    const { ledger, gateway, patience, report } = this.#options;
+    const { ledger, readModel, gateway, patience, report } = this.#options;
     let last: unknown;
     for (let round = 0; round < ROUNDS && !this.#closed; round++) {
       try {
-        await submitSurely(
+        const { block } = await submitSurely(
           ledger,
           { name: TRANSACTIONS.fold, args: [canonical({ gateway })], transient: { grant } },
           patience,
         );
+        await readModel.reached(block);
         return;
       } catch (error) {
-        if (isQuanjiError(error, "STATE_CONFLICT")) return; // folded already, by another gateway or the regulator's
+        // Folded already, by another gateway or the regulator's; or folded, and the gateway is shutting down.
+        if (isQuanjiError(error, "STATE_CONFLICT") || isQuanjiError(error, "BEHIND")) return;
         last = error;
         if (round < ROUNDS - 1) await patience.pause(ROUND_PAUSE_MS * 2 ** round);
       }
