@@ -7,10 +7,10 @@ import { ROOT } from "@quanji/scripts/process";
 import { type OpenedTrust, openTrust, verifyReceipt, verifyTrail, type Verdict } from "@quanji/client/verify";
 import { expect } from "chai";
 import fc from "fast-check";
-import type { LocalHost } from "../support/host.js";
-import { IDS, newFolder, RESOURCE, Stage } from "../support/stage.js";
+import { collectEvidence } from "../support/evidence.js";
+import { newFolder, Stage } from "../support/stage.js";
 import { linesOf, parsed } from "../support/trails.js";
-import { failureOf, until } from "../support/until.js";
+import { failureOf } from "../support/until.js";
 
 const FLIPS_A_FILE = 120;
 
@@ -19,14 +19,14 @@ describe("G5 offline for good", () => {
   let folder: string;
   let trust: OpenedTrust;
   /** Evidence by name; nothing else is left of the network when the tests run. */
-  const files = new Map<string, string>();
+  let files: ReadonlyMap<string, string>;
   let trustText: string;
 
   before(async () => {
     const stage = await Stage.open();
     folder = await newFolder();
     try {
-      await collect(stage);
+      files = await collectEvidence(stage);
       trust = await stage.trust();
       trustText = await readFile(stage.trustFile, "utf8");
     } finally {
@@ -36,22 +36,6 @@ describe("G5 offline for good", () => {
     await writeFile(path.join(folder, "trust.json"), trustText);
   });
   after(() => rm(folder, { recursive: true, force: true }));
-
-  async function collect(stage: Stage<LocalHost>): Promise<void> {
-    const grant = await stage.granted();
-    const insurer = await stage.client("insurer");
-    const permit = await stage.use("insurer", stage.access(grant, { query: { limit: 2 } }));
-    const denial = await stage.use("insurer", stage.access(grant, { purpose: "marketing" }));
-    const { request = "" } = permit;
-    const delivery = await until(async () => (await insurer.receipt(request)).delivery);
-    const denied = await insurer.receipt(denial.request ?? "");
-    files.set("permit.receipt.json", JSON.stringify((await insurer.receipt(request)).access.jws));
-    files.set("delivery.receipt.json", JSON.stringify(delivery.jws));
-    files.set("denial.receipt.json", JSON.stringify(denied.access.jws));
-    files.set("grant.trail.ndjson", await stage.trail("bureau", "grant", grant));
-    files.set("resource.trail.ndjson", await stage.trail("regulator", "resource", RESOURCE));
-    files.set("party.trail.ndjson", await stage.trail("insurer", "party", IDS.insurer));
-  }
 
   const fileOf = (name: string): string => path.join(folder, name);
   const verify = (name: string, content: string | Uint8Array): Promise<Verdict> =>

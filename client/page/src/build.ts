@@ -1,0 +1,45 @@
+/** Makes the page: script and style inside one HTML file, and a policy that allows exactly these two and no connection. */
+import { createHash } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const FOLDER = fileURLToPath(new URL("..", import.meta.url));
+const OUT = path.join(FOLDER, "..", "dist", "verify.html");
+
+const hashOf = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+
+async function scriptText(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [path.join(FOLDER, "src", "page.ts")],
+    bundle: true,
+    write: false,
+    platform: "browser",
+    format: "iife",
+    target: "es2022",
+    minify: true,
+    legalComments: "none",
+    charset: "utf8",
+  });
+  // Inside an HTML script element nothing may end it early.
+  return (outputFiles[0]?.text ?? "").trim().replaceAll("</", "<\\/").replaceAll("<!--", "<\\!--");
+}
+
+const read = (name: string): Promise<string> => readFile(path.join(FOLDER, name), "utf8");
+
+const [template, style, script] = [await read("verify.html"), (await read("verify.css")).trim(), await scriptText()];
+const policy = [
+  "default-src 'none'",
+  `script-src ${hashOf(script)}`,
+  `style-src ${hashOf(style)}`,
+  "base-uri 'none'",
+  "form-action 'none'",
+].join("; ");
+// Hashes cover what stands between the tags to the letter, so nothing may be left around it.
+const page = template
+  .replace("%CSP%", () => policy)
+  .replace(/<style>\s*%STYLE%\s*<\/style>/, () => `<style>${style}</style>`)
+  .replace(/<script>\s*%SCRIPT%\s*<\/script>/, () => `<script>${script}</script>`);
+await mkdir(path.dirname(OUT), { recursive: true });
+await writeFile(OUT, page);

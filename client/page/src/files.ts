@@ -1,0 +1,40 @@
+/** Files that a person has chosen, as the verifier wants them: chunks, unpacked, never whole in memory. */
+
+/** A trail's first line says so; everything else has to be a receipt. */
+export type Kind = "receipt" | "trail";
+
+const HEAD_BYTES = 4096;
+
+const unpacked = (file: File): ReadableStream<Uint8Array<ArrayBuffer>> =>
+  file.name.endsWith(".gz") ? file.stream().pipeThrough(new DecompressionStream("gzip")) : file.stream();
+
+export async function* chunksOf(file: File): AsyncGenerator<Uint8Array, void, void> {
+  const reader = unpacked(file).getReader();
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
+  } finally {
+    await reader.cancel();
+  }
+}
+
+export async function kindOf(file: File): Promise<Kind> {
+  for await (const chunk of chunksOf(file)) {
+    const start = new TextDecoder("latin1").decode(chunk.subarray(0, HEAD_BYTES));
+    return !start.startsWith('{"payload"') && (start.includes('"t":"trail"') || start.includes("\n{"))
+      ? "trail"
+      : "receipt";
+  }
+  return "receipt";
+}
+
+/** Of a file that has to be small: receipts and trust files are. */
+export async function textOf(file: File, maxBytes: number): Promise<string> {
+  const chunks: BlobPart[] = [];
+  let size = 0;
+  for await (const chunk of chunksOf(file)) {
+    size += chunk.length;
+    if (size > maxBytes) throw new RangeError(`more than ${maxBytes} bytes`);
+    chunks.push(chunk as Uint8Array<ArrayBuffer>);
+  }
+  return new Blob(chunks).text();
+}
