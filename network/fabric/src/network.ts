@@ -1,0 +1,116 @@
+/** A whole network: from a topology to processes that serve, and back to nothing. Every step is safe to repeat. */
+import { readFile, rm } from "node:fs/promises";
+import { QuanjiError } from "@quanji/chaincode/domain";
+import { ensureGenesis, joinAll } from "./channel/channel.js";
+import { untilLed } from "./channel/leader.js";
+import { Tools } from "./channel/tools.js";
+import { deploy, startServers } from "./chaincode/lifecycle.js";
+import { cryptogenIdentities } from "./crypto/cryptogen.js";
+import { programOf, untilHealthy, writeNodes } from "./process/nodes.js";
+import { Processes } from "./process/processes.js";
+import { writeProfiles } from "./profile.js";
+import { type Binaries, ensureBinaries } from "./tools/binaries.js";
+import { NetworkFailure } from "./tools/failure.js";
+import { exists, write } from "./tools/files.js";
+import type { Progress } from "./tools/progress.js";
+import { Layout } from "./topology/layout.js";
+import { type FabricTopology, isLocal, type Node } from "./topology/topology.js";
+
+export class FabricNetwork {
+  readonly topology: FabricTopology;
+  readonly layout: Layout;
+  readonly processes: Processes;
+
+  constructor(topology: FabricTopology, layout = Layout.of(topology.name)) {
+    this.topology = topology;
+    this.layout = layout;
+    this.processes = new Processes(layout);
+  }
+
+  binaries(progress: Progress): Promise<Binaries> {
+    return ensureBinaries(this.topology.settings.identities === "ca", progress);
+  }
+
+  /** From whatever is there to a chaincode that serves. */
+  async up(bundle: string, progress: Progress): Promise<void> {
+    if (!isLocal(this.topology)) {
+      throw new NetworkFailure(this.topology.name, "has hosts other than localhost", {
+        advice: "`network -- bundle` makes a folder for each host",
+      });
+    }
+    const tools = new Tools(this.topology, this.layout, await this.binaries(progress));
+    await this.prepare(tools.binaries, progress);
+    await this.start(tools, progress);
+    await joinAll(tools, progress);
+    progress.say(`${(await untilLed(this.topology, (id) => this.layout.log(id))).id} leads`);
+    await startServers(tools, this.processes, progress);
+    await deploy(tools, this.processes, bundle, progress);
+  }
+
+  /** Identities, configuration and profiles on disk; nothing runs yet. */
+  async prepare(binaries: Binaries, progress: Progress): Promise<void> {
+    const { topology, layout } = this;
+    await this.#keepTopology();
+    if (!(await exists(layout.genesis))) {
+      await cryptogenIdentities(topology, layout, binaries);
+      progress.say(`identities made by cryptogen: for tests only`);
+    }
+    await writeNodes(topology, layout);
+    if (await ensureGenesis(new Tools(topology, layout, binaries))) progress.say(`channel ${topology.channel} made`);
+    await writeProfiles(topology, layout);
+  }
+
+  /** Starts orderers and peers that do not run, and waits until each answers. */
+  async start(tools: Tools, progress: Progress): Promise<void> {
+    const { topology, layout, processes } = this;
+    const launch = async (node: Node): Promise<void> => {
+      const begun = await processes.start(programOf(node, layout, tools.binaries));
+      await untilHealthy(node, processes, layout);
+      if (begun) progress.say(`${node.id} serves at ${node.host}:${node.port}`);
+    };
+    await Promise.all([...topology.orderers, ...topology.peers].map(launch));
+  }
+
+  /** Ends every process: chaincode first, then peers, orderers, authorities. What is on disk stays. */
+  async down(progress: Progress): Promise<void> {
+    const records = await this.processes.list();
+    for (const kind of ["chaincode", "peer", "orderer", "authority"] as const) {
+      const ids = records.filter((record) => record.kind === kind).map(({ id }) => id);
+      await Promise.all(ids.map((id) => this.processes.stop(id)));
+      if (ids.length > 0) progress.say(`ended: ${ids.join(", ")}`);
+    }
+  }
+
+  /** Down, and nothing is left: keys, ledgers and logs of this network are deleted. */
+  async clean(progress: Progress): Promise<void> {
+    await this.down(progress);
+    await rm(this.layout.root, { recursive: true, force: true });
+    progress.say(`${this.layout.root} deleted`);
+  }
+
+  /** A network keeps the topology that it was made with: changes to a running one are commands of their own. */
+  async #keepTopology(): Promise<void> {
+    const { topology, layout } = this;
+    const now = `${JSON.stringify(essenceOf(topology), null, 2)}\n`;
+    if (!(await exists(layout.topology))) {
+      await write(layout.topology, now);
+      return;
+    }
+    if ((await readFile(layout.topology, "utf8")) !== now) {
+      throw new QuanjiError(
+        "CONFIG_INVALID",
+        `topology: ${topology.name} is not what the network in ${layout.root} was made from; ` +
+          "restore the file, or delete that network with `network -- clean`",
+        { field: "topology" },
+      );
+    }
+  }
+}
+
+/** The file's content, with defaults filled in. */
+const essenceOf = ({ channel, organisations, regulator, settings }: FabricTopology) => ({
+  channel,
+  organisations,
+  regulator,
+  fabric: settings,
+});
