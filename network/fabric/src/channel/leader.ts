@@ -4,8 +4,8 @@ import { until } from "../tools/wait.js";
 import { operationsPort } from "../topology/ports.js";
 import type { FabricTopology, Node } from "../topology/topology.js";
 
-/** Raft: set at the leader alone. SmartBFT: every node tells the leader's id. */
-const METRIC = { raft: "consensus_etcdraft_is_leader", bft: "consensus_smartbft_leader_id" } as const;
+/** 1 at the leader alone. */
+const METRIC = { raft: "consensus_etcdraft_is_leader", bft: "consensus_BFT_is_leader" } as const;
 
 async function metricsOf(orderer: Node): Promise<string> {
   const answer = await fetch(`http://127.0.0.1:${operationsPort("orderer", orderer.port)}/metrics`, {
@@ -24,15 +24,11 @@ export function metricOf(text: string, name: string, channel: string): number | 
   return undefined;
 }
 
-/** The orderer that leads, as far as those that answer know. */
-export async function findLeader(topology: FabricTopology): Promise<Node | undefined> {
-  const { type } = topology.settings.ordering;
-  for (const orderer of topology.orderers) {
-    const text = await metricsOf(orderer).catch(() => "");
-    const value = metricOf(text, METRIC[type], topology.channel);
-    if (value === undefined || value <= 0) continue;
-    const leader = type === "raft" ? orderer : topology.orderers[value - 1];
-    if (leader !== undefined) return leader;
+/** The orderer that leads, in its own eyes. */
+export async function findLeader({ orderers, settings, channel }: FabricTopology): Promise<Node | undefined> {
+  for (const orderer of orderers) {
+    const text = await metricsOf(orderer).catch(() => ""); // one that is down does not lead
+    if (metricOf(text, METRIC[settings.ordering.type], channel) === 1) return orderer;
   }
   return undefined;
 }

@@ -22,8 +22,8 @@ export async function writeNodes(topology: FabricTopology, layout: Layout): Prom
   }
 }
 
-/** Gossip tells of every message at this level otherwise. */
-const LOGGING = "info:gossip=warning:endorser=warning:comm.grpc.server=warning";
+/** What tells of every message or call is kept quieter. */
+const LOGGING = "info:gossip=warning:endorser=warning:comm.grpc.server=warning:grpc=warning";
 
 /** For a file, so without colours; times in UTC. */
 const FORMAT = "%{time:2006-01-02T15:04:05.000Z07:00} [%{module}] %{shortfunc} -> %{level:.4s} %{message}";
