@@ -39,7 +39,8 @@ program
   .command("build")
   .description("build Fabric's programs, or check those in FABRIC_BIN")
   .action(async () => {
-    await ensureBinaries(true, progress);
+    const binaries = await ensureBinaries(true, progress);
+    progress.say(`ready: ${path.dirname(binaries("peer"))}`);
   });
 
 command("up", "make what is missing, start what does not run, deploy the chaincode")
@@ -79,6 +80,18 @@ command("logs", "the last lines of one process, or where all logs are")
       },
     );
     process.exitCode = await new Promise<number>((resolve) => tail.once("close", (code) => resolve(code ?? 1)));
+  });
+
+command("renew", "new certificates for one identity, e.g. gateway.holder or peer0.holder")
+  .argument("<identity>")
+  .action(async (id: string, options: Options) => {
+    await (await open(options)).renew(id, progress);
+  });
+
+command("revoke", "revoke an identity's certificates and have the channel refuse them")
+  .argument("<identity>")
+  .action(async (id: string, options: Options) => {
+    await (await open(options)).revoke(id, progress);
   });
 
 command("down", "end every process; what is on disk stays").action(async (options: Options) => {

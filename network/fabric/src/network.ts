@@ -5,7 +5,8 @@ import { ensureGenesis, joinAll } from "./channel/channel.js";
 import { untilLed } from "./channel/leader.js";
 import { Tools } from "./channel/tools.js";
 import { deploy, startServers } from "./chaincode/lifecycle.js";
-import { cryptogenIdentities } from "./crypto/cryptogen.js";
+import { ensureIdentities } from "./crypto/identities.js";
+import { renew, revoke } from "./crypto/revocation.js";
 import { programOf, untilHealthy, writeNodes } from "./process/nodes.js";
 import { Processes } from "./process/processes.js";
 import { writeProfiles } from "./profile.js";
@@ -38,7 +39,7 @@ export class FabricNetwork {
         advice: "`network -- bundle` makes a folder for each host",
       });
     }
-    const tools = new Tools(this.topology, this.layout, await this.binaries(progress));
+    const tools = await this.tools(progress);
     await this.prepare(tools.binaries, progress);
     await this.start(tools, progress);
     await joinAll(tools, progress);
@@ -47,14 +48,11 @@ export class FabricNetwork {
     await deploy(tools, this.processes, bundle, progress);
   }
 
-  /** Identities, configuration and profiles on disk; nothing runs yet. */
+  /** Identities, configuration and profiles on disk; of the network's processes, only authorities run. */
   async prepare(binaries: Binaries, progress: Progress): Promise<void> {
     const { topology, layout } = this;
     await this.#keepTopology();
-    if (!(await exists(layout.genesis))) {
-      await cryptogenIdentities(topology, layout, binaries);
-      progress.say(`identities made by cryptogen: for tests only`);
-    }
+    await ensureIdentities(topology, layout, binaries, this.processes, progress);
     await writeNodes(topology, layout);
     if (await ensureGenesis(new Tools(topology, layout, binaries))) progress.say(`channel ${topology.channel} made`);
     await writeProfiles(topology, layout);
@@ -69,6 +67,26 @@ export class FabricNetwork {
       if (begun) progress.say(`${node.id} serves at ${node.host}:${node.port}`);
     };
     await Promise.all([...topology.orderers, ...topology.peers].map(launch));
+  }
+
+  async tools(progress: Progress): Promise<Tools> {
+    return new Tools(this.topology, this.layout, await this.binaries(progress));
+  }
+
+  /** New certificates; a node that runs is started anew with them. */
+  async renew(name: string, progress: Progress): Promise<void> {
+    const tools = await this.tools(progress);
+    await renew(tools, name);
+    progress.say(`${name} has new certificates`);
+    const node = [...this.topology.orderers, ...this.topology.peers].find(({ id }) => id === name);
+    if (node === undefined || (await this.processes.find(name)) === undefined) return;
+    await this.processes.stop(name);
+    await this.start(tools, progress);
+  }
+
+  async revoke(name: string, progress: Progress): Promise<void> {
+    await revoke(await this.tools(progress), name);
+    progress.say(`${name} is revoked; the channel refuses it`);
   }
 
   /** Ends every process: chaincode first, then peers, orderers, authorities. What is on disk stays. */

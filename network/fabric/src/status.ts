@@ -2,7 +2,7 @@
 import { findLeader, metricOf } from "./channel/leader.js";
 import { listens } from "./chaincode/servers.js";
 import type { FabricNetwork } from "./network.js";
-import { isHealthy } from "./process/nodes.js";
+import { isHealthy } from "./process/health.js";
 import { isAlive, type ProcessRecord } from "./process/processes.js";
 import { operationsPort } from "./topology/ports.js";
 import { nodesIn } from "./topology/topology.js";
@@ -35,7 +35,7 @@ async function heightOf(network: FabricNetwork, record: ProcessRecord): Promise<
 async function answers(network: FabricNetwork, record: ProcessRecord): Promise<boolean> {
   if (record.kind === "chaincode") return listens(record.endpoint);
   const node = nodesIn(network.topology).find(({ id }) => id === record.id);
-  return node !== undefined && node.kind !== "authority" ? isHealthy(node) : listens(record.endpoint);
+  return node !== undefined && isHealthy(node);
 }
 
 export async function statusOf(network: FabricNetwork): Promise<Line[]> {

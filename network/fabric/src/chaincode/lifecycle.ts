@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { chaincodePolicy, collectionsOf } from "../config/policies.js";
 import type { Tools } from "../channel/tools.js";
-import { isHealthy } from "../process/nodes.js";
+import { anyOrderer } from "../channel/update.js";
 import type { Processes } from "../process/processes.js";
 import { NetworkFailure } from "../tools/failure.js";
 import { write, writeJson } from "../tools/files.js";
@@ -56,15 +56,6 @@ export async function committed(tools: Tools, peer: Node): Promise<{ sequence: n
     chaincode_definitions?: { name: string; sequence: number; version: string }[];
   };
   return definitions.find(({ name }) => name === settings.chaincode.name);
-}
-
-/** An orderer that answers; they are all as good. */
-async function anyOrderer({ topology, layout }: Tools): Promise<Node> {
-  for (const orderer of topology.orderers) if (await isHealthy(orderer)) return orderer;
-  throw new NetworkFailure("orderers", "none answers", {
-    advice: "start them: `network -- up`",
-    log: layout.at("logs"),
-  });
 }
 
 /** One peer of each organisation: it speaks for it in the lifecycle. */

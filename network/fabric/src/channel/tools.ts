@@ -1,10 +1,15 @@
 /** Fabric's command line tools, called as the administrator of one organisation. */
-import path from "node:path";
 import type { Binaries } from "../tools/binaries.js";
 import { run } from "../tools/run.js";
 import type { Layout } from "../topology/layout.js";
 import { adminPort } from "../topology/ports.js";
-import { endpointOf, type FabricTopology, type Node } from "../topology/topology.js";
+import { endpointOf, type FabricTopology, type Node, type Organisation } from "../topology/topology.js";
+
+/** The tools' logs: warnings, without colours. */
+const QUIET = {
+  FABRIC_LOGGING_SPEC: "warning:grpc=error",
+  FABRIC_LOGGING_FORMAT: "%{level:.4s} [%{module}] %{message}",
+};
 
 export class Tools {
   readonly topology: FabricTopology;
@@ -49,7 +54,7 @@ export class Tools {
         CORE_PEER_ADDRESS: endpointOf(at),
         CORE_PEER_TLS_ENABLED: "true",
         CORE_PEER_TLS_ROOTCERT_FILE: this.layout.tlsRoot(name),
-        FABRIC_LOGGING_SPEC: "warning",
+        ...QUIET,
       },
     });
   }
@@ -72,19 +77,37 @@ export class Tools {
     });
   }
 
-  async configtxgen(what: string, args: readonly string[]): Promise<string> {
+  /** `peer …` as an administrator who needs no peer: signing, and sending to the orderers. */
+  asAdmin(what: string, { name, msp }: Organisation, args: readonly string[]): Promise<string> {
+    const [anyPeer] = this.topology.peers;
+    return run({
+      what: `${what} as ${name}`,
+      file: this.binaries("peer"),
+      args,
+      cwd: this.layout.root,
+      log: this.layout.commands,
+      env: {
+        FABRIC_CFG_PATH: this.layout.node(anyPeer?.id ?? ""),
+        CORE_PEER_LOCALMSPID: msp,
+        CORE_PEER_MSPCONFIGPATH: this.layout.user(name, "admin").msp,
+        ...QUIET,
+      },
+    });
+  }
+
+  configtxlator(what: string, args: readonly string[]): Promise<string> {
+    return run({ what, file: this.binaries("configtxlator"), args, log: this.layout.commands });
+  }
+
+  configtxgen(what: string, args: readonly string[]): Promise<string> {
     const folder = this.layout.at("channel");
     return run({
       what,
       file: this.binaries("configtxgen"),
       args: ["-configPath", folder, ...args],
       cwd: folder,
-      env: { FABRIC_CFG_PATH: folder, FABRIC_LOGGING_SPEC: "warning" },
+      env: { FABRIC_CFG_PATH: folder, ...QUIET },
       log: this.layout.commands,
     });
-  }
-
-  scratch(name: string): string {
-    return path.join(this.layout.at("channel"), name);
   }
 }

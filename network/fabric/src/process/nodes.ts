@@ -7,8 +7,8 @@ import type { Binaries } from "../tools/binaries.js";
 import { writeJson } from "../tools/files.js";
 import { until } from "../tools/wait.js";
 import type { Layout } from "../topology/layout.js";
-import { operationsPort } from "../topology/ports.js";
 import { endpointOf, type FabricTopology, type Node } from "../topology/topology.js";
+import { isHealthy } from "./health.js";
 import type { Processes, Program } from "./processes.js";
 
 export async function writeNodes(topology: FabricTopology, layout: Layout): Promise<void> {
@@ -48,18 +48,6 @@ export function programOf(node: Node, layout: Layout, binaries: Binaries): Progr
 
 /** Within which a node must serve. A peer with a long ledger reads it first. */
 const READY_MS = 60_000;
-
-export async function isHealthy(node: Node): Promise<boolean> {
-  try {
-    const answer = await fetch(`http://127.0.0.1:${operationsPort(node.kind, node.port)}/healthz`, {
-      signal: AbortSignal.timeout(1_000),
-    });
-    await answer.arrayBuffer();
-    return answer.ok;
-  } catch {
-    return false; // not there, or not yet: for the asker these are one
-  }
-}
 
 export async function untilHealthy(node: Node, processes: Processes, layout: Layout): Promise<void> {
   await until(

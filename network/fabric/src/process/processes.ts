@@ -8,7 +8,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { messageOf, NetworkFailure } from "../tools/failure.js";
-import { writeJson } from "../tools/files.js";
+import { SECRET, write } from "../tools/files.js";
 import { plainEnvironment } from "../tools/run.js";
 import { until } from "../tools/wait.js";
 import type { Layout } from "../topology/layout.js";
@@ -93,7 +93,9 @@ export class Processes {
   }
 
   async #change(edit: (records: ProcessRecord[]) => ProcessRecord[]): Promise<void> {
-    const turn = this.#writing.then(async () => writeJson(this.#layout.processes, edit(await this.list())));
+    const turn = this.#writing.then(async () =>
+      write(this.#layout.processes, `${JSON.stringify(edit(await this.list()), null, 2)}\n`, SECRET),
+    );
     this.#writing = turn.catch(() => undefined);
     return turn;
   }

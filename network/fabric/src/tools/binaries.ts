@@ -62,10 +62,7 @@ const isBuilt = async (module: Module): Promise<boolean> =>
   (await readFile(markOf(module), "utf8").catch(() => "")) === (await pinOf(module));
 
 async function buildModule(module: Module, progress: Progress): Promise<void> {
-  if (await isBuilt(module)) {
-    progress.say(`${module.title} is built`);
-    return;
-  }
+  if (await isBuilt(module)) return;
   progress.say(`building ${module.title} (the first time, minutes) …`);
   await mkdir(BUILT, { recursive: true });
   await run({

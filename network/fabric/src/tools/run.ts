@@ -39,7 +39,12 @@ export const plainEnvironment = (extra: Readonly<Record<string, string>> = {}): 
   ...extra,
 });
 
-const lastLines = (text: string): string => text.trim().split("\n").slice(-4).join("\n");
+/** What a tool said went wrong. Some print their usage after it. */
+function gist(text: string): string {
+  const lines = text.trim().split("\n");
+  const errors = lines.filter((line) => /^(Error|error|panic|fatal)\b/i.test(line));
+  return (errors.length > 0 ? errors : lines).slice(-4).join("\n");
+}
 
 const redact = (text: string, secrets: readonly string[]): string =>
   secrets.reduce((clean, secret) => clean.replaceAll(secret, "********"), text);
@@ -67,7 +72,7 @@ export async function run(command: Command): Promise<string> {
       : ended.code === null
         ? `did not end within ${within / 1000} s`
         : `failed with exit code ${ended.code}`;
-  throw new NetworkFailure(what, redact(`${reason}\n${lastLines(`${errors}\n${output}`)}`, secrets), {
+  throw new NetworkFailure(what, redact(`${reason}\n${gist(`${errors}\n${output}`)}`, secrets), {
     log,
     advice:
       command.advice ?? "read the log, put it right, and give the same command again: what is done is not done twice",
