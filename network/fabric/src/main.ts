@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `npm run network -- build | up | status | logs | down | clean`: a Fabric network from one topology file. */
+/** `npm run network -- build | up | status | logs | upgrade | extend | renew | revoke | down | clean`: a Fabric network from one topology file. */
 import { spawn } from "node:child_process";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -43,13 +43,16 @@ program
     progress.say(`ready: ${path.dirname(binaries("peer"))}`);
   });
 
-command("up", "make what is missing, start what does not run, deploy the chaincode")
-  .option("--chaincode <file>", "bundle of the chaincode", process.env["QUANJI_CHAINCODE_BUNDLE"] ?? BUNDLE)
-  .action(async (options: Options & { chaincode: string }) => {
+const withBundle = (parent: Command): Command =>
+  parent.option("--chaincode <file>", "bundle of the chaincode", process.env["QUANJI_CHAINCODE_BUNDLE"] ?? BUNDLE);
+
+withBundle(command("up", "make what is missing, start what does not run, deploy the chaincode")).action(
+  async (options: Options & { chaincode: string }) => {
     const network = await open(options);
     await network.up(path.resolve(options.chaincode), progress);
     progress.say(`${network.topology.name} is up; profiles: ${network.layout.at("gateway-<organisation>.json")}`);
-  });
+  },
+);
 
 command("status", "what runs, what answers, how far each peer has got")
   .option("--json", "one JSON array")
@@ -81,6 +84,18 @@ command("logs", "the last lines of one process, or where all logs are")
     );
     process.exitCode = await new Promise<number>((resolve) => tail.once("close", (code) => resolve(code ?? 1)));
   });
+
+withBundle(command("upgrade", "deploy another bundle of the chaincode while traffic goes on")).action(
+  async (options: Options & { chaincode: string }) => {
+    await (await open(options)).upgrade(path.resolve(options.chaincode), progress);
+  },
+);
+
+withBundle(command("extend", "take in the organisations and peers that were added to the topology file")).action(
+  async (options: Options & { chaincode: string }) => {
+    await (await open(options)).extend(path.resolve(options.chaincode), progress);
+  },
+);
 
 command("renew", "new certificates for one identity, e.g. gateway.holder or peer0.holder")
   .argument("<identity>")

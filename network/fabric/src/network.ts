@@ -3,6 +3,7 @@ import { readFile, rm } from "node:fs/promises";
 import { QuanjiError } from "@quanji/chaincode/domain";
 import { ensureGenesis, joinAll } from "./channel/channel.js";
 import { untilLed } from "./channel/leader.js";
+import { addMembers } from "./channel/members.js";
 import { Tools } from "./channel/tools.js";
 import { deploy, startServers } from "./chaincode/lifecycle.js";
 import { ensureIdentities } from "./crypto/identities.js";
@@ -12,10 +13,11 @@ import { Processes } from "./process/processes.js";
 import { writeProfiles } from "./profile.js";
 import { type Binaries, ensureBinaries } from "./tools/binaries.js";
 import { NetworkFailure } from "./tools/failure.js";
-import { exists, write } from "./tools/files.js";
+import { exists, writeJson } from "./tools/files.js";
 import type { Progress } from "./tools/progress.js";
 import { Layout } from "./topology/layout.js";
-import { type FabricTopology, isLocal, type Node } from "./topology/topology.js";
+import { essenceOf, growthOf } from "./topology/growth.js";
+import { type FabricTopology, isLocal, type Node, parseFabricTopology } from "./topology/topology.js";
 
 export class FabricNetwork {
   readonly topology: FabricTopology;
@@ -73,6 +75,37 @@ export class FabricNetwork {
     return new Tools(this.topology, this.layout, await this.binaries(progress));
   }
 
+  /**
+   * Takes in the organisations and peers that the topology has and the network has not: identities, the channel's
+   * configuration, their nodes, and a new sequence of the chaincode with a collection and a policy for each.
+   */
+  async extend(bundle: string, progress: Progress): Promise<void> {
+    const { topology, layout, processes } = this;
+    const before = await this.madeFrom();
+    if (before === undefined) {
+      throw new NetworkFailure(topology.name, "has not been made yet", { advice: "`network -- up` makes it whole" });
+    }
+    const growth = growthOf(before, topology);
+    const tools = await this.tools(progress);
+    await ensureIdentities(topology, layout, tools.binaries, processes, progress);
+    await writeNodes(topology, layout);
+    await this.start(tools, progress);
+    if (growth.peers.length > 0 && (await addMembers(tools, growth))) {
+      progress.say(`the channel knows ${growth.peers.map(({ id }) => id).join(", ")}`);
+    }
+    await joinAll(tools, progress);
+    await deploy(tools, processes, bundle, progress);
+    await writeProfiles(topology, layout);
+    await this.#writeTopology();
+  }
+
+  /** Makes another bundle the channel's chaincode while the old one goes on serving. */
+  async upgrade(bundle: string, progress: Progress): Promise<void> {
+    if (!(await deploy(await this.tools(progress), this.processes, bundle, progress))) {
+      progress.say("that bundle is the channel's chaincode already");
+    }
+  }
+
   /** New certificates; a node that runs is started anew with them. */
   async renew(name: string, progress: Progress): Promise<void> {
     const tools = await this.tools(progress);
@@ -106,29 +139,26 @@ export class FabricNetwork {
     progress.say(`${this.layout.root} deleted`);
   }
 
-  /** A network keeps the topology that it was made with: changes to a running one are commands of their own. */
+  /** The topology that this network was made with, or grew to; undefined before it is made. */
+  async madeFrom(): Promise<FabricTopology | undefined> {
+    if (!(await exists(this.layout.topology))) return undefined;
+    return parseFabricTopology(JSON.parse(await readFile(this.layout.topology, "utf8")), this.topology.name);
+  }
+
   async #keepTopology(): Promise<void> {
-    const { topology, layout } = this;
-    const now = `${JSON.stringify(essenceOf(topology), null, 2)}\n`;
-    if (!(await exists(layout.topology))) {
-      await write(layout.topology, now);
-      return;
-    }
-    if ((await readFile(layout.topology, "utf8")) !== now) {
+    const made = await this.madeFrom();
+    if (made === undefined) return this.#writeTopology();
+    if (JSON.stringify(essenceOf(made)) !== JSON.stringify(essenceOf(this.topology))) {
       throw new QuanjiError(
         "CONFIG_INVALID",
-        `topology: ${topology.name} is not what the network in ${layout.root} was made from; ` +
-          "restore the file, or delete that network with `network -- clean`",
+        `topology: ${this.topology.name} is not what the network in ${this.layout.root} was made from. For new ` +
+          "organisations and peers: `network -- extend`. Otherwise restore the file, or delete that network: `network -- clean`",
         { field: "topology" },
       );
     }
   }
-}
 
-/** The file's content, with defaults filled in. */
-const essenceOf = ({ channel, organisations, regulator, settings }: FabricTopology) => ({
-  channel,
-  organisations,
-  regulator,
-  fabric: settings,
-});
+  #writeTopology(): Promise<void> {
+    return writeJson(this.layout.topology, essenceOf(this.topology));
+  }
+}

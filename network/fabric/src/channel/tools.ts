@@ -110,4 +110,16 @@ export class Tools {
       log: this.layout.commands,
     });
   }
+
+  /** @param folder with a configtx.yaml that lists it. @returns the organisation's configuration group, as JSON. */
+  printOrganisation(folder: string, { msp }: Organisation): Promise<string> {
+    return run({
+      what: `describing ${msp}`,
+      file: this.binaries("configtxgen"),
+      args: ["-configPath", folder, "-printOrg", msp],
+      cwd: folder,
+      env: { FABRIC_CFG_PATH: folder, ...QUIET },
+      log: this.layout.commands,
+    });
+  }
 }

@@ -63,10 +63,12 @@ const POLITE_MS = 10_000;
 
 export class Processes {
   readonly #layout: Layout;
+  readonly #politeMs: number;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(layout: Layout) {
+  constructor(layout: Layout, politeMs = POLITE_MS) {
     this.#layout = layout;
+    this.#politeMs = politeMs;
   }
 
   /** All that were started and not taken down, alive or not. Errors: NetworkFailure if the record cannot be read. */
@@ -160,7 +162,7 @@ export class Processes {
       advice: `end process ${known.pid} by hand`,
     };
     for (const [signal, within] of [
-      ["SIGTERM", POLITE_MS],
+      ["SIGTERM", this.#politeMs],
       ["SIGKILL", 5_000],
     ] as const) {
       if (!(await isAlive(known))) break;
