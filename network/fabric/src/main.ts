@@ -13,7 +13,7 @@ import { progressTo } from "./tools/progress.js";
 import { readFabricTopology } from "./topology/topology.js";
 
 /** Where @quanji/chaincode puts its bundle. */
-const BUNDLE = fileURLToPath(new URL("../../../chaincode/bundle/chaincode.cjs", import.meta.url));
+const BUNDLE = fileURLToPath(new URL("../../../chaincode/dist/bundle/chaincode.cjs", import.meta.url));
 
 const print = (line: string): void => void process.stdout.write(line);
 const progress = progressTo(print);
@@ -71,7 +71,7 @@ command("logs", "the last lines of one process, or where all logs are")
     const network = await open(options);
     if (id === undefined) {
       const lines = await statusOf(network);
-      for (const line of lines) print(`${line.id}  ${line.log}\n`);
+      for (const { id: name, log } of lines) print(`${name}  ${log ?? "on its own host"}\n`);
       print(`commands  ${network.layout.commands}\n`);
       return;
     }
@@ -94,6 +94,20 @@ withBundle(command("upgrade", "deploy another bundle of the chaincode while traf
 withBundle(command("extend", "take in the organisations and peers that were added to the topology file")).action(
   async (options: Options & { chaincode: string }) => {
     await (await open(options)).extend(path.resolve(options.chaincode), progress);
+  },
+);
+
+withBundle(command("bundle", "for several hosts: a folder for each, to be copied there and started"))
+  .option("--prefix <path>", "where the folder will lie on each host", "/opt/quanji")
+  .action(async (options: Options & { chaincode: string; prefix: string }) => {
+    await (await open(options)).bundle(path.resolve(options.chaincode), options.prefix, progress);
+  });
+
+withBundle(command("join", "for several hosts, once they run: join the channel and deploy the chaincode")).action(
+  async (options: Options & { chaincode: string }) => {
+    const network = await open(options);
+    await network.join(path.resolve(options.chaincode), progress);
+    progress.say(`${network.topology.name} serves`);
   },
 );
 

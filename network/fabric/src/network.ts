@@ -5,9 +5,11 @@ import { ensureGenesis, joinAll } from "./channel/channel.js";
 import { untilLed } from "./channel/leader.js";
 import { addMembers } from "./channel/members.js";
 import { Tools } from "./channel/tools.js";
-import { deploy, startServers } from "./chaincode/lifecycle.js";
+import { deploy, plan, startServers } from "./chaincode/lifecycle.js";
 import { ensureIdentities } from "./crypto/identities.js";
 import { renew, revoke } from "./crypto/revocation.js";
+import { hostsOf, writeHost } from "./hosts/bundle.js";
+import { untilReachable } from "./process/health.js";
 import { programOf, untilHealthy, writeNodes } from "./process/nodes.js";
 import { Processes } from "./process/processes.js";
 import { writeProfiles } from "./profile.js";
@@ -17,7 +19,7 @@ import { exists, writeJson } from "./tools/files.js";
 import type { Progress } from "./tools/progress.js";
 import { Layout } from "./topology/layout.js";
 import { essenceOf, growthOf } from "./topology/growth.js";
-import { type FabricTopology, isLocal, type Node, parseFabricTopology } from "./topology/topology.js";
+import { type FabricTopology, isLocal, type Node, nodesIn, parseFabricTopology } from "./topology/topology.js";
 
 export class FabricNetwork {
   readonly topology: FabricTopology;
@@ -69,6 +71,35 @@ export class FabricNetwork {
       if (begun) progress.say(`${node.id} serves at ${node.host}:${node.port}`);
     };
     await Promise.all([...topology.orderers, ...topology.peers].map(launch));
+  }
+
+  /**
+   * For a topology with several hosts: a folder for each, below `hosts/`. Made on one machine, which holds everybody's keys
+   * while it does so.
+   */
+  async bundle(chaincode: string, prefix: string, progress: Progress): Promise<void> {
+    const { topology, layout } = this;
+    if (isLocal(topology)) {
+      throw new NetworkFailure(topology.name, "has no host but localhost", {
+        advice: "give `host` to every node of the topology; `network -- up` runs it on this machine",
+      });
+    }
+    const tools = await this.tools(progress);
+    await this.prepare(tools.binaries, progress);
+    const planned = await plan(tools, chaincode);
+    for (const host of hostsOf(nodesIn(topology))) {
+      const folder = layout.at("hosts", host);
+      await writeHost(tools, host, planned, folder, prefix);
+      progress.say(`${host}: ${folder}`);
+    }
+  }
+
+  /** Once every host runs its processes: joins them to the channel and deploys the chaincode. */
+  async join(chaincode: string, progress: Progress): Promise<void> {
+    const tools = await this.tools(progress);
+    await Promise.all([...this.topology.orderers, ...this.topology.peers].map(untilReachable));
+    await joinAll(tools, progress);
+    await deploy(tools, isLocal(this.topology) ? this.processes : undefined, chaincode, progress);
   }
 
   async tools(progress: Progress): Promise<Tools> {

@@ -1,22 +1,22 @@
 /** What runs, what answers, and how far each peer has got. */
 import { findLeader, metricOf } from "./channel/leader.js";
-import { listens } from "./chaincode/servers.js";
 import type { FabricNetwork } from "./network.js";
-import { isHealthy } from "./process/health.js";
+import { isHealthy, isReachable, listens } from "./process/health.js";
 import { isAlive, type ProcessRecord } from "./process/processes.js";
 import { operationsPort } from "./topology/ports.js";
-import { nodesIn } from "./topology/topology.js";
+import { endpointOf, isLocal, nodesIn } from "./topology/topology.js";
 
 export interface Line {
   readonly id: string;
   readonly kind: string;
-  readonly state: "serves" | "runs, does not answer" | "has ended";
-  readonly pid: number;
+  readonly state: "serves" | "runs, does not answer" | "has ended" | "cannot be reached";
+  /** Absent for a process of another host. */
+  readonly pid?: number;
   readonly endpoint: string;
   /** Blocks of the channel that this peer has committed. */
   readonly height?: number;
   readonly leads?: boolean;
-  readonly log: string;
+  readonly log?: string;
 }
 
 async function heightOf(network: FabricNetwork, record: ProcessRecord): Promise<number | undefined> {
@@ -33,12 +33,25 @@ async function heightOf(network: FabricNetwork, record: ProcessRecord): Promise<
 }
 
 async function answers(network: FabricNetwork, record: ProcessRecord): Promise<boolean> {
-  if (record.kind === "chaincode") return listens(record.endpoint);
+  if (record.kind === "chaincode") {
+    const [host = "", port = ""] = record.endpoint.split(":");
+    return listens(host, Number(port));
+  }
   const node = nodesIn(network.topology).find(({ id }) => id === record.id);
   return node !== undefined && isHealthy(node);
 }
 
+/** What can be seen of nodes on other hosts. */
+const reachOf = ({ topology }: FabricNetwork): Promise<Line[]> =>
+  Promise.all(
+    nodesIn(topology).map(async (node): Promise<Line> => {
+      const state = (await isReachable(node)) ? "serves" : "cannot be reached";
+      return { id: node.id, kind: node.kind, state, endpoint: endpointOf(node) };
+    }),
+  );
+
 export async function statusOf(network: FabricNetwork): Promise<Line[]> {
+  if (!isLocal(network.topology)) return reachOf(network);
   const records = await network.processes.list();
   const leader = records.length === 0 ? undefined : await findLeader(network.topology);
   return Promise.all(
@@ -64,7 +77,7 @@ export function tableOf(lines: readonly Line[]): string {
   const rows = lines.map(({ id, state, pid, endpoint, height, leads }) => [
     id,
     leads === true ? `${state}, leads` : state,
-    String(pid),
+    String(pid ?? ""),
     endpoint,
     height === undefined ? "" : `${height} blocks`,
   ]);

@@ -67,6 +67,30 @@ function speakers({ topology }: Tools): Node[] {
   });
 }
 
+/** Orderers that have no leader yet, or none again, refuse for a while. */
+const NOT_YET = /SERVICE_UNAVAILABLE|no Raft leader/i;
+
+const onceLed = (tools: Tools, attempt: () => Promise<unknown>): Promise<true> =>
+  until(
+    async () => {
+      try {
+        await attempt();
+        return true;
+      } catch (error) {
+        if (error instanceof NetworkFailure && NOT_YET.test(error.message)) return undefined;
+        throw error;
+      }
+    },
+    {
+      subject: "orderers",
+      purpose: "take a transaction",
+      within: 60_000,
+      every: 200,
+      log: tools.layout.commands,
+      advice: "are most of them running and can they reach each other? `network -- status` and their logs say",
+    },
+  );
+
 async function define(tools: Tools, pack: ChaincodePackage, terms: Terms, sequence: number, progress: Progress) {
   const { topology } = tools;
   const orderer = await anyOrderer(tools);
@@ -79,18 +103,22 @@ async function define(tools: Tools, pack: ChaincodePackage, terms: Terms, sequen
   const peers = speakers(tools);
   await Promise.all(
     peers.map(async (peer) => {
-      await tools.peer(`approving sequence ${sequence}`, peer, [
-        ...[...lifecycle, "approveformyorg", ...tools.ordererArgs(orderer)],
-        ...[...definition, "--package-id", pack.id, ...tools.peerArgs([peer])],
-      ]);
+      await onceLed(tools, () =>
+        tools.peer(`approving sequence ${sequence}`, peer, [
+          ...[...lifecycle, "approveformyorg", ...tools.ordererArgs(orderer)],
+          ...[...definition, "--package-id", pack.id, ...tools.peerArgs([peer])],
+        ]),
+      );
       progress.say(`${peer.organisation.name} approved ${pack.label}, sequence ${sequence}`);
     }),
   );
   const [first] = peers;
   if (first === undefined) throw new Error("a topology has organisations");
-  await tools.peer(`committing sequence ${sequence}`, first, [
-    ...[...lifecycle, "commit", ...tools.ordererArgs(orderer), ...definition, ...tools.peerArgs(peers)],
-  ]);
+  await onceLed(tools, () =>
+    tools.peer(`committing sequence ${sequence}`, first, [
+      ...[...lifecycle, "commit", ...tools.ordererArgs(orderer), ...definition, ...tools.peerArgs(peers)],
+    ]),
+  );
   progress.say(`sequence ${sequence} committed`);
 }
 
@@ -143,37 +171,51 @@ async function retire(tools: Tools, processes: Processes, old: Deployment, progr
   progress.say(`servers of ${old.label} ended`);
 }
 
+/** A bundle as it is to be deployed here: in which package, at which of the two ports, in place of what. */
+export interface Plan {
+  readonly pack: ChaincodePackage;
+  readonly slot: number;
+  readonly archive: string;
+  readonly before: Deployment | undefined;
+}
+
+/** Puts the bundle beside every peer and the package where the tools find it; installs nothing. */
+export async function plan({ topology, layout }: Tools, bundleFile: string): Promise<Plan> {
+  const bundle = await readBundle(bundleFile);
+  const pack = packageOf(bundle, topology.settings.chaincode.name);
+  const before = await readDeployment(layout);
+  const slot = before === undefined ? 0 : before.label === pack.label ? before.slot : 1 - before.slot;
+  const archive = layout.at("chaincode", `${pack.label}.tar.gz`);
+  await write(archive, pack.archive);
+  for (const peer of topology.peers) await prepareServer(layout, peer, pack, slot, bundle);
+  return { pack, slot, archive, before };
+}
+
 /**
  * Makes the bundle, under the terms of the topology, the channel's chaincode. Nothing happens if it is that already.
+ * @param processes where servers are started and ended; undefined if they run on other hosts.
  * @returns whether a new sequence was committed.
  */
 export async function deploy(
   tools: Tools,
-  processes: Processes,
+  processes: Processes | undefined,
   bundleFile: string,
   progress: Progress,
 ): Promise<boolean> {
   const { topology, layout } = tools;
-  const bundle = await readBundle(bundleFile);
-  const pack = packageOf(bundle, topology.settings.chaincode.name);
+  const { pack, slot, archive, before } = await plan(tools, bundleFile);
   const terms = await writeTerms(tools);
-  const before = await readDeployment(layout);
-  const replaces = before !== undefined && before.label !== pack.label;
-  const slot = before === undefined ? 0 : replaces ? 1 - before.slot : before.slot;
-
-  const archive = layout.at("chaincode", `${pack.label}.tar.gz`);
-  await write(archive, pack.archive);
-  for (const peer of topology.peers) await prepareServer(layout, peer, pack, slot, bundle);
   await Promise.all(
     topology.peers.map(async (peer) => {
       if (await install(tools, peer, pack, archive)) progress.say(`${pack.label} installed at ${peer.id}`);
     }),
   );
-  for (const peer of topology.peers) {
-    const program = serverProgram(layout, peer, pack, slot);
-    if (await startServer(processes, layout, program)) progress.say(`${program.id} started`);
+  if (processes !== undefined) {
+    for (const peer of topology.peers) {
+      const program = serverProgram(layout, peer, pack, slot);
+      if (await startServer(processes, layout, program)) progress.say(`${program.id} started`);
+    }
   }
-
   const [witness] = topology.peers;
   const there = witness === undefined ? undefined : await committed(tools, witness);
   const stands = there !== undefined && there.version === pack.version && before?.terms === terms.digest;
@@ -181,15 +223,10 @@ export async function deploy(
   if (!stands) await define(tools, pack, terms, sequence, progress);
   await untilEverywhere(tools, sequence);
   await untilServed(tools);
-  await writeDeployment(layout, {
-    label: pack.label,
-    packageId: pack.id,
-    version: pack.version,
-    bundleSha256: pack.bundleSha256,
-    slot,
-    sequence,
-    terms: terms.digest,
-  });
-  if (replaces) await retire(tools, processes, before, progress);
+  const { label, id: packageId, version, bundleSha256 } = pack;
+  await writeDeployment(layout, { label, packageId, version, bundleSha256, slot, sequence, terms: terms.digest });
+  if (processes !== undefined && before !== undefined && before.label !== label) {
+    await retire(tools, processes, before, progress);
+  }
   return !stands;
 }

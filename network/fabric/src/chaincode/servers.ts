@@ -1,7 +1,7 @@
 /** One chaincode server beside each peer, on loopback: nobody but that peer speaks to it. */
-import { connect } from "node:net";
 import path from "node:path";
 import { addressesOf } from "../process/nodes.js";
+import { listens } from "../process/health.js";
 import type { Processes, Program } from "../process/processes.js";
 import { write } from "../tools/files.js";
 import { until } from "../tools/wait.js";
@@ -47,25 +47,13 @@ export function serverProgram(
   };
 }
 
-/** Whether something accepts connections there. */
-export function listens(address: string): Promise<boolean> {
-  const [host = "", port = ""] = address.split(":");
-  return new Promise((resolve) => {
-    const socket = connect({ host, port: Number(port) });
-    const answer = (value: boolean) => (): void => {
-      socket.destroy();
-      resolve(value);
-    };
-    socket.once("connect", answer(true)).once("error", answer(false)).setTimeout(1_000, answer(false));
-  });
-}
-
 export async function startServer(processes: Processes, layout: Layout, program: Program): Promise<boolean> {
+  const [host = "", port = ""] = program.endpoint.split(":");
   const begun = await processes.start(program);
   await until(
     async () => {
       await processes.assertAlive(program.id);
-      return (await listens(program.endpoint)) ? true : undefined;
+      return (await listens(host, Number(port))) ? true : undefined;
     },
     {
       subject: program.id,

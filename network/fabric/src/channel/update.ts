@@ -2,7 +2,7 @@
  * Changes of the channel's configuration: read what is in force, edit it, have those sign who must, send it to be ordered.
  */
 import { readFile, rm } from "node:fs/promises";
-import { isHealthy } from "../process/health.js";
+import { isReachable } from "../process/health.js";
 import { NetworkFailure } from "../tools/failure.js";
 import { writeJson } from "../tools/files.js";
 import type { Node, Organisation } from "../topology/topology.js";
@@ -36,7 +36,7 @@ export function groupAt(group: ConfigGroup, ...names: string[]): ConfigGroup {
 
 /** An orderer that answers; they are all as good. */
 export async function anyOrderer({ topology, layout }: Tools): Promise<Node> {
-  for (const orderer of topology.orderers) if (await isHealthy(orderer)) return orderer;
+  for (const orderer of topology.orderers) if (await isReachable(orderer)) return orderer;
   throw new NetworkFailure("orderers", "none answers", {
     advice: "start them: `network -- up`",
     log: layout.at("logs"),

@@ -30,11 +30,14 @@ export interface Holder {
 /** The client of one authority, with the registrar's powers. */
 export class Enrolment {
   readonly #authority: Node;
+  readonly #endpoint: string;
   readonly #layout: Layout;
   readonly #binaries: Binaries;
 
-  constructor(authority: Node, layout: Layout, binaries: Binaries) {
+  /** @param endpoint where the server is now, if not yet on its own host. */
+  constructor(authority: Node, layout: Layout, binaries: Binaries, endpoint = endpointOf(authority)) {
     this.#authority = authority;
+    this.#endpoint = endpoint;
     this.#layout = layout;
     this.#binaries = binaries;
   }
@@ -141,7 +144,7 @@ export class Enrolment {
   }
 
   #url(name: string, secret: string): string {
-    return `https://${name}:${secret}@${endpointOf(this.#authority)}`;
+    return `https://${name}:${secret}@${this.#endpoint}`;
   }
 
   #client(
@@ -157,7 +160,7 @@ export class Enrolment {
       args,
       env: {
         FABRIC_CA_CLIENT_HOME: this.#home(as),
-        FABRIC_CA_CLIENT_URL: `https://${endpointOf(this.#authority)}`,
+        FABRIC_CA_CLIENT_URL: `https://${this.#endpoint}`,
         FABRIC_CA_CLIENT_CANAME: id,
         FABRIC_CA_CLIENT_TLS_CERTFILES: rootOf(this.#layout, this.#authority),
         ...env,

@@ -6,7 +6,7 @@ import { NetworkFailure } from "../tools/failure.js";
 import { exists, textOf, write } from "../tools/files.js";
 import type { Progress } from "../tools/progress.js";
 import type { Layout, User } from "../topology/layout.js";
-import { type FabricTopology, type Node, nodesIn, type Organisation, organisationsIn } from "../topology/topology.js";
+import { type FabricTopology, isLocal, type Node, type Organisation, organisationsIn } from "../topology/topology.js";
 import { rootOf, startAuthority } from "./authority.js";
 import { cryptogenIdentities, namesOf } from "./cryptogen.js";
 import { Enrolment, type Holder } from "./enrolment.js";
@@ -52,7 +52,7 @@ async function enrolOrganisation(
   organisation: Organisation,
 ): Promise<number> {
   const authority = authorityOf(topology, organisation);
-  const enrolment = new Enrolment(authority, layout, binaries);
+  const enrolment = new Enrolment(authority, layout, binaries, `localhost:${authority.port}`);
   const roots = await enrolment.roots();
   await writeMsp(layout.msp(organisation.name), roots);
   await write(layout.tlsRoot(organisation.name), await textOf(rootOf(layout, authority)));
@@ -61,6 +61,16 @@ async function enrolOrganisation(
   return made;
 }
 
+/** Whether everybody has certificates. */
+async function allThere(topology: FabricTopology, layout: Layout): Promise<boolean> {
+  const folders = organisationsIn(topology).flatMap((each) =>
+    holdersOf(topology, layout, each).map(({ folder }) => folder),
+  );
+  const there = await Promise.all(folders.map((folder) => exists(path.join(folder, "tls", "key.pem"))));
+  return !there.includes(false);
+}
+
+/** Authorities are started on this machine; those of a network of several hosts are ended when all is issued, and move. */
 export async function ensureIdentities(
   topology: FabricTopology,
   layout: Layout,
@@ -69,12 +79,12 @@ export async function ensureIdentities(
   progress: Progress,
 ): Promise<void> {
   if (topology.settings.identities === "cryptogen") {
-    const there = await Promise.all(nodesIn(topology).map(({ id }) => exists(layout.nodeCredentials(id).tlsKey)));
-    if (!there.includes(false)) return;
+    if (await allThere(topology, layout)) return;
     await cryptogenIdentities(topology, layout, binaries);
     progress.say("identities made by cryptogen: for tests only");
     return;
   }
+  if (!isLocal(topology) && (await allThere(topology, layout))) return;
   await Promise.all(
     topology.authorities.map(async (authority) => {
       if (await startAuthority(layout, authority, binaries, processes)) {
@@ -86,5 +96,6 @@ export async function ensureIdentities(
     organisationsIn(topology).map((each) => enrolOrganisation(topology, layout, binaries, each)),
   );
   const total = made.reduce((sum, count) => sum + count, 0);
+  if (!isLocal(topology)) await Promise.all(topology.authorities.map(({ id }) => processes.stop(id)));
   if (total > 0) progress.say(`${total} identities enrolled by ${topology.authorities.length} authorities`);
 }

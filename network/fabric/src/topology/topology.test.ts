@@ -149,8 +149,12 @@ describe("network/fabric topology", () => {
   }
 
   it("accepts the same host's ports again on another host", () => {
-    const apart = [first[0], { ...peers[1], port: 7100, host: "holder.example" }];
-    expect(fieldOf({ ...good, fabric: { ...fabric, peers: apart } })).to.equal("accepted");
+    const on = <T extends object>(node: T | undefined, host: string) => ({ ...node, host });
+    const apart = [on(peers[0], "regulator.example"), { ...on(peers[1], "holder.example"), port: 7100 }];
+    const ordering = { ...raft, orderers: [on(raft.orderers[0], "regulator.example")] };
+    expect(fieldOf({ ...good, fabric: { ...fabric, ordering, peers: apart } })).to.equal("accepted");
+    // but not localhost beside them: every host would take it for itself
+    expect(fieldOf({ ...good, fabric: { ...fabric, peers: apart } })).to.equal("fabric");
     expect(fieldOf({ ...good, fabric: { ...fabric, ordering: bft(4, 4) } })).to.equal("accepted");
   });
 

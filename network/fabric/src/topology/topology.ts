@@ -120,6 +120,10 @@ export function parseFabricTopology(input: unknown, name: string): FabricTopolog
     settings.identities === "ca" ? nodesOf("authority", "fabric.authorities", settings.authorities, everybody) : [];
   const nodes = [...authorities, ...orderers, ...peers];
   checkPorts(nodes);
+  const hosts = new Set(nodes.map(({ host }) => host));
+  if (hosts.size > 1 && hosts.has("localhost")) {
+    refuse("fabric", "gives localhost beside other hosts, where every host would take it for itself");
+  }
   if (new Set(nodes.map(({ id }) => id)).size < nodes.length) refuse("fabric", "gives one name to two nodes");
   const needs = (kind: string, owners: readonly Organisation[], have: readonly Node[]): void => {
     for (const owner of owners) {
