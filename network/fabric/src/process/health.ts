@@ -4,18 +4,6 @@ import { operationsPort } from "../topology/ports.js";
 import { until } from "../tools/wait.js";
 import { endpointOf, type Node } from "../topology/topology.js";
 
-export async function isHealthy(node: Node): Promise<boolean> {
-  try {
-    const answer = await fetch(`http://127.0.0.1:${operationsPort(node.kind, node.port)}/healthz`, {
-      signal: AbortSignal.timeout(1_000),
-    });
-    await answer.arrayBuffer();
-    return answer.ok;
-  } catch {
-    return false; // not there, or not yet: for the asker these are one
-  }
-}
-
 /** Whether something accepts connections there. */
 export function listens(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -26,6 +14,18 @@ export function listens(host: string, port: number): Promise<boolean> {
     };
     socket.once("connect", answer(true)).once("error", answer(false)).setTimeout(1_000, answer(false));
   });
+}
+
+export async function isHealthy(node: Node): Promise<boolean> {
+  try {
+    const answer = await fetch(`http://127.0.0.1:${operationsPort(node.kind, node.port)}/healthz`, {
+      signal: AbortSignal.timeout(1_000),
+    });
+    await answer.arrayBuffer();
+    return answer.ok && (await listens("127.0.0.1", node.port)); // a peer is healthy before it listens
+  } catch {
+    return false; // not there, or not yet: for the asker these are one
+  }
 }
 
 /** As well as it can be seen from here: a node's health is told on its own host only. */

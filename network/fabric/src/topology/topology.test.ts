@@ -149,7 +149,7 @@ describe("network/fabric topology", () => {
   }
 
   it("accepts the same host's ports again on another host", () => {
-    const on = <T extends object>(node: T | undefined, host: string) => ({ ...node, host });
+    const on = (node: object | undefined, host: string) => ({ ...node, host });
     const apart = [on(peers[0], "regulator.example"), { ...on(peers[1], "holder.example"), port: 7100 }];
     const ordering = { ...raft, orderers: [on(raft.orderers[0], "regulator.example")] };
     expect(fieldOf({ ...good, fabric: { ...fabric, ordering, peers: apart } })).to.equal("accepted");
