@@ -3,7 +3,7 @@ import prettier from "eslint-config-prettier";
 import tseslint from "typescript-eslint";
 
 /**
- * DESIGN: chaincode ← client ← gateway; scripts and test use all three, nothing imports them.
+ * DESIGN: chaincode ← client ← gateway; network, scripts and test use all three.
  * A package may import only what stands to the left of it.
  */
 const arrow = (files, forbidden, message) => ({
@@ -28,7 +28,7 @@ const pureGlobals = [
 ];
 
 export default tseslint.config(
-  { ignores: ["**/dist/", "**/node_modules/", "coverage/", "data/", "**/*.d.ts"] },
+  { ignores: ["**/dist/", "**/node_modules/", "coverage/", "data/", "network/.fabric/", "**/*.d.ts"] },
   eslint.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   {
@@ -56,13 +56,18 @@ export default tseslint.config(
   ),
   arrow(
     ["client/src/**/*.ts"],
-    ["@quanji/gateway*", "@quanji/scripts*", "@quanji/test*"],
+    ["@quanji/gateway*", "@quanji/network*", "@quanji/scripts*", "@quanji/test*"],
     "client may import chaincode only.",
   ),
   arrow(
     ["gateway/src/**/*.ts"],
-    ["@quanji/scripts*", "@quanji/test*"],
+    ["@quanji/network*", "@quanji/scripts*", "@quanji/test*"],
     "gateway may import chaincode and client only.",
+  ),
+  arrow(
+    ["network/fabric/src/**/*.ts"],
+    ["@quanji/scripts*", "@quanji/test*"],
+    "network may import chaincode, client and gateway only.",
   ),
   {
     files: ["client/src/verify/**/*.ts"],

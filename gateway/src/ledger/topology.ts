@@ -20,6 +20,8 @@ const topology = z.strictObject({
   channel: z.string().regex(/^[a-z][a-z0-9.-]{0,248}$/),
   organisations: z.array(organisation).min(2).max(64),
   regulator: z.string(),
+  /** How a Fabric network of these organisations is built; read by network/fabric and by nobody else. */
+  fabric: z.unknown().optional(),
 });
 
 export interface Organisation {
@@ -56,7 +58,7 @@ export function parseTopology(input: unknown): Topology {
     seen.add(`msp ${msp}`).add(`name ${name}`);
   });
   if (!seen.has(`msp ${regulator}`)) refuse("regulator", "must be the msp of one of the organisations");
-  return parsed.data;
+  return { channel: parsed.data.channel, organisations, regulator };
 }
 
 /** Reads and parses a topology file. Errors: CONFIG_INVALID. */

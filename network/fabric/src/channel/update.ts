@@ -1,0 +1,121 @@
+/**
+ * Changes of the channel's configuration: read what is in force, edit it, have those sign who must, send it to be ordered.
+ */
+import { readFile, rm } from "node:fs/promises";
+import { isReachable } from "../process/health.js";
+import { NetworkFailure } from "../tools/failure.js";
+import { writeJson } from "../tools/files.js";
+import type { Node, Organisation } from "../topology/topology.js";
+import { heightAt, untilHeight } from "./channel.js";
+import type { Tools } from "./tools.js";
+
+/** A group of the configuration in the JSON form of Fabric's tools; what we do not touch is carried as it is. */
+export interface ConfigGroup {
+  groups: Record<string, ConfigGroup>;
+  values: Record<string, { mod_policy: string; value: Record<string, unknown>; version?: string }>;
+  [other: string]: unknown;
+}
+
+export interface ChannelConfig {
+  channel_group: ConfigGroup;
+  [other: string]: unknown;
+}
+
+/** A member group that must be there. */
+export function groupAt(group: ConfigGroup, ...names: string[]): ConfigGroup {
+  return names.reduce((at, name) => {
+    const next = at.groups[name];
+    if (next === undefined) {
+      throw new NetworkFailure("channel", `has no group ${name} in its configuration`, {
+        advice: "is this organisation a member of the channel? `network -- extend` adds one",
+      });
+    }
+    return next;
+  }, group);
+}
+
+/** An orderer that answers; they are all as good. */
+export async function anyOrderer({ topology, layout }: Tools): Promise<Node> {
+  for (const orderer of topology.orderers) if (await isReachable(orderer)) return orderer;
+  throw new NetworkFailure("orderers", "none answers", {
+    advice: "start them: `network -- up`",
+    log: layout.at("logs"),
+  });
+}
+
+async function configInForce(tools: Tools, from: Node, block: string): Promise<ChannelConfig> {
+  const { topology } = tools;
+  await tools.peer("fetching the configuration", from, ["channel", "fetch", "config", block, "-c", topology.channel]);
+  const json = `${block}.json`;
+  await tools.configtxlator("reading the configuration", [
+    ...["proto_decode", "--input", block, "--type", "common.Block", "--output", json],
+  ]);
+  const decoded = JSON.parse(await readFile(json, "utf8")) as {
+    data: { data: [{ payload: { data: { config: ChannelConfig } } }] };
+  };
+  return decoded.data.data[0].payload.data.config;
+}
+
+/**
+ * @param edit changes the configuration in place.
+ * @param signers whose administrators sign; the last one sends it.
+ * @returns false if the edit changed nothing.
+ */
+export async function updateChannel(
+  tools: Tools,
+  what: string,
+  edit: (config: ChannelConfig) => void,
+  signers: readonly Organisation[],
+): Promise<boolean> {
+  const { topology, layout } = tools;
+  const sender = signers.at(-1);
+  const from = topology.peers[0];
+  if (sender === undefined || from === undefined) throw new Error("an update has a signer and a peer to read from");
+  const file = (name: string): string => layout.at("channel", "update", name);
+  await rm(file("."), { recursive: true, force: true });
+  await writeJson(file("about.json"), { what, signers: signers.map(({ name }) => name) });
+
+  const before = await configInForce(tools, from, file("config.block"));
+  const after = structuredClone(before);
+  edit(after);
+  if (JSON.stringify(after) === JSON.stringify(before)) return false;
+
+  for (const [name, config] of [
+    ["before", before],
+    ["after", after],
+  ] as const) {
+    await writeJson(file(`${name}.json`), config);
+    await tools.configtxlator(`encoding the configuration`, [
+      ...["proto_encode", "--type", "common.Config", "--input", file(`${name}.json`), "--output", file(`${name}.pb`)],
+    ]);
+  }
+  await tools.configtxlator(`comparing configurations`, [
+    ...["compute_update", "--channel_id", topology.channel, "--original", file("before.pb")],
+    ...["--updated", file("after.pb"), "--output", file("update.pb")],
+  ]);
+  await tools.configtxlator("reading the update", [
+    ...["proto_decode", "--type", "common.ConfigUpdate", "--input", file("update.pb"), "--output", file("update.json")],
+  ]);
+  const update: unknown = JSON.parse(await readFile(file("update.json"), "utf8"));
+  await writeJson(file("envelope.json"), {
+    payload: {
+      header: { channel_header: { channel_id: topology.channel, type: 2 } },
+      data: { config_update: update },
+    },
+  });
+  const envelope = file("envelope.pb");
+  await tools.configtxlator("encoding the update", [
+    ...["proto_encode", "--type", "common.Envelope", "--input", file("envelope.json"), "--output", envelope],
+  ]);
+
+  const height = await heightAt(tools, from);
+  for (const signer of signers.slice(0, -1)) {
+    await tools.asAdmin(`signing: ${what}`, signer, ["channel", "signconfigtx", "-f", envelope]);
+  }
+  const orderer = await anyOrderer(tools);
+  await tools.asAdmin(what, sender, [
+    ...["channel", "update", "-c", topology.channel, "-f", envelope, ...tools.ordererArgs(orderer)],
+  ]);
+  await untilHeight(tools, from, height + 1);
+  return true;
+}
