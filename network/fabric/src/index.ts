@@ -10,4 +10,5 @@ export { type Progress, progressTo, silent } from "./tools/progress.js";
 export { run } from "./tools/run.js";
 export { until } from "./tools/wait.js";
 export { Layout } from "./topology/layout.js";
+export { essenceOf } from "./topology/growth.js";
 export { type FabricTopology, type Node, parseFabricTopology, readFabricTopology } from "./topology/topology.js";

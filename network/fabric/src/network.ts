@@ -10,6 +10,7 @@ import { ensureIdentities } from "./crypto/identities.js";
 import { renew, revoke } from "./crypto/revocation.js";
 import { hostsOf, writeHost } from "./hosts/bundle.js";
 import { untilReachable } from "./process/health.js";
+import { assertPortsFree, ownPorts } from "./process/ports.js";
 import { programOf, untilHealthy, writeNodes } from "./process/nodes.js";
 import { Processes } from "./process/processes.js";
 import { writeProfiles } from "./profile.js";
@@ -66,6 +67,7 @@ export class FabricNetwork {
   async start(tools: Tools, progress: Progress): Promise<void> {
     const { topology, layout, processes } = this;
     const launch = async (node: Node): Promise<void> => {
+      await assertPortsFree(node.id, ownPorts(node), processes);
       const begun = await processes.start(programOf(node, layout, tools.binaries));
       await untilHealthy(node, processes, layout);
       if (begun) progress.say(`${node.id} serves at ${node.host}:${node.port}`);
@@ -146,6 +148,7 @@ export class FabricNetwork {
     if (node === undefined || (await this.processes.find(name)) === undefined) return;
     await this.processes.stop(name);
     await this.start(tools, progress);
+    await untilLed(this.topology, (id) => this.layout.log(id));
   }
 
   async revoke(name: string, progress: Progress): Promise<void> {

@@ -8,7 +8,7 @@ import { endpointOf, type Node } from "../topology/topology.js";
 /** Whether this peer can name endorsers for a transaction on its own organisation's collection. */
 export async function isServed({ topology, layout, binaries }: Tools, peer: Node): Promise<boolean> {
   const { name, msp } = peer.organisation;
-  const { key, certificate } = layout.user(name, "gateway");
+  const { key, certificate } = layout.user(name, "admin");
   const chaincode = topology.settings.chaincode.name;
   try {
     await run({

@@ -1,6 +1,7 @@
 /** One chaincode server beside each peer, on loopback: nobody but that peer speaks to it. */
 import path from "node:path";
 import { addressesOf } from "../process/nodes.js";
+import { assertPortsFree } from "../process/ports.js";
 import { listens } from "../process/health.js";
 import type { Processes, Program } from "../process/processes.js";
 import { write } from "../tools/files.js";
@@ -49,6 +50,7 @@ export function serverProgram(
 
 export async function startServer(processes: Processes, layout: Layout, program: Program): Promise<boolean> {
   const [host = "", port = ""] = program.endpoint.split(":");
+  await assertPortsFree(program.id, [Number(port)], processes);
   const begun = await processes.start(program);
   await until(
     async () => {

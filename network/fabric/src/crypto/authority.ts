@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 import { listenHost } from "../config/peer.js";
+import { assertPortsFree, ownPorts } from "../process/ports.js";
 import { isHealthy } from "../process/health.js";
 import type { Processes, Program } from "../process/processes.js";
 import type { Binaries } from "../tools/binaries.js";
@@ -99,6 +100,7 @@ export async function startAuthority(
   binaries: Binaries,
   processes: Processes,
 ): Promise<boolean> {
+  await assertPortsFree(authority.id, ownPorts(authority), processes);
   await writeAuthority(layout, authority);
   const begun = await processes.start(authorityProgram(layout, authority, binaries));
   await until(

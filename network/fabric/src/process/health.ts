@@ -1,6 +1,6 @@
 /** Whether a node says of itself that it serves. */
 import { connect } from "node:net";
-import { operationsPort } from "../topology/ports.js";
+import { adminPort, operationsPort } from "../topology/ports.js";
 import { until } from "../tools/wait.js";
 import { endpointOf, type Node } from "../topology/topology.js";
 
@@ -16,13 +16,18 @@ export function listens(host: string, port: number): Promise<boolean> {
   });
 }
 
+/** Nodes call themselves healthy before they listen here. */
+const servingPorts = ({ kind, port }: Node): number[] => (kind === "orderer" ? [port, adminPort(port)] : [port]);
+
 export async function isHealthy(node: Node): Promise<boolean> {
   try {
     const answer = await fetch(`http://127.0.0.1:${operationsPort(node.kind, node.port)}/healthz`, {
       signal: AbortSignal.timeout(1_000),
     });
     await answer.arrayBuffer();
-    return answer.ok && (await listens("127.0.0.1", node.port)); // a peer is healthy before it listens
+    return (
+      answer.ok && (await Promise.all(servingPorts(node).map((port) => listens("127.0.0.1", port)))).every(Boolean)
+    );
   } catch {
     return false; // not there, or not yet: for the asker these are one
   }

@@ -1,0 +1,35 @@
+import { findLeader, silent } from "@quanji/network/fabric";
+import { expect } from "chai";
+import { openScene, type Scene } from "../support/scene.js";
+
+describe("network bft, four orderers of four organisations", () => {
+  let scene: Scene;
+  before(async () => {
+    scene = await openScene("bft");
+    await scene.network.up(scene.bundle, silent);
+  });
+  after(() => scene[Symbol.asyncDispose]());
+
+  const put = (orderer: string, key: string): Promise<number> =>
+    scene.client("holder").insist(orderer, ["peer0.holder", "peer0.regulator"], "put", key, "1");
+
+  it("takes transactions at every orderer", async () => {
+    for (const { id } of scene.network.topology.orderers) await put(id, `at-${id}`);
+  });
+
+  it("is without service for less than ten seconds when the leader is killed, and takes it back", async () => {
+    const leader = await findLeader(scene.network.topology);
+    const follower = scene.network.topology.orderers.find(({ id }) => id !== leader?.id);
+    await scene.network.processes.signal(leader!.id, "SIGKILL");
+    const ms = await put(follower!.id, "leaderless");
+    process.stdout.write(`      ordering again after ${(ms / 1000).toFixed(1)} s\n`);
+    expect(ms).to.be.lessThan(10_000);
+    await scene.network.up(scene.bundle, silent);
+    await put(follower!.id, "together-again");
+  });
+
+  it("goes on after an orderer's certificates were renewed", async () => {
+    await scene.network.renew("orderer0.holder-orderer", silent);
+    await put("orderer0.regulator-orderer", "renewed");
+  });
+});

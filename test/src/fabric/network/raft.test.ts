@@ -1,0 +1,161 @@
+import { cp, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import {
+  FabricNetwork,
+  findLeader,
+  heightAt,
+  NetworkFailure,
+  readFabricTopology,
+  silent,
+  until,
+} from "@quanji/network/fabric";
+import { expect } from "chai";
+import { failureOf } from "../../support/until.js";
+import { Client } from "../support/client.js";
+import { openScene, PORT_SHIFT, type Scene } from "../support/scene.js";
+
+const ENDORSERS = ["peer0.holder", "peer0.regulator"];
+
+/** What an election costs at most, by the promise of the issue; it takes about two seconds. */
+const LEADERLESS_MS = 10_000;
+
+describe("network raft, identities by Fabric CA", () => {
+  let scene: Scene;
+  before(async () => {
+    scene = await openScene("raft");
+    await scene.network.up(scene.bundle, silent);
+  });
+  after(() => scene[Symbol.asyncDispose]());
+
+  const put = async (key: string): Promise<void> => {
+    await scene.client("holder").insist("orderer2.orderer", ENDORSERS, "put", key, "1");
+  };
+
+  it("keeps every password out of its logs", async () => {
+    const { layout, topology } = scene.network;
+    const secrets = await Promise.all(
+      topology.authorities.map(({ id }) => readFile(path.join(layout.node(id), "registrar.secret"), "utf8")),
+    );
+    const log = await readFile(layout.commands, "utf8");
+    expect(log).to.include("fabric-ca-client enroll");
+    for (const secret of secrets) expect(log).to.not.include(secret);
+    for (const { name } of topology.organisations) {
+      const file = path.join(layout.organisation(name), "ca", "secrets.json");
+      const held = Object.values(JSON.parse(await readFile(file, "utf8")) as Record<string, string>);
+      expect(held).to.not.be.empty;
+      for (const secret of held) expect(log).to.not.include(secret);
+    }
+  });
+
+  for (const name of ["gateway.holder", "admin.holder", "peer0.holder", "orderer0.orderer", "orderer1.orderer"]) {
+    it(`goes on after the certificates of ${name} were renewed`, async () => {
+      const { layout } = scene.network;
+      const file =
+        name.startsWith("gateway") || name.startsWith("admin")
+          ? layout.user("holder", name.startsWith("gateway") ? "gateway" : "admin").certificate
+          : layout.nodeCredentials(name).certificate;
+      const before = await readFile(file, "utf8");
+      await scene.network.renew(name, silent);
+      expect(await readFile(file, "utf8")).to.not.equal(before);
+      await put(`after-${name}`);
+    });
+  }
+
+  it("is without service for less than ten seconds when the ordering leader is killed", async () => {
+    const leader = await findLeader(scene.network.topology);
+    const follower = scene.network.topology.orderers.find(({ id }) => id !== leader?.id);
+    await scene.network.processes.signal(leader!.id, "SIGKILL");
+    const ms = await scene.client("holder").insist(follower!.id, ENDORSERS, "put", "leaderless", "1");
+    process.stdout.write(`      ordering again after ${(ms / 1000).toFixed(1)} s\n`);
+    expect(ms).to.be.lessThan(LEADERLESS_MS);
+    await scene.network.up(scene.bundle, silent);
+  });
+
+  it("endorses by the regulator's second peer when the first is dead", async () => {
+    await scene.network.processes.signal("peer0.regulator", "SIGKILL");
+    await scene
+      .client("holder")
+      .invoke(["peer0.holder", "peer1.regulator"], "putPrivate", "org-HolderMSP", "lone", "1");
+    await scene.network.up(scene.bundle, silent);
+    // What it missed comes from the other members.
+    await until(
+      async () => {
+        const value = await scene
+          .client("regulator")
+          .query("peer0.regulator", "getPrivate", "org-HolderMSP", "lone")
+          .catch(() => undefined);
+        return value === "1" ? true : undefined;
+      },
+      {
+        subject: "peer0.regulator",
+        purpose: "get the private data that it missed",
+        within: 30_000,
+        every: 200,
+        advice: "",
+      },
+    );
+  });
+
+  it("refuses a revoked client at every peer, and only that one", async () => {
+    const peers = scene.network.topology.peers.map(({ id }) => id);
+    for (const peer of peers) await scene.client("exchange").query(peer, "get", "after-gateway.holder");
+    await scene.network.revoke("gateway.exchange", silent);
+    for (const peer of peers) {
+      const error = await until(
+        async () =>
+          scene
+            .client("exchange")
+            .query(peer, "get", "after-gateway.holder")
+            .then(
+              () => undefined,
+              (caught: unknown) => new Error(String(caught)),
+            ),
+        { subject: peer, purpose: "refuse", within: 10_000, advice: "" },
+      );
+      expect(error.message, peer).to.match(/access denied|creator|invalid/i);
+    }
+    await put("after-revocation");
+    // A second revocation of the same name must not empty the list.
+    await scene.network.revoke("gateway.exchange", silent);
+    const error = await failureOf(scene.client("exchange").query("peer0.exchange", "get", "k"));
+    expect(error).to.be.instanceOf(NetworkFailure);
+  });
+
+  it("takes in an organisation: its peer catches up, its collection works, others do not read it", async () => {
+    const { layout } = scene.network;
+    const topology = JSON.parse(await readFile(layout.topology, "utf8")) as {
+      organisations: object[];
+      fabric: { peers: object[]; authorities: object[] };
+    };
+    topology.organisations.push({ name: "bureau", msp: "BureauMSP" });
+    topology.fabric.peers.push({ name: "peer0", organisation: "bureau", port: 8140 + PORT_SHIFT });
+    topology.fabric.authorities.push({ organisation: "bureau", port: 8030 + PORT_SHIFT });
+    const file = path.join(layout.root, "grown", "raft.json");
+    await cp(layout.topology, file, { recursive: true });
+    await writeFile(file, JSON.stringify(topology));
+    const grown = new FabricNetwork(await readFabricTopology(file), layout);
+
+    const refused = await failureOf(grown.up(scene.bundle, silent));
+    expect(String(refused)).to.include("network -- extend");
+    await grown.extend(scene.bundle, silent);
+    await grown.extend(scene.bundle, silent); // safe to repeat
+
+    const tools = await grown.tools(silent);
+    const client = (name: string) => new Client(grown, tools, name);
+    const [first] = grown.topology.peers;
+    const newest = grown.topology.peers.find(({ id }) => id === "peer0.bureau");
+    expect(await heightAt(tools, newest!)).to.equal(await heightAt(tools, first!));
+    await client("bureau").invoke(["peer0.bureau", "peer0.regulator"], "putPrivate", "org-BureauMSP", "own", "1");
+    expect(await client("bureau").query("peer0.bureau", "getPrivate", "org-BureauMSP", "own")).to.equal("1");
+    expect(await client("bureau").query("peer0.bureau", "get", "after-gateway.holder")).to.equal("1");
+    for (const [who, where] of [
+      ["holder", "peer0.bureau"],
+      ["bureau", "peer0.holder"],
+    ] as const) {
+      const collection = who === "holder" ? "org-BureauMSP" : "org-HolderMSP";
+      expect(String(await failureOf(client(who).query(where, "getPrivate", collection, "own")))).to.include(
+        "does not have read access permission",
+      );
+    }
+  });
+});
