@@ -83,6 +83,8 @@ export interface HostOptions {
   /** Members of `gateway.json` beside those that every test needs. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly hooks?: Hooks;
+  /** `each`: every endorser simulates for itself, so that they can differ. Default: `once`. */
+  readonly simulate?: "once" | "each";
   readonly lines?: LogLines;
 }
 
@@ -121,7 +123,7 @@ export class LocalHost implements Host {
   }
 
   async start(): Promise<void> {
-    const { data, config = {}, hooks = {} } = this.#options;
+    const { data, config = {}, hooks = {}, simulate = "once" } = this.#options;
     const file = path.join(data, "gateway.json");
     const input = { port: 0, publicUrl: PUBLIC_URL, network: { net: NET }, ...config };
     await writeFile(file, JSON.stringify(input));
@@ -132,7 +134,7 @@ export class LocalHost implements Host {
       variables: {},
       durability: "buffered",
       openLedger: async (ledger) => {
-        this.#ledger = new WatchedLedger(await openEmbeddedLedger({ ...ledger, hooks, simulate: "once" }));
+        this.#ledger = new WatchedLedger(await openEmbeddedLedger({ ...ledger, hooks, simulate }));
         return this.#ledger;
       },
     });
