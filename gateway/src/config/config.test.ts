@@ -45,7 +45,22 @@ describe("config", () => {
     expect(of({ port: 7 }, { QUANJI_PORT: "" }).port).to.equal(7);
   });
 
+  it("takes a Fabric network's profile from the file's folder or the environment, and writes both down", () => {
+    const config = of(
+      { ledger: "fabric", fabric: { profile: "../net/gateway-holder.json" } },
+      { LEDGER_CLIENT: "fabric-network" },
+    );
+    expect(config.fabric).to.deep.equal({ client: "fabric-network", profile: "/net/gateway-holder.json" });
+    expect(of({}, { LEDGER: "fabric", QUANJI_FABRIC_PROFILE: "/net/a.json" })).to.deep.include({
+      ledger: "fabric",
+      fabric: { client: "fabric-gateway", profile: "/net/a.json" },
+    });
+    expect(of(JSON.parse(fileTextOf(config)))).to.deep.equal(config);
+  });
+
   for (const [name, input, field] of [
+    ["a Fabric network without a profile", { ledger: "fabric" }, "fabric.profile"],
+    ["a topology beside a profile", { ledger: "fabric", fabric: { profile: "a" }, topology: "t.json" }, "topology"],
     ["an unknown member", { prot: 8080 }, "prot"],
     ["an unknown member deeper down", { limits: { connection: 1 } }, "limits.connection"],
     ["a port that is none", { port: 70_000 }, "port"],
@@ -65,6 +80,7 @@ describe("config", () => {
     ["QUANJI_PORT", "-1"],
     ["QUANJI_PUBLIC_URL", "gateway.test"],
     ["LEDGER", "paper"],
+    ["LEDGER_CLIENT", "telnet"],
   ] as const) {
     it(`names ${variable} for ${value}`, () => {
       expect(fieldOf(() => of({}, { [variable]: value }))).to.equal(variable);

@@ -4,7 +4,7 @@ import path from "node:path";
 import { parseWith, QuanjiError } from "@quanji/chaincode/domain";
 import { ConfigFile } from "./schema.js";
 
-export interface Config extends Omit<ConfigFile, "publicUrl" | "sources" | "topology"> {
+export interface Config extends Omit<ConfigFile, "publicUrl" | "sources" | "topology" | "fabric"> {
   /** Absolute path of the data folder. */
   readonly data: string;
   /** Absolute path of the configuration file; it need not exist. */
@@ -12,6 +12,13 @@ export interface Config extends Omit<ConfigFile, "publicUrl" | "sources" | "topo
   readonly publicUrl: string;
   /** Absolute path, if one is configured. */
   readonly topology?: string;
+  readonly fabric: FabricConfig;
+}
+
+export interface FabricConfig {
+  /** Absolute path; present where the ledger is `fabric`. */
+  readonly profile?: string;
+  readonly client: ConfigFile["fabric"]["client"];
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -22,13 +29,18 @@ const invalid = (field: string, problem: string, cause?: unknown): QuanjiError =
   new QuanjiError("CONFIG_INVALID", `${field}: ${problem}`, { field, ...(cause !== undefined && { cause }) });
 
 /**
- * Reads QUANJI_DATA (default `./data`), `<data>/gateway.json` if it exists, then QUANJI_PORT, QUANJI_PUBLIC_URL and LEDGER.
+ * Reads QUANJI_DATA (default `./data`), `<data>/gateway.json` if it exists, then the other variables (see VARIABLES).
  * Errors: CONFIG_INVALID naming the member or the variable.
  */
 export async function loadConfig(environment: Environment, workingFolder: string): Promise<Config> {
   const data = path.resolve(workingFolder, environment["QUANJI_DATA"] ?? "data");
   const file = path.join(data, CONFIG_FILE);
-  return configOf({ data, file, input: await readConfigFile(file), environment });
+  const profile = environment["QUANJI_FABRIC_PROFILE"];
+  // A path on the command line starts where the user stands; one in the file, at the file.
+  const resolved = profile
+    ? { ...environment, QUANJI_FABRIC_PROFILE: path.resolve(workingFolder, profile) }
+    : environment;
+  return configOf({ data, file, input: await readConfigFile(file), environment: resolved });
 }
 
 /** The file's JSON; an empty object if there is none. Errors: CONFIG_INVALID. */
@@ -58,31 +70,51 @@ interface Parts {
 
 /** Pure part of {@link loadConfig}. */
 export function configOf({ data, file, input, environment }: Parts): Config {
-  const { publicUrl, sources: _live, topology, ...rest } = parseFile(overridden(input, environment));
+  const { publicUrl, sources: _live, topology, fabric, ...rest } = parseFile(overridden(input, environment));
   if (publicUrl === undefined && rest.port === 0) {
     throw invalid("publicUrl", "is needed where the port is left to the system (port 0)");
+  }
+  if (rest.ledger === "fabric" && fabric.profile === undefined) {
+    throw invalid(
+      "fabric.profile",
+      "is needed for a Fabric network: `npm run network -- up` prints where it writes them",
+    );
+  }
+  if (rest.ledger === "fabric" && topology !== undefined) {
+    throw invalid("topology", "is not read for a Fabric network: its connection profile names the organisations");
   }
   return {
     ...rest,
     data,
     file,
+    fabric: {
+      client: fabric.client,
+      ...(fabric.profile !== undefined && { profile: path.resolve(data, fabric.profile) }),
+    },
     publicUrl: publicUrl ?? `http://127.0.0.1:${rest.port}`,
     ...(topology !== undefined && { topology: path.resolve(data, topology) }),
   };
 }
 
 /** Variable → member. A value that does not fit is named by its variable. */
-const VARIABLES = { QUANJI_PORT: "port", QUANJI_PUBLIC_URL: "publicUrl", LEDGER: "ledger" } as const;
+const VARIABLES = {
+  QUANJI_PORT: ["port"],
+  QUANJI_PUBLIC_URL: ["publicUrl"],
+  LEDGER: ["ledger"],
+  LEDGER_CLIENT: ["fabric", "client"],
+  QUANJI_FABRIC_PROFILE: ["fabric", "profile"],
+} as const;
 
 function overridden(input: unknown, environment: Environment): unknown {
   if (typeof input !== "object" || input === null || Array.isArray(input)) {
     throw invalid(CONFIG_FILE, "holds a JSON object");
   }
   const set: Record<string, unknown> = { ...input };
-  for (const [variable, member] of Object.entries(VARIABLES)) {
+  for (const [variable, [member, inner]] of Object.entries(VARIABLES)) {
     const value = environment[variable];
     if (value === undefined || value === "") continue;
-    set[member] = member === "port" ? portOf(value) : value;
+    if (inner === undefined) set[member] = member === "port" ? portOf(value) : value;
+    else set[member] = { ...(set[member] as object | undefined), [inner]: value };
     try {
       parseWith(ConfigFile.pick({ [member]: true } as { readonly port: true }), { [member]: set[member] });
     } catch (cause) {
@@ -105,6 +137,7 @@ function parseFile(input: unknown): ConfigFile {
 
 /** What the first start writes down, so that a user finds what can be changed. Sources are empty until somebody binds one. */
 export function fileTextOf(config: Config): string {
-  const { data: _data, file: _file, topology: _topology, ...members } = config;
-  return `${JSON.stringify({ ...members, sources: [] }, undefined, 2)}\n`;
+  const { data: _data, file: _file, topology: _topology, fabric, ...members } = config;
+  const set = { ...members, ...(fabric.profile !== undefined && { fabric }), sources: [] };
+  return `${JSON.stringify(set, undefined, 2)}\n`;
 }

@@ -12,6 +12,7 @@ import {
   Title,
 } from "@quanji/chaincode/domain";
 import { z } from "zod";
+import { CLIENTS } from "../ledger/fabric/clients.js";
 
 const ms = z.int().min(1).max(600_000);
 const amount = z.int().min(1).max(10_000_000);
@@ -52,8 +53,17 @@ export const ConfigFile = z.strictObject({
   port: z.int().min(0).max(65_535).default(8080),
   /** As registered on the ledger: callers sign it, whatever address they dial. Default: http://127.0.0.1:<port>. */
   publicUrl: PublicUrl.optional(),
-  ledger: z.literal("embedded").default("embedded"),
-  /** Topology file; a relative path starts at the data folder. Default: three organisations. */
+  ledger: z.enum(["embedded", "fabric"]).default("embedded"),
+  /** Only read where `ledger` is `fabric`. */
+  fabric: z
+    .strictObject({
+      /** Connection profile of this gateway's organisation; a relative path starts at the data folder. */
+      profile: z.string().min(1).max(4096).optional(),
+      /** Library that talks to the network: `fabric-network` is for peers older than 2.4. */
+      client: z.enum(CLIENTS).default("fabric-gateway"),
+    })
+    .prefault({}),
+  /** Topology file; a relative path starts at the data folder. Default: three organisations. A Fabric network brings its own. */
   topology: z.string().min(1).max(4096).optional(),
   gateway: z.strictObject({ name: GatewayName.default("gw"), msp: Msp.default("HolderMSP") }).prefault({}),
   /** Only read when a network begins. */

@@ -2,21 +2,21 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { createChaincode } from "@quanji/chaincode/contracts";
 import type { CommandHeader, ParsedJws, PublicJwk, VerifySignature } from "@quanji/chaincode/log";
 import { collectionOf, nodeVerifier } from "@quanji/chaincode/world";
 import type { Logger } from "pino";
 import { type Config, fileTextOf, LiveSources } from "../config/index.js";
 import { newRequestLog, type RequestLog } from "../http/index.js";
-import { type EmbeddedLedgerOptions, openEmbeddedLedger } from "../ledger/embedded/index.js";
+import type { EmbeddedLedgerOptions } from "../ledger/embedded/index.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { Vouchers } from "../ledger/threaded/index.js";
-import { readTopology, type Topology } from "../ledger/topology.js";
+import type { Topology } from "../ledger/topology.js";
 import type { LedgerIndex } from "../readmodel/ledger-index.js";
 import { openReadModel } from "../readmodel/open.js";
 import { LedgerClock } from "./clock.js";
 import type { Closers } from "./closers.js";
 import { foundNetwork } from "./founding.js";
+import { openLedgerOf } from "./ledgers.js";
 import { type GatewayKeys, openKeys } from "./keys.js";
 import { lockFolder } from "./lock.js";
 import type { Patience } from "./submit.js";
@@ -32,7 +32,7 @@ export interface GatewayEnvironment {
   readonly variables: Readonly<Record<string, string | undefined>>;
   /** For tests: answers before the disk has synced. Default: `synced`. */
   readonly durability?: "synced" | "buffered";
-  /** Another ledger: on a thread of its own, or for tests one that fails as it is told to. Default: {@link openEmbeddedLedger}. */
+  /** Another embedded ledger: on a thread of its own, or for tests one that fails as it is told to. Default: in place. */
   readonly openLedger?: OpenLedger;
 }
 
@@ -56,17 +56,6 @@ export interface Foundation {
   readonly origin: string;
 }
 
-/** Made when nobody configured another: the regulator, the organisation that serves, and one more. */
-const DEFAULT_TOPOLOGY: Topology = {
-  channel: "quanji",
-  organisations: [
-    { name: "regulator", msp: "RegulatorMSP" },
-    { name: "holder", msp: "HolderMSP" },
-    { name: "exchange", msp: "ExchangeMSP" },
-  ],
-  regulator: "RegulatorMSP",
-};
-
 /** Sources that are files lie in here, and nowhere else. */
 const SOURCE_FOLDER = "sources";
 
@@ -81,7 +70,6 @@ export async function openFoundation(
   const { clock, random, logger } = environment;
   const log = newRequestLog(logger);
   const sourceFolder = await openFolder(config, closers);
-  const topology = config.topology === undefined ? DEFAULT_TOPOLOGY : await readTopology(config.topology);
   const { net } = config.network;
   const { name } = config.gateway;
   const origin = `${net}/${name}/0`;
@@ -93,13 +81,23 @@ export async function openFoundation(
     report: (error) => log.fault("the changed configuration is not taken over", error),
   });
   const vouchers = new Vouchers();
-  const { ledger, readModel } = await openState(config, environment, topology, vouchers, log, closers);
-  await foundNetwork({ config, keys, topology, ledger, readModel, clock, random, patience: PATIENCE });
+  const opened = closers.add(await openLedgerOf({ config, environment, vouchers, log }), ({ ledger }) => ledger.close());
+  const { ledger, topology, testClock } = opened;
+  const readModel = await openIndex(config, ledger, log, closers);
+  await foundNetwork({ config, keys, topology, testClock, ledger, readModel, clock, random, patience: PATIENCE });
   const ledgerClock = closers.add(
     await LedgerClock.open(clock, readModel, (error) => log.fault("the ledger's clock cannot be read", error)),
     (open) => open.close(),
   );
-  const trust = await openTrustFile({ config, keys, topology, ledger, readModel, now: ledgerClock.now });
+  const trust = await openTrustFile({
+    config,
+    keys,
+    topology,
+    roots: opened.roots,
+    ledger,
+    readModel,
+    now: ledgerClock.now,
+  });
   return {
     config,
     environment,
@@ -139,30 +137,13 @@ const vouching =
     return right;
   };
 
-async function openState(
+/** Resolves once the index has every block that the ledger has now. */
+async function openIndex(
   { data, gateway: { msp } }: Config,
-  { clock, random, durability = "synced", openLedger = openEmbeddedLedger }: GatewayEnvironment,
-  topology: Topology,
-  vouchers: Vouchers,
+  ledger: Ledger,
   log: RequestLog,
   closers: Closers,
-): Promise<Pick<Foundation, "ledger" | "readModel">> {
-  const ledger = closers.add(
-    await openLedger(
-      {
-        folder: data,
-        topology,
-        contracts: createChaincode({ verify: nodeVerifier() }),
-        clock,
-        random,
-        durability,
-        submitterMsp: msp,
-        report: (error, transaction) => log.fault(`the contract failed in ${transaction}`, error),
-      },
-      vouchers,
-    ),
-    (open) => open.close(),
-  );
+): Promise<LedgerIndex> {
   const readModel = closers.add(
     await openReadModel({
       folder: path.join(data, "readmodel"),
@@ -173,5 +154,5 @@ async function openState(
     (open) => open.close(),
   );
   await readModel.reached((await ledger.height()) - 1);
-  return { ledger, readModel };
+  return readModel;
 }

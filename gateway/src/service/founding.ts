@@ -17,6 +17,8 @@ export interface FoundingOptions {
   readonly config: Config;
   readonly keys: GatewayKeys;
   readonly topology: Topology;
+  /** Whether this network's clock may be set. */
+  readonly testClock: boolean;
   readonly ledger: Ledger;
   readonly readModel: ReadModel;
   readonly clock: () => number;
@@ -40,7 +42,7 @@ export async function foundNetwork(options: FoundingOptions): Promise<void> {
 }
 
 const differs = (field: string, registered: string): QuanjiError =>
-  new QuanjiError("CONFIG_INVALID", `${field}: the ledger in this data folder has ${registered}`, { field });
+  new QuanjiError("CONFIG_INVALID", `${field}: the ledger has ${registered}`, { field });
 
 function assertRegistered(entry: GatewayEntry | undefined, { config, keys }: FoundingOptions): void {
   if (entry === undefined) throw differs("gateway.name", "no gateway of that name");
@@ -49,7 +51,7 @@ function assertRegistered(entry: GatewayEntry | undefined, { config, keys }: Fou
   if (entry.publicUrl !== config.publicUrl) throw differs("publicUrl", entry.publicUrl);
 }
 
-function initPayload({ config, keys, topology }: FoundingOptions): Payload<"network.init"> {
+function initPayload({ config, keys, topology, testClock }: FoundingOptions): Payload<"network.init"> {
   const { network, regulator, gateway, publicUrl } = config;
   if (!regulator.party.startsWith("urn:") && !isSocialCreditCode(regulator.party)) {
     throw new QuanjiError("CONFIG_INVALID", "regulator.party: a check character does not fit", {
@@ -60,7 +62,7 @@ function initPayload({ config, keys, topology }: FoundingOptions): Payload<"netw
   return {
     net: network.net,
     timeZone: network.timeZone,
-    testClock: network.testClock,
+    testClock,
     regulator: {
       party: regulator.party,
       msp: topology.regulator,

@@ -1,9 +1,8 @@
 /** The trust file in the data folder: made at the first start, and handed out as it stands there ever after. */
-import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { instant, parseWith, QuanjiError, TRUST_LIMITS, TrustFile } from "@quanji/chaincode/domain";
-import { canonical, toBase64 } from "@quanji/chaincode/log";
+import { canonical } from "@quanji/chaincode/log";
 import { replaceFile } from "@quanji/client";
 import type { Config } from "../config/index.js";
 import { makeTrust, trustDigest } from "../evidence/trust.js";
@@ -21,6 +20,8 @@ export interface TrustOptions {
   readonly config: Config;
   readonly keys: GatewayKeys;
   readonly topology: Topology;
+  /** Root certificates (DER, base64) by MSP. */
+  readonly roots: () => Promise<Readonly<Record<string, readonly string[]>>>;
   readonly ledger: Ledger;
   readonly readModel: LedgerIndex;
   /** Ledger time, ms since 1970. */
@@ -62,11 +63,11 @@ function digestOf(text: string): string {
   }
 }
 
-async function newTrust({ config, keys, topology, ledger, readModel, now }: TrustOptions): Promise<TrustFile> {
+async function newTrust({ config, keys, topology, roots, ledger, readModel, now }: TrustOptions): Promise<TrustFile> {
   return makeTrust({
     index: readModel,
     ledger,
-    organisations: await organisationsOf(config.data, topology),
+    organisations: organisationsOf(topology, await roots()),
     heads: { key: keys.heads.key, msp: config.gateway.msp },
     expires: instant(now() + VALID_MS),
     signers: [keys.regulator],
@@ -74,14 +75,10 @@ async function newTrust({ config, keys, topology, ledger, readModel, now }: Trus
   });
 }
 
-/** Names and roots (DER, base64), from the folder in which the embedded ledger keeps its organisations. */
-async function organisationsOf(data: string, { organisations }: Topology) {
-  const entries = organisations.map(async ({ name, msp }) => {
-    const pem = await readFile(path.join(data, "organisations", msp, "ca.pem"));
-    const roots = [toBase64(new X509Certificate(pem).raw)];
-    return [msp, { name: nameInTrust(name), roots }] as const;
-  });
-  return Object.fromEntries(await Promise.all(entries));
+function organisationsOf({ organisations }: Topology, roots: Readonly<Record<string, readonly string[]>>) {
+  return Object.fromEntries(
+    organisations.map(({ name, msp }) => [msp, { name: nameInTrust(name), roots: roots[msp] ?? [] }] as const),
+  );
 }
 
 /** Names of organisations in the trust file have no hyphens: `data-bureau` is `dataBureau` there. */

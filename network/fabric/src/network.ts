@@ -49,7 +49,9 @@ export class FabricNetwork {
     await this.start(tools, progress);
     await joinAll(tools, progress);
     progress.say(`${(await untilLed(this.topology, (id) => this.layout.log(id))).id} leads`);
-    await startServers(tools, this.processes, progress);
+    const planned = await plan(tools, bundle);
+    // Before another bundle takes its place, the one that the channel has must serve; if it is this one, deploying starts it.
+    if (planned.before?.label !== planned.pack.label) await startServers(tools, this.processes, progress);
     await deploy(tools, this.processes, bundle, progress);
   }
 

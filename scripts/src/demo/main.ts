@@ -305,6 +305,10 @@ const describe = (verdict: Verdict): string =>
     verdict.singleOperator === true ? "single-operator" : "several operators",
   ].join(", ");
 
+/** `LEDGER=fabric`: the network that QUANJI_FABRIC_PROFILE leads to. */
+const ledger = process.env["LEDGER"] === "fabric" ? "fabric" : "embedded";
+const ledgerEnvironment: Readonly<Record<string, string>> = { LEDGER: ledger };
+
 async function main(): Promise<number> {
   const start = performance.now();
   const folder = await mkdtemp(path.join(tmpdir(), "quanji-demo-"));
@@ -329,14 +333,14 @@ async function main(): Promise<number> {
           { ...source, ...secret, resource: PEOPLE, url: `${api.url}/observers?limit={limit}` },
         ],
       },
-      { WEATHER_API_KEY: "demo-key" },
+      { WEATHER_API_KEY: "demo-key", ...ledgerEnvironment },
     );
     const totals = await story(folder, gateway, () => api.served());
     note(`the whole story: ${((performance.now() - start) / 1000).toFixed(1)} s`);
     console.log(
       JSON.stringify({
         demo: "ok",
-        ledger: "embedded",
+        ledger,
         records: totals.records,
         permitted: totals.permitted,
         denied: totals.denied,
@@ -347,7 +351,7 @@ async function main(): Promise<number> {
     return 0;
   } catch (error) {
     console.error(error instanceof Error ? error.stack : error);
-    console.log(JSON.stringify({ demo: "failed", ledger: "embedded" }));
+    console.log(JSON.stringify({ demo: "failed", ledger }));
     return 1;
   } finally {
     await gateway?.stop();

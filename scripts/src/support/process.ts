@@ -44,7 +44,7 @@ export async function startGateway(
     JSON.stringify({ port, log: { level: "warn" }, ...config }, undefined, 2),
   );
   const child = spawn(process.execPath, [...FLAGS, GATEWAY], {
-    env: { ...process.env, ...environment, QUANJI_DATA: data, QUANJI_PORT: "", QUANJI_PUBLIC_URL: "", LEDGER: "" },
+    env: { ...process.env, LEDGER: "", ...environment, QUANJI_DATA: data, QUANJI_PORT: "", QUANJI_PUBLIC_URL: "" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const url = await ready(child);

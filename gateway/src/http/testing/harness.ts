@@ -288,6 +288,7 @@ async function openState(folder: string, signers: Signers, closers: Closers) {
     config,
     keys,
     topology,
+    testClock: false,
     ledger,
     readModel,
     clock: Date.now,

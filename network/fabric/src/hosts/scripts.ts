@@ -84,18 +84,25 @@ export const startScript = (programs: readonly (readonly [id: string, script: st
     "",
   ].join("\n");
 
+/** An orderer with listeners takes its time to end: after ten seconds it is ended. Ledgers bear that. */
 export const STOP_SCRIPT = [
   "#!/bin/sh",
   "# Ends what start.sh started, and waits until it has ended.",
   "set -eu",
   'cd "$(dirname "$0")"',
-  "for file in pids/*; do",
-  '  [ -f "$file" ] || continue',
-  '  pid=$(cat "$file")',
-  '  kill "$pid" 2>/dev/null || true',
-  '  while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done',
-  '  rm "$file"',
-  '  echo "${file#pids/} ended"',
-  "done",
+  'each() { for file in pids/*; do [ ! -f "$file" ] || "$1" "${file#pids/}" "$(cat "$file")"; done; }',
+  'ask() { kill "$2" 2>/dev/null || true; }',
+  "end() {",
+  "  tenths=0",
+  '  while kill -0 "$2" 2>/dev/null; do',
+  '    [ "$tenths" -lt 100 ] || kill -9 "$2"',
+  "    tenths=$((tenths + 1))",
+  "    sleep 0.1",
+  "  done",
+  '  rm "pids/$1"',
+  '  echo "$1 ended"',
+  "}",
+  "each ask",
+  "each end",
   "",
 ].join("\n");

@@ -1,9 +1,10 @@
-import { cp, readFile, writeFile } from "node:fs/promises";
+import { cp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import {
   FabricNetwork,
   findLeader,
   heightAt,
+  untilHeight,
   NetworkFailure,
   readFabricTopology,
   silent,
@@ -29,6 +30,20 @@ describe("network raft, identities by Fabric CA", () => {
 
   const put = async (key: string): Promise<void> => {
     await scene.client("holder").insist("orderer2.orderer", ENDORSERS, "put", key, "1");
+  };
+
+  /** Until a peer has the private value that was written while the regulator's first peer was dead. */
+  const untilPrivate = async (organisation: string, peer: string): Promise<void> => {
+    await until(
+      async () => {
+        const value = await scene
+          .client(organisation)
+          .query(peer, "getPrivate", "org-HolderMSP", "lone")
+          .catch(() => undefined);
+        return value === "1" ? true : undefined;
+      },
+      { subject: peer, purpose: "get private data from others", within: 60_000, every: 200, advice: "" },
+    );
   };
 
   it("keeps every password out of its logs", async () => {
@@ -77,23 +92,33 @@ describe("network raft, identities by Fabric CA", () => {
       .client("holder")
       .invoke(["peer0.holder", "peer1.regulator"], "putPrivate", "org-HolderMSP", "lone", "1");
     await scene.network.up(scene.bundle, silent);
-    // What it missed comes from the other members.
-    await until(
-      async () => {
-        const value = await scene
-          .client("regulator")
-          .query("peer0.regulator", "getPrivate", "org-HolderMSP", "lone")
-          .catch(() => undefined);
-        return value === "1" ? true : undefined;
-      },
-      {
-        subject: "peer0.regulator",
-        purpose: "get the private data that it missed",
-        within: 30_000,
-        every: 200,
-        advice: "",
-      },
-    );
+    await untilPrivate("regulator", "peer0.regulator"); // what it missed comes from the other members
+  });
+
+  it("makes a peer anew whose disk was lost: blocks from the orderers, private data from the other member", async () => {
+    const { layout, processes } = scene.network;
+    await processes.stop("peer0.holder");
+    await rm(path.join(layout.node("peer0.holder"), "data"), { recursive: true });
+    await scene.network.up(scene.bundle, silent);
+    await untilPrivate("holder", "peer0.holder");
+    expect(await scene.client("holder").query("peer0.holder", "get", "after-gateway.holder")).to.equal("1");
+  });
+
+  it("goes on with a peer that was restored from a copy of its folder, older than the ledger", async () => {
+    const { layout, processes } = scene.network;
+    const data = path.join(layout.node("peer0.exchange"), "data");
+    await processes.stop("peer0.exchange");
+    await cp(data, `${data}.copy`, { recursive: true });
+    await scene.network.up(scene.bundle, silent);
+    await put("after-backup");
+    await processes.stop("peer0.exchange");
+    await rm(data, { recursive: true });
+    await rename(`${data}.copy`, data);
+    await scene.network.up(scene.bundle, silent);
+    const { peers } = scene.network.topology;
+    const restored = peers.find(({ id }) => id === "peer0.exchange");
+    await untilHeight(scene.tools, restored!, await heightAt(scene.tools, peers[0]!));
+    expect(await scene.client("exchange").query("peer0.exchange", "get", "after-backup")).to.equal("1");
   });
 
   it("refuses a revoked client at every peer, and only that one", async () => {

@@ -1,0 +1,4 @@
+export { CLIENTS, type ClientName } from "./clients.js";
+export { type FabricLedger, type FabricLedgerOptions, openFabricLedger } from "./ledger.js";
+export { type FabricProfile, readProfile } from "./profile.js";
+export type { Roots } from "./mirror.js";

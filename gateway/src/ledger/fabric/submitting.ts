@@ -1,0 +1,95 @@
+/**
+ * From an endorsed transaction to its certain end. Only blocks tell what was committed, so nothing else is believed: an
+ * orderer that took the envelope may die with it, and one that seemed not to may have passed it on. The same envelope is handed
+ * over again and again meanwhile; whatever comes of that, a transaction id is valid once at most.
+ *
+ * |                                             | outcome                                     |
+ * |---------------------------------------------|---------------------------------------------|
+ * | refused before it was handed over for sure  | REFUSED, UNAVAILABLE                        |
+ * | in a block, VALID                           | committed                                   |
+ * | in a block, MVCC_READ_CONFLICT (code 11)    | CONFLICT                                    |
+ * | in a block, ENDORSEMENT_POLICY_FAILURE      | POLICY                                      |
+ * | in a block, invalid for another reason      | POLICY, by the name of the validation code  |
+ * | in no block when the time is over           | UNKNOWN: the caller asks `find`             |
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import { CODE, codeName } from "../embedded/validator.js";
+import { type Committed, LedgerError } from "../ledger.js";
+import { type Endorsed, Unsure } from "./connector.js";
+import type { Place } from "./decode.js";
+
+export interface SubmitTiming {
+  /** From the first handing over to the answer that nobody knows. Orderers elect a new leader in some 2 s. */
+  readonly commitMs: number;
+  /** After which an envelope that was taken and has not come back in a block is handed over again. */
+  readonly againMs: number;
+  /** The same, where it is not known whether it was taken. */
+  readonly unsureMs: number;
+}
+
+export const SUBMIT: SubmitTiming = { commitMs: 12_000, againMs: 1_500, unsureMs: 200 };
+
+/** Where commits are heard of. */
+export interface Commits {
+  await(txId: string, landed: (place: Place) => void): void;
+  forget(txId: string): void;
+}
+
+export async function submitEndorsed(
+  endorsed: Endorsed,
+  commits: Commits,
+  timing: SubmitTiming = SUBMIT,
+): Promise<Committed> {
+  const { txId, result } = endorsed;
+  const over = new AbortController();
+  const landing = new Promise<Place>((resolve) => commits.await(txId, resolve));
+  const landed = landing.finally(() => over.abort());
+  const late = pause(timing.commitMs, undefined, { signal: over.signal }).catch(() => undefined);
+  try {
+    const place = await Promise.race([landed, late, handOver(endorsed, timing, over.signal)]);
+    if (place !== undefined) return judge(place, result);
+    throw new LedgerError("UNKNOWN", "the transaction is in no block yet: look for it", { txId });
+  } finally {
+    over.abort();
+    commits.forget(txId);
+  }
+}
+
+/** Hands over until the signal aborts. Never resolves with a place; rejects if the first handing over is refused for sure. */
+async function handOver(
+  endorsed: Endorsed,
+  { againMs, unsureMs }: SubmitTiming,
+  signal: AbortSignal,
+): Promise<undefined> {
+  let mayBeOrdered = false;
+  for (;;) {
+    let waitMs = againMs;
+    try {
+      await endorsed.broadcast();
+      mayBeOrdered = true;
+    } catch (error) {
+      if (!(error instanceof Unsure) && !mayBeOrdered) throw error;
+      if (error instanceof Unsure) mayBeOrdered = true;
+      waitMs = unsureMs;
+    }
+    await pause(waitMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return never();
+  }
+}
+
+/** The race is over: whoever won it decides. */
+const never = (): Promise<undefined> => new Promise(() => undefined);
+
+function judge({ txId, block, index, code }: Place, result: string): Committed {
+  switch (code) {
+    case CODE.VALID:
+      return { block, index, txId, result };
+    case CODE.MVCC_READ_CONFLICT:
+    case CODE.PHANTOM_READ_CONFLICT:
+      throw new LedgerError("CONFLICT", "something that the transaction read has changed since: try again", { txId });
+    case CODE.ENDORSEMENT_POLICY_FAILURE:
+      throw new LedgerError("POLICY", "the organisations that a policy asks for did not all endorse", { txId });
+    default:
+      throw new LedgerError("POLICY", `the transaction is invalid: ${codeName(code)}`, { txId });
+  }
+}
