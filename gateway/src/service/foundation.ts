@@ -81,7 +81,9 @@ export async function openFoundation(
     report: (error) => log.fault("the changed configuration is not taken over", error),
   });
   const vouchers = new Vouchers();
-  const opened = closers.add(await openLedgerOf({ config, environment, vouchers, log }), ({ ledger }) => ledger.close());
+  const opened = closers.add(await openLedgerOf({ config, environment, vouchers, log }), ({ ledger }) =>
+    ledger.close(),
+  );
   const { ledger, topology, testClock } = opened;
   const readModel = await openIndex(config, ledger, log, closers);
   await foundNetwork({ config, keys, topology, testClock, ledger, readModel, clock, random, patience: PATIENCE });

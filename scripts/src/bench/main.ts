@@ -1,9 +1,11 @@
 /** `npm run bench -- NAME [--option N …]`: measures, prints a table and, last, one JSON line. */
 import { benchEmbedded } from "./embedded.js";
+import { benchFabric } from "./fabric.js";
 import { parseOptions } from "./options.js";
 
 const BENCHES: Readonly<Record<string, (options: ReadonlyMap<string, number>) => Promise<object>>> = {
   embedded: benchEmbedded,
+  fabric: benchFabric,
 };
 
 async function main(): Promise<number> {
