@@ -144,6 +144,9 @@ describe("network raft, identities by Fabric CA", () => {
     await scene.network.revoke("gateway.exchange", silent);
     const error = await failureOf(scene.client("exchange").query("peer0.exchange", "get", "k"));
     expect(error).to.be.instanceOf(NetworkFailure);
+    // With new certificates the same name is welcome again.
+    await scene.network.renew("gateway.exchange", silent);
+    expect(await scene.client("exchange").query("peer0.exchange", "get", "after-revocation")).to.equal("1");
   });
 
   it("takes in an organisation: its peer catches up, its collection works, others do not read it", async () => {
