@@ -9,6 +9,7 @@ import {
   readFabricTopology,
   silent,
   until,
+  untilLed,
 } from "@quanji/network/fabric";
 import { expect } from "chai";
 import { failureOf } from "../../support/until.js";
@@ -119,6 +120,15 @@ describe("network raft, identities by Fabric CA", () => {
     const restored = peers.find(({ id }) => id === "peer0.exchange");
     await untilHeight(scene.tools, restored!, await heightAt(scene.tools, peers[0]!));
     expect(await scene.client("exchange").query("peer0.exchange", "get", "after-backup")).to.equal("1");
+  });
+
+  it("makes an orderer anew whose disk was lost, while the others order", async () => {
+    const { layout, processes } = scene.network;
+    await processes.stop("orderer1.orderer");
+    await rm(path.join(layout.node("orderer1.orderer"), "data"), { recursive: true });
+    await scene.network.up(scene.bundle, silent);
+    await put("after-lost-orderer");
+    await untilLed(scene.tools); // none is behind
   });
 
   it("refuses a revoked client at every peer, and only that one", async () => {
