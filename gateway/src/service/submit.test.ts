@@ -6,7 +6,10 @@ import { submitSurely } from "./submit.js";
 const DONE: Committed = { block: 7, index: 2, txId: "ab", result: "{}" };
 
 /** Plays one outcome after the other; `found` answers each look for an unknown transaction. */
-function script(outcomes: readonly (LedgerFault | "ok")[], found: readonly (boolean | undefined)[] = []) {
+function script(
+  outcomes: readonly (LedgerFault | "ok")[],
+  found: readonly (boolean | "behind" | "broken" | undefined)[] = [],
+) {
   const played = { submits: 0, looks: 0, pauses: [] as number[] };
   const ledger: Pick<Ledger, "submit" | "find"> = {
     submit: () => {
@@ -17,6 +20,8 @@ function script(outcomes: readonly (LedgerFault | "ok")[], found: readonly (bool
     },
     find: () => {
       const valid = found[played.looks++];
+      if (valid === "behind") return Promise.reject(new LedgerError("UNAVAILABLE", "not read that far"));
+      if (valid === "broken") return Promise.reject(new Error("broken"));
       return Promise.resolve(valid === undefined ? undefined : { block: 7, index: 2, valid, result: "{}" });
     },
   };
@@ -66,6 +71,16 @@ describe("service: a transaction to its certain end", () => {
     const { played, run } = script(["UNKNOWN", "ok"]);
     const error = await failure(run);
     expect([error.code, error.detail, played.submits]).to.deep.equal(["NOT_RECORDED", "UNKNOWN_OUTCOME", 1]);
+  });
+
+  it("asks again a ledger that cannot say now, and leaves other faults alone", async () => {
+    const { played, run } = script(["UNKNOWN"], ["behind", true]);
+    expect(await run()).to.deep.equal(DONE);
+    expect(played.looks).to.equal(2);
+    const broken = await script(["UNKNOWN"], ["broken"])
+      .run()
+      .catch((error: unknown) => error);
+    expect((broken as Error).message).to.equal("broken");
   });
 
   it("passes on what the chaincode refuses with, and does not try again", async () => {

@@ -40,6 +40,12 @@ export async function submitSurely(
   }
 }
 
+/** A ledger that cannot say now is asked again, like one that has not seen the transaction yet. */
+function unavailable(error: unknown): undefined {
+  if (error instanceof LedgerError && error.fault === "UNAVAILABLE") return undefined;
+  throw error;
+}
+
 /** The commit after all; undefined if another attempt may follow; throws otherwise. */
 async function afterFault(
   ledger: Pick<Ledger, "find">,
@@ -68,7 +74,7 @@ async function resolve(
 ): Promise<Committed | undefined> {
   const { txId } = error;
   for (let look = 0; txId !== undefined && look < patience.looks; look++) {
-    const found = await ledger.find(txId);
+    const found = await ledger.find(txId).catch(unavailable);
     if (found?.valid === true) return { block: found.block, index: found.index, txId, result: found.result };
     if (found !== undefined) return undefined;
     await patience.pause(FIRST_PAUSE_MS * 2 ** look);

@@ -1,5 +1,5 @@
 /** For scripts and tests that need a real network. */
-export { findLeader } from "./channel/leader.js";
+export { findLeader, untilLed } from "./channel/leader.js";
 export { heightAt, untilHeight } from "./channel/channel.js";
 export { Tools } from "./channel/tools.js";
 export { FabricNetwork } from "./network.js";

@@ -48,7 +48,7 @@ export class FabricNetwork {
     await this.prepare(tools.binaries, progress);
     await this.start(tools, progress);
     await joinAll(tools, progress);
-    progress.say(`${(await untilLed(this.topology, (id) => this.layout.log(id))).id} leads`);
+    progress.say(`${(await untilLed(tools)).id} leads`);
     const planned = await plan(tools, bundle);
     // Before another bundle takes its place, the one that the channel has must serve; if it is this one, deploying starts it.
     if (planned.before?.label !== planned.pack.label) await startServers(tools, this.processes, progress);
@@ -150,7 +150,7 @@ export class FabricNetwork {
     if (node === undefined || (await this.processes.find(name)) === undefined) return;
     await this.processes.stop(name);
     await this.start(tools, progress);
-    await untilLed(this.topology, (id) => this.layout.log(id));
+    await untilLed(tools);
   }
 
   async revoke(name: string, progress: Progress): Promise<void> {

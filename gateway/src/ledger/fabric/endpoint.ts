@@ -8,12 +8,18 @@ import type { FabricNode, FabricProfile } from "./profile.js";
  * Longest that one call may take. An endorsement of a full batch takes some 0.3 s, and 0.5 s more where a second peer has died
  * and private data cannot be pushed to it. Without deadlines a call hangs for minutes after an orderer or peer is lost.
  */
-export const DEADLINES = {
+export const DEADLINES: Deadlines = {
   endorseMs: 5_000,
   evaluateMs: 5_000,
   /** Orderers that lose their leader take some 2 s to go on; the same envelope is handed over again meanwhile. */
   broadcastMs: 2_000,
-} as const;
+};
+
+export interface Deadlines {
+  readonly endorseMs: number;
+  readonly evaluateMs: number;
+  readonly broadcastMs: number;
+}
 
 const within = (ms: number) => (): CallOptions => ({ deadline: Date.now() + ms });
 
@@ -37,7 +43,7 @@ export class Endpoints {
   readonly #all: readonly (Endpoint & { readonly client: Client })[];
   #inUse = 0;
 
-  constructor({ ownPeers, msp, certificatePem, key, topology }: FabricProfile) {
+  constructor({ ownPeers, msp, certificatePem, key, topology }: FabricProfile, deadlines: Deadlines = DEADLINES) {
     const identity = { mspId: msp, credentials: Buffer.from(certificatePem, "utf8") };
     this.#all = ownPeers.map(({ name, endpoint, tlsRoot }: FabricNode) => {
       const client = new Client(endpoint, credentials.createSsl(Buffer.from(tlsRoot, "utf8")), CHANNEL);
@@ -47,9 +53,9 @@ export class Endpoints {
         // The signer gets the message itself: node:crypto signs no digests.
         hash: hash.none,
         signer: (message) => Promise.resolve(signLowS(key, message)),
-        endorseOptions: within(DEADLINES.endorseMs),
-        evaluateOptions: within(DEADLINES.evaluateMs),
-        submitOptions: within(DEADLINES.broadcastMs),
+        endorseOptions: within(deadlines.endorseMs),
+        evaluateOptions: within(deadlines.evaluateMs),
+        submitOptions: within(deadlines.broadcastMs),
       });
       return { name, client, gateway, network: gateway.getNetwork(topology.channel) };
     });

@@ -1,17 +1,12 @@
 /** Whether the orderers order: what their own metrics say of a leader. */
-import { NetworkFailure } from "../tools/failure.js";
+import { isReachable } from "../process/health.js";
 import { until } from "../tools/wait.js";
 import { operationsPort } from "../topology/ports.js";
 import type { FabricTopology, Node } from "../topology/topology.js";
+import type { Tools } from "./tools.js";
 
 /** 1 at the leader alone. */
 const LEADS = { raft: "consensus_etcdraft_is_leader", bft: "consensus_BFT_is_leader" } as const;
-
-/** Number of the newest block that an orderer has written. */
-const WRITTEN = {
-  raft: "consensus_etcdraft_committed_block_number",
-  bft: "consensus_BFT_committed_block_number",
-} as const;
 
 async function metricsOf(orderer: Node): Promise<string> {
   const answer = await fetch(`http://127.0.0.1:${operationsPort("orderer", orderer.port)}/metrics`, {
@@ -39,15 +34,17 @@ export async function findLeader({ orderers, settings, channel }: FabricTopology
   return undefined;
 }
 
-/** Newest block of each orderer that answers. */
-async function writtenBy({ orderers, settings, channel }: FabricTopology): Promise<Map<Node, number>> {
-  const written = new Map<Node, number>();
-  for (const orderer of orderers) {
-    const text = await metricsOf(orderer).catch(() => undefined); // one that is down catches up when it is started
-    if (text === undefined) continue;
-    written.set(orderer, metricOf(text, WRITTEN[settings.ordering.type], channel) ?? 0);
+/** Blocks that each orderer has, as it tells its administrator. */
+async function heightsOf(tools: Tools): Promise<number[]> {
+  const heights: number[] = [];
+  for (const orderer of tools.topology.orderers) {
+    if (!(await isReachable(orderer))) continue; // one that is down catches up when it is started
+    const answer = await tools.osnadmin("asking for the height", orderer, [
+      ...["list", "--no-status", "--channelID", tools.topology.channel],
+    ]);
+    heights.push(Number(/"height":\s*(\d+)/.exec(answer)?.[1] ?? 0));
   }
-  return written;
+  return heights;
 }
 
 /**
@@ -55,19 +52,19 @@ async function writtenBy({ orderers, settings, channel }: FabricTopology): Promi
  * orderers one after another waits so between them: with a second one away while the first still catches up, too few may
  * be left to order.
  */
-export async function untilLed(topology: FabricTopology, log: (id: string) => string): Promise<Node> {
-  const [first] = topology.orderers;
-  if (first === undefined)
-    throw new NetworkFailure("orderers", "there are none", { advice: "add one to the topology" });
+export async function untilLed(tools: Tools): Promise<Node> {
+  const { layout, topology } = tools;
   const waiting = {
+    subject: "orderers",
     within: 60_000,
-    log: log(first.id),
+    log: layout.log(topology.orderers[0]?.id ?? ""),
     advice: "are most of them running and can they reach each other? `network -- status` and their logs say",
   };
-  const height = Math.max(...(await writtenBy(topology)).values());
-  await until(
-    async () => ([...(await writtenBy(topology)).values()].every((block) => block >= height) ? true : undefined),
-    { ...waiting, subject: "orderers", purpose: `all reach block ${height}` },
-  );
-  return until(() => findLeader(topology), { ...waiting, subject: "orderers", purpose: "agree on a leader" });
+  const leader = await until(() => findLeader(topology), { ...waiting, purpose: "agree on a leader" });
+  const height = Math.max(...(await heightsOf(tools)));
+  await until(async () => ((await heightsOf(tools)).every((each) => each >= height) ? true : undefined), {
+    ...waiting,
+    purpose: `all reach ${height} blocks`,
+  });
+  return leader;
 }

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { authorityConfig } from "../crypto/authority.js";
 import { cryptogenConfig } from "../crypto/cryptogen.js";
+import { certificatesIn } from "../crypto/enrolment.js";
 import { holdersOf } from "../crypto/identities.js";
 import { profileOf } from "../profile.js";
 import { Layout } from "../topology/layout.js";
@@ -141,6 +142,17 @@ describe("network/fabric configuration", () => {
     expect(tls.enabled).to.equal(true);
     expect(csr.ca.pathlength).to.equal(0);
     expect(registry.identities.map(({ name }) => name)).to.deep.equal(["registrar"]);
+  });
+
+  it("finds the certificates to revoke in what an authority lists", () => {
+    const one = (serial: string, key: string): string =>
+      `Certificate:\n  Serial Number: 476 (0x${serial})\n  X509v3 Authority Key Identifier:\n      keyid:${key}\n`;
+    expect(certificatesIn(one("85ed", "F5:0B:07") + one("1a", "F5:0B:08"))).to.deep.equal([
+      { serial: "85ed", authority: "f50b07" },
+      { serial: "1a", authority: "f50b08" },
+    ]);
+    expect(certificatesIn("No results returned")).to.deep.equal([]);
+    expect(() => certificatesIn("Serial Number: 1 (0x1)")).to.throw();
   });
 
   it("gives a gateway its own peers first, then the regulator's", () => {

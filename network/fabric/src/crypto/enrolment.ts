@@ -50,6 +50,12 @@ export class Enrolment {
   /** Registered if it is new, and with certificates if it has none. */
   async ensure(holder: Holder): Promise<boolean> {
     if (await exists(path.join(holder.folder, "tls", "key.pem"))) return false;
+    await this.#issue(holder);
+    return true;
+  }
+
+  /** First certificates, by the password of registration. */
+  async #issue(holder: Holder): Promise<void> {
     const secret = await this.#secretOf(holder);
     const roots = await this.roots();
     const home = this.#home(holder.name);
@@ -59,14 +65,14 @@ export class Enrolment {
       ...["--enrollment.profile", "tls", "--csr.hosts", [holder.name, ...holder.hosts].join(",")],
     ]);
     await writeTls(path.join(holder.folder, "tls"), roots, tls);
-    return true;
   }
 
   /**
-   * New certificates for one that has some; the old ones are what it asks with.
+   * New certificates for one that has some: the old ones are what it asks with, or its password once they are revoked.
    * @param sameKey orderers are known by their key to each other: theirs stays, or the channel's configuration would change.
    */
   async renew(holder: Holder, sameKey: boolean): Promise<void> {
+    if (!(await exists(path.join(this.#home(holder.name), "msp", "signcerts", "cert.pem")))) return this.#issue(holder);
     const roots = await this.roots();
     const home = this.#home(holder.name);
     const reuse = [`--csr.keyrequest.reusekey=${String(sameKey)}`];
@@ -82,12 +88,20 @@ export class Enrolment {
   }
 
   /**
-   * Revokes all certificates of a name at the authority. @returns the list of all revocations, in PEM.
+   * Revokes all certificates of a name at the authority, each by itself: revoking the name would close it for ever, and its
+   * holder could not be given new ones. @returns the list of all revocations, in PEM.
    * The list is asked for by itself: `revoke --gencrl` leaves an empty file when nothing was left to revoke.
    */
   async revoke(name: string): Promise<string> {
     await this.#asRegistrar();
-    await this.#client(REGISTRAR, ["revoke", "-e", name, "-M", this.#registrarMsp()]);
+    const msp = ["-M", this.#registrarMsp()];
+    const listed = await this.#client(REGISTRAR, [
+      ...["certificate", "list", "--id", name, "--notrevoked", "--notexpired", ...msp],
+    ]);
+    for (const { serial, authority } of certificatesIn(listed)) {
+      await this.#client(REGISTRAR, ["revoke", "-s", serial, "-a", authority, ...msp]);
+    }
+    await rm(this.#home(name), { recursive: true, force: true }); // what is revoked cannot ask for more
     await this.#client(REGISTRAR, ["gencrl", "-M", this.#registrarMsp()]);
     const file = path.join(this.#registrarMsp(), "crls", "crl.pem");
     const crl = await textOf(file);
@@ -170,6 +184,16 @@ export class Enrolment {
       advice: `is ${id} running? \`network -- status\` and its log ${this.#layout.log(id)} say`,
     });
   }
+}
+
+/** What `fabric-ca-client certificate list` tells of each certificate: serial number and its issuer's key, in hex. */
+export function certificatesIn(listed: string): { serial: string; authority: string }[] {
+  const serials = [...listed.matchAll(/Serial Number: \d+ \(0x([0-9a-f]+)\)/g)].map((match) => match[1] ?? "");
+  const authorities = [...listed.matchAll(/Authority Key Identifier:\s+keyid:([0-9A-F:]+)/g)].map((match) =>
+    (match[1] ?? "").replaceAll(":", "").toLowerCase(),
+  );
+  if (serials.length !== authorities.length) throw new Error("a listed certificate has no issuer's key");
+  return serials.map((serial, index) => ({ serial, authority: authorities[index] ?? "" }));
 }
 
 /** Certificate and key as the client left them: old keys stay in its folder, so the one of the certificate is looked for. */

@@ -29,7 +29,7 @@ export async function renew(tools: Tools, name: string): Promise<void> {
 
 /**
  * Revokes all certificates of a name at its authority, and has the channel refuse them: only the list of revocations in the
- * channel's configuration binds peers and orderers. The organisation's own administrator signs. Repeating it renews the list.
+ * channel's configuration binds peers and orderers. The organisation's own administrator signs. Repeating it renews the list; `renew` gives the name new certificates.
  */
 export async function revoke(tools: Tools, name: string): Promise<void> {
   const { topology, layout } = tools;

@@ -63,6 +63,9 @@ export const unit = ({ id, kind }: Program, prefix: string, script: string): str
     "",
   ].join("\n");
 
+/** One that has ended may stay listed until somebody asks for its end: Z. */
+const ALIVE = 'alive() { case "$(ps -o stat= -p "$1" 2>/dev/null)" in "" | Z*) return 1 ;; esac; }';
+
 /** Starts and ends all of a host's processes without systemd. Safe to repeat. */
 export const startScript = (programs: readonly (readonly [id: string, script: string])[]): string =>
   [
@@ -71,8 +74,9 @@ export const startScript = (programs: readonly (readonly [id: string, script: st
     "set -eu",
     'cd "$(dirname "$0")"',
     "mkdir -p logs pids",
+    ALIVE,
     "start() {",
-    '  if [ -f "pids/$1" ] && kill -0 "$(cat "pids/$1")" 2>/dev/null; then',
+    '  if [ -f "pids/$1" ] && alive "$(cat "pids/$1")"; then',
     '    echo "$1 runs"',
     "    return",
     "  fi",
@@ -91,11 +95,12 @@ export const STOP_SCRIPT = [
   "set -eu",
   'cd "$(dirname "$0")"',
   'each() { for file in pids/*; do [ ! -f "$file" ] || "$1" "${file#pids/}" "$(cat "$file")"; done; }',
+  ALIVE,
   'ask() { kill "$2" 2>/dev/null || true; }',
   "end() {",
   "  tenths=0",
-  '  while kill -0 "$2" 2>/dev/null; do',
-  '    [ "$tenths" -lt 100 ] || kill -9 "$2"',
+  '  while alive "$2"; do',
+  '    [ "$tenths" -lt 100 ] || kill -9 "$2" 2>/dev/null || true',
   "    tenths=$((tenths + 1))",
   "    sleep 0.1",
   "  done",

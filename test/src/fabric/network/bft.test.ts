@@ -1,4 +1,6 @@
-import { findLeader, silent } from "@quanji/network/fabric";
+import { rm } from "node:fs/promises";
+import path from "node:path";
+import { findLeader, silent, untilLed } from "@quanji/network/fabric";
 import { expect } from "chai";
 import { openScene, type Scene } from "../support/scene.js";
 
@@ -31,5 +33,14 @@ describe("network bft, four orderers of four organisations", () => {
   it("goes on after an orderer's certificates were renewed", async () => {
     await scene.network.renew("orderer0.holder-orderer", silent);
     await put("orderer0.regulator-orderer", "renewed");
+  });
+
+  it("makes an orderer anew whose disk was lost, while the others order", async () => {
+    const { layout, processes } = scene.network;
+    await processes.stop("orderer0.notary-orderer");
+    await rm(path.join(layout.node("orderer0.notary-orderer"), "data"), { recursive: true });
+    await scene.network.up(scene.bundle, silent);
+    await put("orderer0.notary-orderer", "after-lost-orderer");
+    await untilLed(scene.tools); // none is behind
   });
 });

@@ -9,6 +9,7 @@ import {
   readFabricTopology,
   silent,
   until,
+  untilLed,
 } from "@quanji/network/fabric";
 import { expect } from "chai";
 import { failureOf } from "../../support/until.js";
@@ -121,6 +122,15 @@ describe("network raft, identities by Fabric CA", () => {
     expect(await scene.client("exchange").query("peer0.exchange", "get", "after-backup")).to.equal("1");
   });
 
+  it("makes an orderer anew whose disk was lost, while the others order", async () => {
+    const { layout, processes } = scene.network;
+    await processes.stop("orderer1.orderer");
+    await rm(path.join(layout.node("orderer1.orderer"), "data"), { recursive: true });
+    await scene.network.up(scene.bundle, silent);
+    await put("after-lost-orderer");
+    await untilLed(scene.tools); // none is behind
+  });
+
   it("refuses a revoked client at every peer, and only that one", async () => {
     const peers = scene.network.topology.peers.map(({ id }) => id);
     for (const peer of peers) await scene.client("exchange").query(peer, "get", "after-gateway.holder");
@@ -144,6 +154,9 @@ describe("network raft, identities by Fabric CA", () => {
     await scene.network.revoke("gateway.exchange", silent);
     const error = await failureOf(scene.client("exchange").query("peer0.exchange", "get", "k"));
     expect(error).to.be.instanceOf(NetworkFailure);
+    // With new certificates the same name is welcome again.
+    await scene.network.renew("gateway.exchange", silent);
+    expect(await scene.client("exchange").query("peer0.exchange", "get", "after-revocation")).to.equal("1");
   });
 
   it("takes in an organisation: its peer catches up, its collection works, others do not read it", async () => {
