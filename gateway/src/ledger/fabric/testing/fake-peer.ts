@@ -142,7 +142,7 @@ function reply<T>(say: Say, answer: Callback<T>, make: (result: string) => T): v
   const metadata = new Metadata();
   if (details.length > 0) metadata.set("grpc-status-details-bin", Buffer.from(status.serializeBinary()));
   const error: object = { code, details: message, metadata };
-  answer(error as Parameters<Callback<T>>[0]);
+  answer(error);
 }
 
 /** An unsigned envelope of the proposal, as a peer prepares it. */
