@@ -5,9 +5,6 @@ import { operationsPort } from "../topology/ports.js";
 import type { FabricTopology, Node } from "../topology/topology.js";
 import type { Tools } from "./tools.js";
 
-/** 1 at the leader alone. */
-const LEADS = { raft: "consensus_etcdraft_is_leader", bft: "consensus_BFT_is_leader" } as const;
-
 async function metricsOf(orderer: Node): Promise<string> {
   const answer = await fetch(`http://127.0.0.1:${operationsPort("orderer", orderer.port)}/metrics`, {
     signal: AbortSignal.timeout(1_000),
@@ -25,11 +22,19 @@ export function metricOf(text: string, name: string, channel: string): number | 
   return undefined;
 }
 
-/** The orderer that leads, in its own eyes. */
+/**
+ * The orderer that leads. A Raft leader says so itself. Of SmartBFT every node knows the leader of its view by number; what it
+ * says of its own leading changes only with the next block, and is not asked.
+ */
 export async function findLeader({ orderers, settings, channel }: FabricTopology): Promise<Node | undefined> {
   for (const orderer of orderers) {
-    const text = await metricsOf(orderer).catch(() => ""); // one that is down does not lead
-    if (metricOf(text, LEADS[settings.ordering.type], channel) === 1) return orderer;
+    const text = await metricsOf(orderer).catch(() => ""); // one that is down knows no leader
+    if (settings.ordering.type === "raft") {
+      if (metricOf(text, "consensus_etcdraft_is_leader", channel) === 1) return orderer;
+      continue;
+    }
+    const leader = orderers[(metricOf(text, "consensus_smartbft_view_leader_id", channel) ?? 0) - 1];
+    if (leader !== undefined && (await isReachable(leader))) return leader;
   }
   return undefined;
 }

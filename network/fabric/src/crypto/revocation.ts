@@ -1,6 +1,7 @@
 /** Renewing and revoking certificates of a network that runs. */
+import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { groupAt, updateChannel } from "../channel/update.js";
+import { type ConfigGroup, groupAt, updateChannel } from "../channel/update.js";
 import type { Tools } from "../channel/tools.js";
 import { NetworkFailure } from "../tools/failure.js";
 import { write } from "../tools/files.js";
@@ -21,10 +22,42 @@ function findHolder({ topology, layout }: Tools, name: string): { organisation: 
 const enrolmentOf = ({ topology, layout, binaries }: Tools, organisation: Organisation): Enrolment =>
   new Enrolment(authorityOf(topology, organisation), layout, binaries);
 
-/** New certificates in place of the old. A node takes them up when it starts anew; an orderer keeps its key. */
+/** The same configuration with some strings replaced by others, wherever they stand. */
+function replaced(value: unknown, others: ReadonlyMap<string, string>): unknown {
+  if (typeof value === "string") return others.get(value) ?? value;
+  if (Array.isArray(value)) return value.map((each) => replaced(each, others));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, replaced(each, others)]));
+}
+
+/**
+ * New certificates in place of the old. A node takes them up when it starts anew. The channel's configuration holds those of
+ * each orderer: SmartBFT compares them byte by byte, and an orderer that it does not know takes no part. So they are replaced
+ * there too, by the signatures of all ordering organisations; a member sends it, for only members may write.
+ */
 export async function renew(tools: Tools, name: string): Promise<void> {
+  const { layout, topology } = tools;
   const { organisation, holder } = findHolder(tools, name);
-  await enrolmentOf(tools, organisation).renew(holder, holder.role === "orderer");
+  const orders = holder.role === "orderer";
+  const { certificate, tlsCertificate } = layout.nodeCredentials(name);
+  const held = async (): Promise<string[]> =>
+    orders
+      ? Promise.all([certificate, tlsCertificate].map(async (file) => (await readFile(file)).toString("base64")))
+      : [];
+  const before = await held();
+  await enrolmentOf(tools, organisation).renew(holder, orders);
+  if (!orders) return;
+  const after = await held();
+  const others = new Map(before.map((old, index) => [old, after[index] ?? old]));
+  const sender = topology.organisations.find(({ msp }) => msp === topology.regulator);
+  await updateChannel(
+    tools,
+    `new certificates of ${name}`,
+    ({ channel_group }) => {
+      channel_group.groups["Orderer"] = replaced(groupAt(channel_group, "Orderer"), others) as ConfigGroup;
+    },
+    [...topology.orderingOrganisations, ...(sender === undefined ? [] : [sender])],
+  );
 }
 
 /**
