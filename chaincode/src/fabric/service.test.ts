@@ -133,6 +133,10 @@ describe("fabric: the world over a peer", () => {
     const refusal = encodeError(new QuanjiError("STATE_CONFLICT", "it exists", { field: "id", record: 3 }));
     const { status, message, writes } = await run(() => Promise.reject(new Error(refusal)));
     expect([status, message, writes.size]).to.deep.equal([500, refusal, 0]);
+    const plain = await run(() =>
+      Promise.reject(new QuanjiError("STATE_CONFLICT", "it exists", { field: "id", record: 3 })),
+    );
+    expect(plain.message).to.equal(refusal);
     expect(reported).to.deep.equal([]);
   });
 

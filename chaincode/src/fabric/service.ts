@@ -5,7 +5,7 @@
  */
 import { type ChaincodeInterface, type ChaincodeStub, Shim } from "fabric-shim";
 import type { ContractTable, Transaction } from "../contracts/index.js";
-import { decodeError, encodeError, QuanjiError } from "../domain/index.js";
+import { decodeError, encodeError, isQuanjiError, QuanjiError } from "../domain/index.js";
 import { FabricWorld, PRIVATE_DATA_MISSING, PrivateDataMissing, type Stub } from "./fabric-world.js";
 
 export interface ServiceOptions {
@@ -58,7 +58,8 @@ export class Service {
 
   #cross(error: unknown, name: string): string {
     if (error instanceof PrivateDataMissing) return PRIVATE_DATA_MISSING;
-    const message = error instanceof Error ? error.message : "";
+    // Contracts on fabric-contract-api encode their error themselves: its message is the text that leaves.
+    const message = isQuanjiError(error) ? encodeError(error) : error instanceof Error ? error.message : "";
     const decoded = decodeError(message);
     if (decoded !== undefined && decoded.code !== "INTERNAL") return message;
     this.#options.report(name, error);

@@ -82,9 +82,14 @@ export class TestNetwork {
   /** A network with its regulator, gateway, log and all parties admitted. */
   static async begin(options: { readonly testClock?: boolean } = {}): Promise<TestNetwork> {
     const network = new TestNetwork();
-    const { regulator } = network.actors;
+    await network.found(options);
+    return network;
+  }
+
+  async found(options: { readonly testClock?: boolean } = {}): Promise<void> {
+    const { regulator } = this.actors;
     const gatewayKey = actor("holder", "EdDSA");
-    await network.send("regulator", "network.init", {
+    await this.send("regulator", "network.init", {
       net: NET,
       timeZone: "+08:00",
       testClock: options.testClock ?? false,
@@ -98,7 +103,7 @@ export class TestNetwork {
       msps: ["RegulatorMSP", "HolderMSP", "ExchangeMSP"],
       gateways: [{ name: "holder", msp: "HolderMSP", publicUrl: URL_BASE, jwk: gatewayKey.jwk }],
     });
-    await network.send(
+    await this.send(
       "regulator",
       "log.create",
       { net: NET, log: LOG, gateway: "holder", vkey: "test" },
@@ -106,8 +111,7 @@ export class TestNetwork {
         transient: { secret: randomText(32) },
       },
     );
-    for (const name of ["bureau", "legal", "insurer", "operator", "stranger"] as const) await network.join(name);
-    return network;
+    for (const name of ["bureau", "legal", "insurer", "operator", "stranger"] as const) await this.join(name);
   }
 
   async join(name: Name): Promise<void> {

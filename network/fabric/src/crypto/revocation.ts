@@ -32,21 +32,22 @@ function replaced(value: unknown, others: ReadonlyMap<string, string>): unknown 
 
 /**
  * New certificates in place of the old. A node takes them up when it starts anew. The channel's configuration holds those of
- * each orderer: SmartBFT compares them byte by byte, and an orderer that it does not know takes no part. So they are replaced
- * there too, by the signatures of all ordering organisations; a member sends it, for only members may write.
+ * each orderer. Raft knows an orderer by its key, which stays; SmartBFT compares certificates byte by byte, and an orderer that
+ * it does not know takes no part. So they are replaced there too, by the signatures of all ordering organisations; a member sends it, for only members may write.
  */
 export async function renew(tools: Tools, name: string): Promise<void> {
   const { layout, topology } = tools;
   const { organisation, holder } = findHolder(tools, name);
   const orders = holder.role === "orderer";
+  const pinned = orders && topology.settings.ordering.type === "bft";
   const { certificate, tlsCertificate } = layout.nodeCredentials(name);
   const held = async (): Promise<string[]> =>
-    orders
+    pinned
       ? Promise.all([certificate, tlsCertificate].map(async (file) => (await readFile(file)).toString("base64")))
       : [];
   const before = await held();
   await enrolmentOf(tools, organisation).renew(holder, orders);
-  if (!orders) return;
+  if (!pinned) return;
   const after = await held();
   const others = new Map(before.map((old, index) => [old, after[index] ?? old]));
   const sender = topology.organisations.find(({ msp }) => msp === topology.regulator);

@@ -1,0 +1,3 @@
+/** For tests of what crosses packages. Not part of the product. */
+export * from "./actors.js";
+export * from "./test-network.js";
