@@ -27,6 +27,7 @@ const COMMANDS = [
   "order freeze",
   "order lift",
   "source add",
+  "fsck",
   "ls",
   "show",
   "status",

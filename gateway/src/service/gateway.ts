@@ -129,11 +129,9 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
     }),
     (open) => open.close(),
   );
-  // What an earlier run left open is closed behind the first requests; both are safe beside them.
-  leftovers.push(
-    recorder.closeUndelivered().catch(report("permits of an earlier run stay open")),
-    folding.foldAll().catch(report("stops of an earlier run are not folded")),
-  );
+  // What an earlier run left open is closed behind the first requests; both are safe beside them. What this run leaves open
+  // is closed in time.
+  leftovers.push(recorder.keepClosing(), folding.foldAll().catch(report("stops of an earlier run are not folded")));
   return {
     settings: {
       net: network.net,
