@@ -172,6 +172,15 @@ export class TestNetwork {
     const transient = { command: JSON.stringify(command), ...options.transient };
     const argument = canonical({ gateway: options.gateway ?? "holder" });
     await this.run(contractOf(verb, options), argument, { ...options, transient });
+    this.#assertApart(verb);
+  }
+
+  /** A command that reads what each batch writes would conflict with every batch, and never commit while accesses go on. */
+  #assertApart(verb: string): void {
+    if (verb === "log.create") return;
+    const written = new RegExp(`^log/|\u0000(count|seen|batch|head)/${LOG}/`);
+    const shared = [...(this.lastEffects?.reads ?? [])].filter((key) => written.test(key));
+    if (shared.length > 0) throw new Error(`${verb} reads what every batch writes: ${shared.join(", ")}`);
   }
 
   /** The grantor's lone stop, not folded yet. */

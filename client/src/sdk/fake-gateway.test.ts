@@ -127,7 +127,7 @@ export class FakeGateway {
       timeZone: "+08:00",
       testClock: false,
       gateway: "gw",
-      gateways: [{ v: "quanji.gateway.v1", name: "gw", msp: "HolderMSP", publicUrl: PUBLIC_URL, jwk, kid }],
+      gateways: [{ v: "quanji.gateway.v1", name: "gw", msp: "HolderMSP", publicUrl: PUBLIC_URL, jwk, kid, logs: [] }],
       logs: [{ origin: LOG, gateway: "gw", msp: "HolderMSP", vkey: "not looked at" }],
       msps: ["HolderMSP"],
       now: instant(Date.now()),
