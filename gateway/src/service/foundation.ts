@@ -52,8 +52,8 @@ export interface Foundation {
   readonly verify: (jwk: PublicJwk, command: ParsedJws<CommandHeader>) => Promise<boolean>;
   readonly sources: LiveSources;
   readonly sourceFolder: string;
-  /** Origin of this gateway's log. */
-  readonly origin: string;
+  /** Origins of this gateway's logs. */
+  readonly origins: readonly string[];
 }
 
 /** Sources that are files lie in here, and nowhere else. */
@@ -72,9 +72,9 @@ export async function openFoundation(
   const sourceFolder = await openFolder(config, closers);
   const { net } = config.network;
   const { name } = config.gateway;
-  const origin = `${net}/${name}/0`;
+  const origins = Array.from({ length: config.gateway.logs }, (_, n) => `${net}/${name}/${n}`);
   const regulator = config.regulator.party;
-  const keys = await openKeys(config.data, { regulator, gateway: name, log: origin, heads: `${net}/${name}/heads` });
+  const keys = await openKeys(config.data, { regulator, gateway: name, logs: origins, heads: `${net}/${name}/heads` });
   const sources = await LiveSources.open({
     file: config.file,
     clock,
@@ -99,6 +99,7 @@ export async function openFoundation(
     ledger,
     readModel,
     now: ledgerClock.now,
+    report: (error) => log.fault("the trust file is not renewed", error),
   });
   return {
     config,
@@ -113,7 +114,7 @@ export async function openFoundation(
     verify: vouching(nodeVerifier(), vouchers),
     sources,
     sourceFolder,
-    origin,
+    origins,
   };
 }
 

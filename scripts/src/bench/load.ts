@@ -8,13 +8,14 @@ import { Pool } from "undici";
 export interface Caller {
   readonly signer: Signer;
   readonly grants: readonly { readonly resource: string; readonly grant: string }[];
+  /** Which log it goes into: a caller keeps to one, so that its numbers are dense there. */
+  readonly log: string;
   seq: number;
 }
 
 export interface LoadOptions {
   readonly url: string;
   readonly net: string;
-  readonly log: string;
   readonly callers: readonly Caller[];
   readonly connections: number;
   readonly warmupMs: number;
@@ -66,7 +67,7 @@ export async function runLoad(options: LoadOptions): Promise<Measured> {
 }
 
 async function signed(
-  { url, net, log }: LoadOptions,
+  { url, net }: LoadOptions,
   caller: Caller,
   { resource, grant }: Caller["grants"][number],
 ): Promise<{ readonly type: string; readonly text: string }> {
@@ -78,7 +79,7 @@ async function signed(
     random: systemRandom,
     payload: {
       net,
-      log,
+      log: caller.log,
       seq: caller.seq++,
       resource,
       grant,

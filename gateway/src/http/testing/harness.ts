@@ -293,7 +293,7 @@ async function openState(folder: string, signers: Signers, { clock = Date.now }:
     input: { publicUrl: PUBLIC_URL, network: { net: NET } },
     environment: {},
   });
-  const keys = { folder, regulator: signers.regulator, gateway: signers.gateway, log: note, heads: note };
+  const keys = { folder, regulator: signers.regulator, gateway: signers.gateway, logs: [note], heads: note };
   await foundNetwork({
     config,
     keys,
