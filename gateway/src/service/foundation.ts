@@ -59,7 +59,8 @@ export interface Foundation {
 /** Sources that are files lie in here, and nowhere else. */
 const SOURCE_FOLDER = "sources";
 
-export const PATIENCE: Patience = { attempts: 6, looks: 12, pause: (ms) => pause(ms) };
+/** Attempts for some five seconds: a command on a grant in heavy use needs many. */
+export const PATIENCE: Patience = { attempts: 40, looks: 12, pause: (ms) => pause(ms) };
 
 /** Errors: CONFIG_INVALID naming the member; INTERNAL · LEDGER_CORRUPT. */
 export async function openFoundation(
