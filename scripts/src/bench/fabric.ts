@@ -38,6 +38,7 @@ export async function benchFabric(options: ReadonlyMap<string, number>): Promise
   const parties = options.get("parties") ?? 20;
   const resources = options.get("resources") ?? 5;
   const connections = options.get("connections") ?? 200;
+  const logs = options.get("logs") ?? 1;
   const progress = progressTo((line) => void process.stdout.write(line));
   const folder = await mkdtemp(path.join(tmpdir(), "quanji-bench-"));
   const network = await newNetwork(path.join(folder, "network"));
@@ -45,7 +46,7 @@ export async function benchFabric(options: ReadonlyMap<string, number>): Promise
   try {
     await network.up(BUNDLE, progress);
     const environment = { LEDGER: "fabric", QUANJI_FABRIC_PROFILE: network.layout.at("gateway-holder.json") };
-    const planned = await planFor(data, { parties, resources });
+    const planned = await planFor(data, { parties, resources, logs });
     // Registered on the ledger by the first start, so every start has to listen there.
     const plan: Plan = { ...planned, config: { ...planned.config, port: await freePort() } };
     const ready = await founded(data, plan, environment);
@@ -68,7 +69,7 @@ export async function benchFabric(options: ReadonlyMap<string, number>): Promise
     say(progress, "one transaction a record", naive);
     const batched = await load({}, connections);
     say(progress, "the recorder", batched);
-    return resultOf(naive, batched, { parties, resources, connections, seconds });
+    return resultOf(naive, batched, { parties, resources, connections, logs, seconds });
   } finally {
     await network.clean(silent);
     await rm(folder, { recursive: true, force: true });
@@ -103,7 +104,7 @@ function say(progress: Progress, name: string, { measured, recordsPerBatch }: Ph
 function resultOf(
   naive: Phase,
   batched: Phase,
-  mix: { readonly parties: number; readonly resources: number; readonly connections: number; readonly seconds: number },
+  mix: Readonly<Record<"parties" | "resources" | "connections" | "logs" | "seconds", number>>,
 ): object {
   const rate = ({ measured: { accesses, seconds } }: Phase): number => accesses / seconds;
   const failures = [naive, batched].flatMap(({ measured }) => [...measured.failures.values()]);
