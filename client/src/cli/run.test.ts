@@ -38,6 +38,7 @@ const COMMANDS = [
   "order freeze",
   "order lift",
   "source add",
+  "fsck",
   "ls",
   "show",
   "status",

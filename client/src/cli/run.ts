@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { Command, CommanderError } from "commander";
 import { accessCommands } from "./commands/access.js";
 import { evidenceCommands } from "./commands/evidence.js";
+import { fsckCommand } from "./commands/fsck.js";
 import { grantCommands } from "./commands/grant.js";
 import { keysCommands } from "./commands/keys.js";
 import { listCommands } from "./commands/list.js";
@@ -92,6 +93,7 @@ const GROUPS: readonly ((program: Command, runtime: Runtime) => void)[] = [
   partyCommands,
   resourceCommands,
   sourceCommands,
+  fsckCommand,
   grantCommands,
   accessCommands,
   proxyCommands,

@@ -43,6 +43,7 @@ const Recorder = z.strictObject({
   records: z.int().min(1).max(1_000).optional(),
   bytes: z.int().min(65_536).max(10_000_000).optional(),
   waiting: z.int().min(1).max(1_000_000).optional(),
+  closeEveryMs: z.int().min(100).max(3_600_000).optional(),
 });
 
 const codes = z.array(CodeName).min(1).max(1024).optional();

@@ -131,9 +131,10 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
     }),
     (open) => open.close(),
   );
-  // What an earlier run left open is closed behind the first requests; both are safe beside them.
+  // What an earlier run left open is closed behind the first requests; both are safe beside them. What this run leaves open
+  // is closed in time.
   leftovers.push(
-    ...recorders.map((recorder) => recorder.closeUndelivered().catch(report("permits of an earlier run stay open"))),
+    ...recorders.map((recorder) => recorder.keepClosing()),
     folding.foldAll().catch(report("stops of an earlier run are not folded")),
   );
   return {

@@ -11,6 +11,7 @@ import { expect } from "chai";
 import { headOf } from "../support/batch.js";
 import { ChildHost } from "../support/child.js";
 import { LOG } from "../support/host.js";
+import { GATEWAY, runProgram } from "../support/program.js";
 import { CountingSource } from "../support/source.js";
 import { IDS, type Name, newFolder, RESOURCE, sourcesOf, Stage } from "../support/stage.js";
 import { Gate } from "../support/until.js";
@@ -166,6 +167,8 @@ describe("G10 acknowledged is kept", () => {
     } finally {
       await ledger.close();
     }
+    const { exitCode, out } = await runProgram([GATEWAY, "fsck"], { QUANJI_DATA: stage.host.data });
+    expect(exitCode, out).to.equal(0);
     await stage.host.start();
   });
 
