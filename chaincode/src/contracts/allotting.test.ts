@@ -102,6 +102,16 @@ describe("contracts: several logs of one gateway", () => {
     expect(await use(SECOND, grant)).to.equal("QUOTA_EXCEEDED");
   });
 
+  it("reads the counters of logs that lose a share alone: a busy log is given more without meeting its batches", async () => {
+    const grant = await granted({ unit: "call", n: 3, per: "P1D" });
+    await allot(grant, 2, 1);
+    const counters = () => [...(network.lastEffects?.reads ?? [])].filter((key) => key.includes("\u0000count/"));
+    expect(counters()).to.have.length(1);
+    expect(counters()[0]).to.include(LOG);
+    await allot(grant, 2, 1);
+    expect(counters()).to.deep.equal([]);
+  });
+
   it("a share that a failed delivery gives back can be moved", async () => {
     const grant = await granted({ unit: "call", n: 1, per: "P1D" });
     expect(await use(LOG, grant)).to.equal("permit");

@@ -19,7 +19,8 @@ const NEAR_MS = 120_000;
 
 /**
  * No log gets less than it has used in the quota's present window, so what all of them may still use is at most what is left.
- * Counters are read here, so a batch that uses the quota meanwhile conflicts with this command or this with that batch.
+ * The counter of a log that loses some is read here, so a batch that uses the quota there meanwhile conflicts with this
+ * command, or this command with that batch. Other logs' counters are left alone: nothing of theirs can be overdrawn.
  * Errors: STATE_CONFLICT (a log has used more; the window turns just now), EXCEEDS_PARENT, ANCESTOR_NOT_IN_FORCE.
  */
 export async function assertAllottable(
@@ -42,9 +43,11 @@ export async function assertAllottable(
   }
   const after: Grant = { ...grant, terms: { ...grant.terms, quota: { ...quota, allotted } } };
   for (const log of grant.logs) {
+    const share = quotaShare({ ...quota, allotted }, grant.logs, log);
+    if (share >= quotaShare(quota, grant.logs, log)) continue; // what was used fitted into less
     const counter = await state.counter(msp, log, grant.id);
     const used = counter?.quota.window === present ? counter.quota.used : 0;
-    if (quotaShare({ ...quota, allotted }, grant.logs, log) >= used) continue;
+    if (share >= used) continue;
     throw new QuanjiError("STATE_CONFLICT", `${used} have been used in ${log} already`, {
       field: "allotted",
       detail: log,

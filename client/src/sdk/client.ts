@@ -228,7 +228,7 @@ export class Client {
     if (!/"t":"end"/.test(last)) throw transportFault("the trail broke off before its end", "CUT");
   }
 
-  /** Logs that the gateway that answers writes: accesses sent to it go into one of them. */
+  /** Logs of the gateway that answers, as far as the trust file knows them: accesses go into one of these. */
   get ownLogs(): readonly string[] {
     return this.#logs.own;
   }

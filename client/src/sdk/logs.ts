@@ -33,10 +33,12 @@ export class Logs {
     this.#resources = resources;
   }
 
-  /** Of the gateway that is asked. */
+  /** Of the gateway that is asked; with a trust file, those that it knows: receipts of others would not verify. */
   get own(): readonly string[] {
-    const { network, gateway } = this.#session.parts;
-    return network.logs.filter((log) => log.gateway === gateway.name).map(({ origin }) => origin);
+    const { network, gateway, trust } = this.#session.parts;
+    return network.logs
+      .filter((log) => log.gateway === gateway.name && trust?.logs.has(log.origin) !== false)
+      .map(({ origin }) => origin);
   }
 
   /** Errors: NOT_FOUND if grant and resource name no log of this gateway, or cannot be seen. */

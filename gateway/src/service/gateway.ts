@@ -155,6 +155,7 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
     replays,
     limiter: new RateLimiter({ perSecond: limits.partyPerSecond, burst: limits.partyBurst }, environment.clock),
     trustText: () => trust.text,
+    earlierTrust: (version) => trust.earlier.get(version),
     clock: environment.clock,
     metrics,
     log,

@@ -145,6 +145,9 @@ describe("service: a gateway with several logs", () => {
     expect(network.logs.map(({ origin }) => origin)).to.deep.equal(ORIGINS);
     await restart(2);
     expect(gateway.trustDigest).to.equal(now.digest);
+    const [first, second] = await Promise.all([1, 2].map((version) => fetch(`${gateway.address}/v1/trust/${version}`)));
+    expect((await openTrust(await (first?.text() ?? ""), { now: Date.now() })).digest).to.equal(before.digest);
+    expect(second?.status).to.equal(404); // the newest is /v1/trust.json
   });
 
   it("states both heads: public routes, readiness and metrics name each log", async () => {

@@ -34,6 +34,7 @@ export async function benchFabric(options: ReadonlyMap<string, number>): Promise
   const parties = options.get("parties") ?? 20;
   const resources = options.get("resources") ?? 5;
   const connections = options.get("connections") ?? 200;
+  const logs = options.get("logs") ?? 1;
   const progress = progressTo((line) => void process.stdout.write(line));
   const folder = await mkdtemp(path.join(tmpdir(), "quanji-bench-"));
   const network = await newNetwork(path.join(folder, "network"));
@@ -42,7 +43,7 @@ export async function benchFabric(options: ReadonlyMap<string, number>): Promise
   try {
     await network.up(await bundleTo(path.join(folder, "chaincode.cjs")), progress);
     const environment = { LEDGER: "fabric", QUANJI_FABRIC_PROFILE: profile };
-    const planned = await planFor(data, { parties, resources });
+    const planned = await planFor(data, { parties, resources, logs });
     // Registered on the ledger by the first start, so every start has to listen there.
     const plan: Plan = { ...planned, config: { ...planned.config, port: await freePort() } };
     const ready = await founded(data, plan, environment);
@@ -57,7 +58,7 @@ export async function benchFabric(options: ReadonlyMap<string, number>): Promise
     const alone = await startServer([NAIVE_GATEWAY, profile, path.join(folder, "naive"), String(plan.config["port"])]);
     const naive = await load(alone.url, NAIVE_CONNECTIONS).finally(() => alone.stop());
     say(progress, "one transaction a record", naive);
-    return resultOf(naive, batched, recordsPerBatch, { parties, resources, connections, seconds });
+    return resultOf(naive, batched, recordsPerBatch, { parties, resources, connections, logs, seconds });
   } finally {
     await network.clean(silent);
     await rm(folder, { recursive: true, force: true });
@@ -121,7 +122,7 @@ function resultOf(
   naive: Measured,
   batched: Measured,
   recordsPerBatch: number,
-  mix: { readonly parties: number; readonly resources: number; readonly connections: number; readonly seconds: number },
+  mix: Readonly<Record<"parties" | "resources" | "connections" | "logs" | "seconds", number>>,
 ): object {
   const rate = ({ accesses, seconds }: Measured): number => accesses / seconds;
   const failures = [naive, batched].flatMap((measured) => [...measured.failures.values()]);
