@@ -4,11 +4,15 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import type { SubmitStep } from "@quanji/gateway/fabric";
 import type { CommitStep } from "@quanji/gateway/testing";
 import { type Host, NET, PUBLIC_URL } from "./host.js";
 
+/** Moments at which it can die: of the embedded ledger's commits, or of a submit to Fabric. */
+export type Step = CommitStep | SubmitStep;
+
 export interface ChildOrder {
-  readonly dieAt: CommitStep;
+  readonly dieAt: Step;
 }
 export type ChildReport = { readonly address: string } | { readonly armed: true };
 
@@ -50,7 +54,7 @@ export class ChildHost implements Host {
   }
 
   /** From now on it dies at that step of a commit. */
-  async dieAt(step: CommitStep): Promise<void> {
+  async dieAt(step: Step): Promise<void> {
     const child = this.#running();
     const order: ChildOrder = { dieAt: step };
     child.send(order);

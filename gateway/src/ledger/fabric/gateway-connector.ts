@@ -10,8 +10,6 @@ export interface GatewayConnectorOptions {
   readonly endpoints: Endpoints;
   readonly channel: string;
   readonly chaincode: string;
-  /** Signs what an endorsed transaction's digest is: its payload. */
-  readonly sign: (payload: Uint8Array) => Uint8Array;
   readonly msp: string;
   readonly regulator: string;
 }
@@ -36,7 +34,7 @@ export class GatewayConnector implements Connector {
         const envelope = {
           txId,
           bytes: transaction.getBytes(),
-          signature: this.#options.sign(transaction.getDigest()),
+          signature: endpoint.sign(transaction.getDigest()),
         };
         return { txId, result: textOf(transaction.getResult()), broadcast: () => this.#broadcast(envelope) };
       } catch (error) {

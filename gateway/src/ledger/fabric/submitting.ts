@@ -27,6 +27,13 @@ export interface SubmitTiming {
   readonly unsureMs: number;
 }
 
+/**
+ * Moments between submit and answer, in order: the endorsements are there, and nobody else knows of them; an orderer has taken
+ * the envelope; it stands in a block, and the submitter has not heard of that.
+ */
+export const SUBMIT_STEPS = ["endorsed", "handed over", "landed"] as const;
+export type SubmitStep = (typeof SUBMIT_STEPS)[number];
+
 export const SUBMIT: SubmitTiming = { commitMs: 12_000, againMs: 1_500, unsureMs: 200 };
 
 /** Where commits are heard of. */
@@ -39,14 +46,21 @@ export async function submitEndorsed(
   endorsed: Endorsed,
   commits: Commits,
   timing: SubmitTiming = SUBMIT,
+  atStep: (step: SubmitStep) => void = () => undefined,
 ): Promise<Committed> {
   const { txId, result } = endorsed;
   const over = new AbortController();
-  const landing = new Promise<Place>((resolve) => commits.await(txId, resolve));
+  atStep("endorsed");
+  const landing = new Promise<Place>((resolve) =>
+    commits.await(txId, (place) => {
+      atStep("landed");
+      resolve(place);
+    }),
+  );
   const landed = landing.finally(() => over.abort());
   const late = pause(timing.commitMs, undefined, { signal: over.signal }).catch(() => undefined);
   try {
-    const place = await Promise.race([landed, late, handOver(endorsed, timing, over.signal)]);
+    const place = await Promise.race([landed, late, handOver(endorsed, timing, over.signal, atStep)]);
     if (place !== undefined) return judge(place, result);
     throw new LedgerError("UNKNOWN", "the transaction is in no block yet: look for it", { txId });
   } finally {
@@ -60,12 +74,14 @@ async function handOver(
   endorsed: Endorsed,
   { againMs, unsureMs }: SubmitTiming,
   signal: AbortSignal,
+  atStep: (step: SubmitStep) => void,
 ): Promise<undefined> {
   let mayBeOrdered = false;
   for (;;) {
     let waitMs = againMs;
     try {
       await endorsed.broadcast();
+      if (!mayBeOrdered) atStep("handed over");
       mayBeOrdered = true;
     } catch (error) {
       if (!(error instanceof Unsure) && !mayBeOrdered) throw error;
