@@ -44,6 +44,7 @@ describe("fabric: the connector on fabric-gateway", () => {
       chaincode,
       msp,
       regulator: topology.regulator,
+      orderers: 4,
     });
     return { connector, endpoints };
   }

@@ -71,6 +71,7 @@ export async function openFabricLedger(options: FabricLedgerOptions): Promise<Fa
             chaincode,
             msp,
             regulator,
+            orderers: profile.orderers.length,
           })
         : await NetworkConnector.open(profile);
     opened.push(connector);

@@ -219,7 +219,7 @@ export class NetworkConnector implements Connector {
     }
     if (answer.status === "SUCCESS") return;
     const message = `status=${answer.status}, info=${answer.info ?? ""}`;
-    throw broadcastRefusal({ code: STATUS.ABORTED, message, details: [] }, txId) ?? new Unsure(message);
+    throw broadcastRefusal({ code: STATUS.ABORTED, message, details: [] }, txId, 1) ?? new Unsure(message);
   }
 }
 
