@@ -104,6 +104,19 @@ describe("G9 the world on both ledgers", () => {
     }
   });
 
+  it("reads nothing at a peer that is no member but that there is nothing, and does not count its endorsement", async () => {
+    const everybody = ["HolderMSP", "RegulatorMSP", "ExchangeMSP"];
+    const write = (endorsers: readonly string[]) =>
+      pair.submit("HolderMSP", { ...quietly([["putPrivate", COLLECTION, "w/6", "1"]]), endorsers });
+    const read = (endorsers: readonly string[]) =>
+      pair.submit("HolderMSP", { ...quietly([["getPrivate", COLLECTION, "w/6"]]), endorsers });
+    expect((await read(everybody)).outcome).to.deep.equal({ result: "[null]" });
+    expect((await write(["RegulatorMSP", "ExchangeMSP"])).outcome).to.deep.equal({ fault: "POLICY" });
+    expect((await write(everybody)).outcome).to.have.property("result");
+    expect((await read(everybody)).outcome).to.deep.equal({ fault: "UNAVAILABLE" });
+    expect((await read(["RegulatorMSP", "HolderMSP"])).outcome).to.deep.equal({ result: '["1"]' });
+  });
+
   it("lets one of several win that read what they write, on both ledgers", async () => {
     for (const ledger of [pair.fabric("HolderMSP"), pair.embedded("HolderMSP")]) {
       const requests = Array.from({ length: 8 }, (_, n) =>
