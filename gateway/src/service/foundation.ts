@@ -34,6 +34,8 @@ export interface GatewayEnvironment {
   readonly durability?: "synced" | "buffered";
   /** Another embedded ledger: on a thread of its own, or for tests one that fails as it is told to. Default: in place. */
   readonly openLedger?: OpenLedger;
+  /** For tests: stands between the gateway and its ledger, whichever that is. */
+  readonly watchLedger?: (ledger: Ledger) => Ledger;
 }
 
 export type OpenLedger = (options: EmbeddedLedgerOptions, vouchers: Vouchers) => Promise<Ledger>;

@@ -5,7 +5,9 @@
 import { randomBytes } from "node:crypto";
 import { loadConfig, openGateway } from "@quanji/gateway";
 import { COMMIT_STEPS, type CommitStep, openEmbeddedLedger, pino } from "@quanji/gateway/testing";
+import { TRANSACTIONS } from "@quanji/chaincode/world";
 import type { ChildOrder, ChildReport } from "./child.js";
+import { WatchedLedger } from "./host.js";
 
 const [, , data = ""] = process.argv;
 let dieAt: CommitStep | undefined;
@@ -16,10 +18,15 @@ process.on("message", (order: ChildOrder) => {
   dieAt = COMMIT_STEPS.find((step) => step === order.dieAt);
   report({ armed: true });
 });
+const reached = (step: CommitStep): void => {
+  if (step === dieAt) process.kill(process.pid, "SIGKILL");
+};
+
 // Nobody is left to use it.
 process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
 
-const gateway = await openGateway(await loadConfig({ QUANJI_DATA: data }, process.cwd()), {
+const config = await loadConfig({ QUANJI_DATA: data }, process.cwd());
+const gateway = await openGateway(config, {
   clock: Date.now,
   random: randomBytes,
   logger: pino({ level: "warn", base: null }, pino.destination({ dest: 2, sync: true })),
@@ -28,11 +35,19 @@ const gateway = await openGateway(await loadConfig({ QUANJI_DATA: data }, proces
     openEmbeddedLedger({
       ...options,
       simulate: "once",
-      hooks: {
-        atStep: (step) => {
-          if (step === dieAt) process.kill(process.pid, "SIGKILL");
-        },
-      },
+      hooks: { atStep: reached },
     }),
+  // The steps of another ledger's commits are its own: there it dies before a batch is handed over, or when it is committed.
+  watchLedger: (ledger) => {
+    const watched = new WatchedLedger(ledger);
+    watched.onSubmit = async (transaction, pass) => {
+      if (transaction.name !== TRANSACTIONS.recordBatch || config.ledger === "embedded") return pass();
+      reached("write");
+      const committed = await pass();
+      reached("written");
+      return committed;
+    };
+    return watched;
+  },
 });
 report({ address: gateway.address });
