@@ -37,6 +37,8 @@ export interface GatewayEnvironment {
   readonly openLedger?: OpenLedger;
   /** For tests: watches what a ledger on Fabric does. Default: nobody does. */
   readonly openFabricLedger?: OpenFabricLedger;
+  /** For tests: stands between the gateway and its ledger, whichever that is. */
+  readonly watchLedger?: (ledger: Ledger) => Ledger;
 }
 
 export type OpenFabricLedger = (options: FabricLedgerOptions) => Promise<FabricLedger>;
