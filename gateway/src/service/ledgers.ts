@@ -47,10 +47,14 @@ export async function openLedgerOf(parts: LedgerParts): Promise<OpenedLedger> {
   return watchLedger === undefined ? opened : { ...opened, ledger: watchLedger(opened.ledger) };
 }
 
+/** Of an embedded ledger. Errors: CONFIG_INVALID naming the member. */
+export const topologyOf = async ({ topology }: Pick<Config, "topology">): Promise<Topology> =>
+  topology === undefined ? DEFAULT_TOPOLOGY : readTopology(topology);
+
 async function openEmbedded({ config, environment, vouchers, log }: LedgerParts): Promise<OpenedLedger> {
   const { data, network, gateway } = config;
   const { clock, random, durability = "synced", openLedger = openEmbeddedLedger } = environment;
-  const topology = config.topology === undefined ? DEFAULT_TOPOLOGY : await readTopology(config.topology);
+  const topology = await topologyOf(config);
   const options: EmbeddedLedgerOptions = {
     folder: data,
     topology,
@@ -72,17 +76,20 @@ async function openEmbedded({ config, environment, vouchers, log }: LedgerParts)
   return { ledger, topology, testClock: network.testClock, roots };
 }
 
-async function openFabric({ config, log }: LedgerParts): Promise<OpenedLedger> {
+async function openFabric({ config, environment, log }: LedgerParts): Promise<OpenedLedger> {
   const { data, fabric, gateway } = config;
   // Loaded only where it is used: the network's client libraries are large.
-  const { openFabricLedger, readProfile } = await import("../ledger/fabric/index.js");
-  const profile = await readProfile(fabric.profile ?? "");
+  const library = await import("../ledger/fabric/index.js");
+  const { openFabricLedger = library.openFabricLedger } = environment;
+  const report = (what: string, error: unknown): void => log.fault(what, error);
+  const profile = await library.readProfile(fabric.profile ?? "", (error) =>
+    report("the renewed certificate is not taken over", error),
+  );
   if (profile.msp !== gateway.msp) {
     throw new QuanjiError("CONFIG_INVALID", `gateway.msp: the connection profile is ${profile.msp}'s`, {
       field: "gateway.msp",
     });
   }
-  const report = (what: string, error: unknown): void => log.fault(what, error);
   try {
     const ledger = await openFabricLedger({ profile, folder: data, client: fabric.client, report });
     return { ledger, topology: profile.topology, testClock: profile.testClock, roots: () => ledger.roots() };

@@ -12,6 +12,7 @@ import type { Ground } from "../support/ground.js";
 import { headOf } from "../support/batch.js";
 import type { ChildHost } from "../support/child.js";
 import { LOG } from "../support/host.js";
+import { GATEWAY, runProgram } from "../support/program.js";
 import { IDS, type Name, RESOURCE, Stage } from "../support/stage.js";
 import { Gate } from "../support/until.js";
 
@@ -151,6 +152,10 @@ export const g10 = (ground: Ground): void =>
         } finally {
           await ledger.close();
         }
+      }
+      if (ground.ledger === "embedded") {
+        const { exitCode, out } = await runProgram([GATEWAY, "fsck"], { QUANJI_DATA: stage.host.data });
+        expect(exitCode, out).to.equal(0);
       }
       await stage.host.start();
     });

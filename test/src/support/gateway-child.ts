@@ -1,53 +1,35 @@
 /**
- * A gateway in a process of its own, with a synced ledger, that can be told at which step of a commit it dies as by a power
- * cut. Argument: its data folder. It tells its parent where it listens.
+ * A gateway in a process of its own, with a synced embedded ledger or on Fabric, that can be told at which step of a commit it
+ * dies as by a power cut. Argument: its data folder. It tells its parent where it listens.
  */
 import { randomBytes } from "node:crypto";
 import { loadConfig, openGateway } from "@quanji/gateway";
-import { COMMIT_STEPS, type CommitStep, openEmbeddedLedger, pino } from "@quanji/gateway/testing";
-import { TRANSACTIONS } from "@quanji/chaincode/world";
-import type { ChildOrder, ChildReport } from "./child.js";
-import { WatchedLedger } from "./host.js";
+import { openFabricLedger } from "@quanji/gateway/fabric";
+import { openEmbeddedLedger, pino } from "@quanji/gateway/testing";
+import type { ChildOrder, ChildReport, Step } from "./child.js";
 
 const [, , data = ""] = process.argv;
-let dieAt: CommitStep | undefined;
+let dieAt: Step | undefined;
+
+const atStep = (step: Step): void => {
+  if (step === dieAt) process.kill(process.pid, "SIGKILL");
+};
 
 const report = (text: ChildReport): void => void process.send?.(text);
 
 process.on("message", (order: ChildOrder) => {
-  dieAt = COMMIT_STEPS.find((step) => step === order.dieAt);
+  ({ dieAt } = order);
   report({ armed: true });
 });
-const reached = (step: CommitStep): void => {
-  if (step === dieAt) process.kill(process.pid, "SIGKILL");
-};
-
 // Nobody is left to use it.
 process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
 
-const config = await loadConfig({ QUANJI_DATA: data }, process.cwd());
-const gateway = await openGateway(config, {
+const gateway = await openGateway(await loadConfig({ QUANJI_DATA: data }, process.cwd()), {
   clock: Date.now,
   random: randomBytes,
   logger: pino({ level: "warn", base: null }, pino.destination({ dest: 2, sync: true })),
   variables: {},
-  openLedger: (options) =>
-    openEmbeddedLedger({
-      ...options,
-      simulate: "once",
-      hooks: { atStep: reached },
-    }),
-  // The steps of another ledger's commits are its own: there it dies before a batch is handed over, or when it is committed.
-  watchLedger: (ledger) => {
-    const watched = new WatchedLedger(ledger);
-    watched.onSubmit = async (transaction, pass) => {
-      if (transaction.name !== TRANSACTIONS.recordBatch || config.ledger === "embedded") return pass();
-      reached("write");
-      const committed = await pass();
-      reached("written");
-      return committed;
-    };
-    return watched;
-  },
+  openLedger: (options) => openEmbeddedLedger({ ...options, simulate: "once", hooks: { atStep } }),
+  openFabricLedger: (options) => openFabricLedger({ ...options, atStep }),
 });
 report({ address: gateway.address });
