@@ -35,10 +35,10 @@ export interface GatewayEnvironment {
   readonly durability?: "synced" | "buffered";
   /** Another embedded ledger: on a thread of its own, or for tests one that fails as it is told to. Default: in place. */
   readonly openLedger?: OpenLedger;
-  /** For tests: watches what a ledger on Fabric does. Default: nobody does. */
-  readonly openFabricLedger?: OpenFabricLedger;
   /** For tests: stands between the gateway and its ledger, whichever that is. */
   readonly watchLedger?: (ledger: Ledger) => Ledger;
+  /** For tests: watches what a ledger on Fabric does. Default: nobody does. */
+  readonly openFabricLedger?: OpenFabricLedger;
 }
 
 export type OpenFabricLedger = (options: FabricLedgerOptions) => Promise<FabricLedger>;

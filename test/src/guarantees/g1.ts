@@ -16,6 +16,12 @@ import { Gate, until } from "../support/until.js";
 /** Older than the recorder lets a request become. */
 const TOO_LATE_MS = 31_000;
 
+/** Before a batch can be on the ledger, and when it is there and nobody has been told. */
+const STEPS = {
+  embedded: { write: "write", written: "written" },
+  fabric: { write: "endorsed", written: "landed" },
+} as const;
+
 export const g1 = (ground: Ground): void =>
   void describe(`G1 no record, no data${ground.on}`, () => {
     let stage: Stage<LocalHost>;
@@ -215,6 +221,7 @@ export const g1 = (ground: Ground): void =>
 
 export const g1AfterCrash = (ground: Ground): void =>
   void describe(`G1 no record, no data: after a crash${ground.on}`, () => {
+    const steps = STEPS[ground.ledger];
     let stage: Stage<ChildHost>;
     let grant: string;
 
@@ -244,7 +251,7 @@ export const g1AfterCrash = (ground: Ground): void =>
 
     it("killed between commit and release: the same bytes get their receipt, and never the data", async () => {
       const { signed, asked, first, again } = await repeated(
-        () => stage.host.dieAt("written"),
+        () => stage.host.dieAt(steps.written),
         () => stage.host.gone(),
       );
       expect(first).to.equal("");
@@ -258,7 +265,7 @@ export const g1AfterCrash = (ground: Ground): void =>
 
     it("killed before the commit: the same bytes are recorded now, once", async () => {
       const { asked, first, again } = await repeated(
-        () => stage.host.dieAt("write"),
+        () => stage.host.dieAt(steps.write),
         () => stage.host.gone(),
       );
       expect(first).to.equal("");

@@ -376,6 +376,14 @@ const stop = (fits: (grant: Grant) => boolean): Maker =>
     stopping,
   );
 
+/** Shares that are whole, or one too many. */
+const allotting = ({ id, logs, terms: { quota } }: Grant, { dice }: Scene): JsonObject =>
+  json({
+    net: NET,
+    grant: id,
+    allotted: logs.map((log, i) => ({ log, n: i === 0 ? dice.below((quota?.n ?? 1) + (dice.once(4) ? 2 : 1)) : 0 })),
+  });
+
 const isPending = ({ state }: Grant): boolean => state === "pending";
 const isActive = ({ state }: Grant): boolean => state === "active";
 
@@ -433,17 +441,12 @@ const grants: Record<Extract<CommandVerb, `grant.${string}`>, Maker> = {
   "grant.withdraw": onGrant(isPending, (grant, scene) => ({
     by: scene.by(scene.dice.once(2) ? grant.grantee : grant.grantor),
   })),
-  "grant.suspend": stop(isActive),
-  "grant.revoke": stop((grant) => isActive(grant) || grant.state === "suspended"),
   "grant.allot": onGrant(
     (grant) => isActive(grant) && grant.terms.quota !== undefined,
-    ({ grantor }, scene) => ({ by: scene.dice.once(6) ? scene.anybody() : scene.by(grantor) }),
-    ({ id, logs, terms: { quota } }) => ({
-      net: NET,
-      grant: id,
-      allotted: logs.slice(0, 1).map((log) => ({ log, n: quota?.n ?? 1 })),
-    }),
+    (grant, scene) => ({ by: scene.by(grant.grantor), payload: allotting(grant, scene) }),
   ),
+  "grant.suspend": stop(isActive),
+  "grant.revoke": stop((grant) => isActive(grant) || grant.state === "suspended"),
   "grant.resume": onGrant(
     ({ state }) => state === "suspended",
     (grant, scene) => ({ by: scene.by(grant.stoppedBy ?? grant.grantor) }),

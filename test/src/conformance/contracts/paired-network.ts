@@ -42,7 +42,7 @@ export class PairedNetwork extends TestNetwork {
       this.state.values.set(collection === undefined ? key : `${collection}\u0000${key}`, value);
     }
     const { event } = transaction ?? {};
-    this.lastEffects = { writes: new Map(), policies: new Map(), reads: new Set(), rounds: 0, event };
+    this.lastEffects = { writes: new Map(), policies: new Map(), reads: new Set(), event, rounds: 0 };
     if ("result" in outcome && request.name === TRANSACTIONS.recordBatch) this.#decided(msp, request, outcome.result);
     return ended;
   }

@@ -202,7 +202,7 @@ describe("G9 the contracts on both ledgers", () => {
   });
 
   it("record permits, denials, voids and deliveries, and refuse a batch for one record in it", async () => {
-    const quota = { ...terms(TERMS), quota: { unit: "call", n: 2, per: "P1D" } };
+    const quota = { ...terms(TERMS), quota: { unit: "call", n: 2, per: "window" } };
     const grant = await network.granted("insurer", WEATHER, "bureau", { terms: quota });
     const use = (change: object = {}) => network.access("insurer", { grant, ...change });
     const { stored } = await network.record([
@@ -232,6 +232,8 @@ describe("G9 the contracts on both ledgers", () => {
     await network.record([{ type: "void", request, ...network.item() }, delivery]);
     // Nothing arrived, so a call of the quota is back.
     expect(await network.decide(await use(), await use())).to.deep.equal(["permit", "QUOTA_EXCEEDED"]);
+    const allot = (n: number): Promise<Ended> => send("bureau", "grant.allot", { grant, allotted: [{ log: LOG, n }] });
+    expect([codeOf(await allot(2)), codeOf(await allot(1))]).to.deep.equal(["done", "STATE_CONFLICT"]);
 
     const size = network.log()?.size;
     for (const [code, records] of [
