@@ -30,10 +30,10 @@ const onThread: OpenLedger = ({ folder, topology, submitterMsp = "", durability 
 
 const complainOf = (error: unknown, transaction: string): void => complain(`${transaction}: ${explain(error)}`);
 
-function announce({ publicUrl, address, log, trustDigest, folders }: Gateway): void {
+function announce({ publicUrl, address, logs, trustDigest, folders }: Gateway): void {
   say(`ready ${publicUrl}`);
   say(`  API and its description   ${address}/docs`);
-  say(`  log                       ${log}`);
+  for (const log of logs) say(`  log                       ${log}`);
   say(`  trust file                ${path.join(folders.data, "trust.json")}`);
   say(`  its digest, to pin        ${trustDigest}`);
   say(`  the regulator's key       ${path.join(folders.keys, "regulator.jwk")}`);

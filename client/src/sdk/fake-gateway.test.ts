@@ -128,7 +128,7 @@ export class FakeGateway {
       timeZone: "+08:00",
       testClock: false,
       gateway: "gw",
-      gateways: [{ v: "quanji.gateway.v1", name: "gw", msp: "HolderMSP", publicUrl: PUBLIC_URL, jwk, kid }],
+      gateways: [{ v: "quanji.gateway.v1", name: "gw", msp: "HolderMSP", publicUrl: PUBLIC_URL, jwk, kid, logs: [] }],
       logs: [{ origin: LOG, gateway: "gw", msp: "HolderMSP", vkey: "not looked at" }],
       msps: ["HolderMSP"],
       now: instant(Date.now()),
@@ -279,13 +279,19 @@ export class FakeGateway {
   }
 }
 
-/** A trust file for this network with `key` as its gateway's, signed by a key of its own. */
-export async function trustFile(key: Signer): Promise<string> {
-  const owner = await openSigner({ jwk: await generateKey("EdDSA"), party: "urn:quanji:regulator" });
+/** A trust file for this network with `key` as its gateway's, signed by a key of its own, or by `signer` after another one. */
+export async function trustFile(
+  key: Signer,
+  follows: { readonly signer?: Signer; readonly version?: number; readonly prev?: string } = {},
+): Promise<string> {
+  const { version = 1, prev } = follows;
+  const owner =
+    follows.signer ?? (await openSigner({ jwk: await generateKey("EdDSA"), party: "urn:quanji:regulator" }));
   const log = formatVkey(noteKey(LOG, NOTE_TYPES.ed25519, fromBase64url((await generateKey("EdDSA")).x)));
   const trust = {
     v: "quanji.trust.v1",
-    version: 1,
+    version,
+    ...(prev !== undefined && { prev }),
     net: NET,
     expires: "2030-01-01T00:00:00.000Z",
     testClock: false,

@@ -120,6 +120,7 @@ export const FINDINGS = {
     "breach",
     "deciding again gives another answer than the record, or another count or obligation",
   ),
+  QUOTA_OVERDRAWN: invalid("breach", "the logs together used more of a grant's quota in one period than there is"),
   PERMIT_AFTER_STOP: invalid(
     "breach",
     "an access was permitted after the stop, freeze or revocation had been recorded",

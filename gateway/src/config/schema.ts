@@ -66,7 +66,14 @@ export const ConfigFile = z.strictObject({
     .prefault({}),
   /** Topology file; a relative path starts at the data folder. Default: three organisations. A Fabric network brings its own. */
   topology: z.string().min(1).max(4096).optional(),
-  gateway: z.strictObject({ name: GatewayName.default("gw"), msp: Msp.default("HolderMSP") }).prefault({}),
+  gateway: z
+    .strictObject({
+      name: GatewayName.default("gw"),
+      msp: Msp.default("HolderMSP"),
+      /** How many logs it writes, side by side. A start creates those that are missing; none can be taken away again. */
+      logs: z.int().min(1).max(8).default(1),
+    })
+    .prefault({}),
   /** Only read when a network begins. */
   network: z
     .strictObject({

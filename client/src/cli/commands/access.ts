@@ -53,7 +53,7 @@ async function access(context: Context, [resource = ""]: readonly string[], opti
     const facts = {
       request,
       decision: "permit",
-      log: wanted.log,
+      log: receipt.record.face.log,
       index: receipt.record.face.index,
       grant: wanted.grant,
     };
@@ -144,14 +144,11 @@ export async function complete(ledger: Lookup, wanted: Wanted): Promise<Access> 
   const { environment, jurisdiction, operator, ...rest } = wanted;
   const [found] =
     wanted.grant === undefined ? await ledger.usable(wanted.resource) : [await ledger.grant(wanted.grant)];
-  const log = wanted.log ?? found?.logs[0] ?? (await ledger.resource(wanted.resource)).logs[0];
-  if (log === undefined) throw new UsageError(`${wanted.resource} has no log to be used through`);
   const fields =
     wanted.fields ?? found?.terms.fields ?? (await ledger.resource(wanted.resource)).fields.map(({ name }) => name);
   return {
     ...rest,
     action: wanted.action ?? "query",
-    log,
     fields: [...fields],
     purpose: purposeOf(wanted.purpose, found?.terms.purposes),
     environment: { kind: environment, jurisdiction: jurisdiction ?? (await ledger.self()).jurisdiction },

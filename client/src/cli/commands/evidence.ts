@@ -147,13 +147,21 @@ async function save(context: Context, lines: ReturnType<Client["trail"]>, path: 
 async function seq(context: Context, _args: readonly string[], options: Options): Promise<Result> {
   const single = options.count("void", "--void");
   const client = await context.client();
-  const log = options.text("log") ?? client.network.logs.find(({ gateway }) => gateway === client.gateway.name)?.origin;
-  if (log === undefined) throw new UsageError("which log? give --log: quanji ls logs lists them");
-  const voided = options.flag("voidLost") ? await client.voidLost(log) : [];
+  const named = options.text("log");
+  const logs = named === undefined ? client.ownLogs : [named];
+  const [log, ...others] = logs;
+  if (log === undefined || (single !== undefined && others.length > 0)) {
+    throw new UsageError("which log? give --log: quanji ls logs lists them");
+  }
   if (single !== undefined) await client.voidSeq(log, single);
-  const { next } = await client.seq(log);
-  const facts = { log, next, voided: [...voided, ...(single === undefined ? [] : [single])] };
-  return { json: facts, text: pairs(facts) };
+  const each = [];
+  for (const one of logs) {
+    const voided = options.flag("voidLost") ? await client.voidLost(one) : [];
+    const { next } = await client.seq(one);
+    each.push({ log: one, next, voided: [...voided, ...(single === undefined ? [] : [single])] });
+  }
+  const [facts = {}] = each;
+  return { json: others.length === 0 ? facts : { logs: each }, text: each.map((one) => pairs(one)).join("\n\n") };
 }
 
 async function exportTrail(context: Context, [file = ""]: readonly string[], options: Options): Promise<Result> {

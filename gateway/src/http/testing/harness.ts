@@ -294,7 +294,7 @@ async function openState(folder: string, signers: Signers, { clock = Date.now }:
     input: { publicUrl: PUBLIC_URL, network: { net: NET } },
     environment: {},
   });
-  const keys = { folder, regulator: signers.regulator, gateway: signers.gateway, log: note, heads: note };
+  const keys = { folder, regulator: signers.regulator, gateway: signers.gateway, logs: [note], heads: note };
   await foundNetwork({
     config,
     keys,
@@ -367,6 +367,7 @@ async function openEdge(
     replays: closers.add(await openReplays(path.join(folder, "replays"), Date.now), (open) => open.close()),
     limiter: new RateLimiter({ perSecond, burst: perSecond }, Date.now),
     trustText: () => "{}",
+    earlierTrust: (version) => (version === 1 ? "{}" : undefined),
     clock: Date.now,
     metrics: newMetrics({ ledgerHeight: () => ledger.height(), readModelHeight: () => readModel.height() }),
     log,
