@@ -26,6 +26,7 @@ import {
 } from "../world/index.js";
 import { type Actor, actor, committed, randomText, signCommand } from "./actors.js";
 import { apply, type Effects, emptyState, type MemoryState, memoryWorld } from "./memory-world.js";
+import { heldBy, WEATHER, WEATHER_TERMS, WEATHER_USE, weatherField } from "./weather.js";
 
 export const NET = "quanji.test/demo";
 export const URL_BASE = "https://gw.test";
@@ -335,48 +336,28 @@ const contractOf = (verb: string, { transient }: SendOptions): string => {
 };
 
 export const terms = (change: Partial<Terms> = {}): Terms => ({
-  actions: ["query"],
-  purposes: ["risk.assessment"],
-  fields: ["day", "rain"],
+  ...WEATHER_TERMS,
   window: { from: "2026-03-02T00:00:00.000Z", until: "2027-03-02T00:00:00.000Z" },
-  environments: ["api"],
-  jurisdictions: ["CN"],
-  lawfulBasis: "contract",
-  onStop: "stop",
   ...change,
 });
 
 export const resourcePayload = (steward: Name, id: string) => ({
+  ...WEATHER,
   net: NET,
   resource: id,
-  kind: "dataset",
-  title: "Daily weather",
-  class: "weather.daily",
   steward: IDS[steward],
   servedBy: "HolderMSP",
   logs: [LOG],
-  grade: { standard: "GB/T 43697-2024", level: "general-2" },
-  sharing: "conditional",
-  subjectKind: "none",
-  basis: { law: "Meteorology Law", duty: "publish observations" },
-  fields: [
-    { name: "day", type: "date", grade: "general-1" },
-    { name: "rain", type: "number", grade: "general-1" },
-    { name: "station", type: "string", grade: "general-2" },
-  ],
-  rangeField: "day",
-  rights: [{ kind: "holding", holder: IDS[steward], basis: "statutory duty" }],
+  fields: [weatherField("day", "date"), weatherField("rain", "number"), weatherField("station", "string", "general-2")],
+  rights: heldBy(IDS[steward]),
 });
 
 export const accessPayload = (seq: number, operator: string) => ({
+  ...WEATHER_USE,
   net: NET,
   log: LOG,
   seq,
   resource: "res/weather.daily",
-  action: "query",
-  purpose: "risk.assessment",
-  fields: ["day", "rain"],
-  environment: { kind: "api", jurisdiction: "CN" },
   operator,
   mode: "normal",
   quantity: 1,

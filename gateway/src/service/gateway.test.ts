@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { isQuanjiError } from "@quanji/chaincode/domain";
+import { heldBy, WEATHER, WEATHER_TERMS, WEATHER_USE, weatherField } from "@quanji/chaincode/testing";
 import { Client, generateKey, openSigner, readKeyFile, type Signer } from "@quanji/client";
 import { openTrust, verifyTrail } from "@quanji/client/verify";
 import { expect } from "chai";
@@ -17,16 +18,7 @@ const INSURER = "91510100MAQJ006421";
 
 const CSV = "day,rain\n2026-01-01,3\n2026-01-02,0\n2026-01-03,12\n";
 
-const TERMS = {
-  actions: ["query" as const],
-  purposes: ["risk.assessment"],
-  fields: ["day", "rain"],
-  window: { from: "2020-01-01T00:00:00.000Z", until: "2099-01-01T00:00:00.000Z" },
-  environments: ["api" as const],
-  jurisdictions: ["CN"],
-  lawfulBasis: "contract",
-  onStop: "stop" as const,
-};
+const TERMS = WEATHER_TERMS;
 
 describe("service: a gateway", () => {
   let data: string;
@@ -54,10 +46,7 @@ describe("service: a gateway", () => {
   const access = (grant: string) => ({
     resource: "res/weather",
     grant,
-    action: "query" as const,
-    purpose: "risk.assessment",
-    fields: ["day", "rain"],
-    environment: { kind: "api" as const, jurisdiction: "CN" },
+    ...WEATHER_USE,
     operator: "desk 7",
     quantity: 10,
   });
@@ -83,21 +72,11 @@ describe("service: a gateway", () => {
     await (
       await connect(bureau)
     ).resources.register({
+      ...WEATHER,
       resource: "res/weather",
-      kind: "dataset",
-      title: "Daily weather",
-      class: "weather.daily",
-      grade: { standard: "GB/T 43697-2024", level: "general-2" },
-      sharing: "conditional",
-      subjectKind: "none",
-      basis: { law: "Meteorology Law", duty: "publish observations" },
       responsibleHead: { name: "somebody", title: "head" },
-      fields: [
-        { name: "day", type: "date", grade: "general-1" },
-        { name: "rain", type: "number", grade: "general-1" },
-      ],
-      rangeField: "day",
-      rights: [{ kind: "holding", holder: BUREAU, basis: "statutory duty" }],
+      fields: [weatherField("day", "date"), weatherField("rain", "number")],
+      rights: heldBy(BUREAU),
     });
     await writeFile(path.join(gateway.folders.sources, "weather.csv"), CSV);
     const file = path.join(data, "gateway.json");

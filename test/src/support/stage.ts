@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Terms, TrailKind, Verb } from "@quanji/chaincode/domain";
 import type { JsonObject } from "@quanji/chaincode/log";
+import { heldBy, WEATHER, WEATHER_TERMS, WEATHER_USE, weatherField } from "@quanji/chaincode/testing";
 import {
   type Access,
   AccessRefused,
@@ -36,16 +37,7 @@ export const IDS = {
 export type Name = keyof typeof IDS;
 export const RESOURCE = "res/weather.daily";
 
-export const TERMS: Terms = {
-  actions: ["query", "subgrant"],
-  purposes: ["risk.assessment"],
-  fields: ["day", "city", "rain"],
-  window: { from: "2020-01-01T00:00:00.000Z", until: "2099-01-01T00:00:00.000Z" },
-  environments: ["api"],
-  jurisdictions: ["CN"],
-  lawfulBasis: "contract",
-  onStop: "stop",
-};
+export const TERMS: Terms = { ...WEATHER_TERMS, fields: ["day", "city", "rain"] };
 
 /** How one use ended. */
 export interface Ended {
@@ -181,22 +173,11 @@ export class Stage<H extends Host = Host> {
 
   async register(resource: string, change: Partial<Parameters<Client["resources"]["register"]>[0]> = {}) {
     return (await this.client("bureau")).resources.register({
+      ...WEATHER,
       resource,
-      kind: "dataset",
-      title: "Daily weather",
-      class: "weather.daily",
-      grade: { standard: "GB/T 43697-2024", level: "general-2" },
-      sharing: "conditional",
-      subjectKind: "none",
-      basis: { law: "Meteorology Law", duty: "publish observations" },
       responsibleHead: { name: "Han Mei", title: "director" },
-      fields: [
-        { name: "day", type: "date", grade: "general-1" },
-        { name: "city", type: "string", grade: "general-1" },
-        { name: "rain", type: "number", grade: "general-1" },
-      ],
-      rangeField: "day",
-      rights: [{ kind: "holding", holder: IDS.bureau, basis: "statutory duty" }],
+      fields: [weatherField("day", "date"), weatherField("city", "string"), weatherField("rain", "number")],
+      rights: heldBy(IDS.bureau),
       ...change,
     });
   }
@@ -217,10 +198,7 @@ export class Stage<H extends Host = Host> {
     return {
       log: LOG,
       resource: RESOURCE,
-      action: "query",
-      purpose: "risk.assessment",
-      fields: ["day", "rain"],
-      environment: { kind: "api", jurisdiction: "CN" },
+      ...WEATHER_USE,
       operator: "desk 7",
       quantity: 10,
       ...(grant !== undefined && { grant }),

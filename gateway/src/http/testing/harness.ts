@@ -17,6 +17,7 @@ import {
   fromBase64url,
   noteKey,
 } from "@quanji/chaincode/log";
+import { heldBy, WEATHER, WEATHER_TERMS, WEATHER_USE, weatherField } from "@quanji/chaincode/testing";
 import { collectionOf, nodeVerifier } from "@quanji/chaincode/world";
 import {
   bodyOf,
@@ -384,44 +385,16 @@ const standInEvidence = (answers: Answers): EvidenceFor => ({
   },
 });
 
-export const TERMS = {
-  actions: ["query"],
-  purposes: ["risk.assessment"],
-  fields: ["day", "rain"],
-  window: { from: "2020-01-01T00:00:00.000Z", until: "2099-01-01T00:00:00.000Z" },
-  environments: ["api"],
-  jurisdictions: ["CN"],
-  lawfulBasis: "contract",
-  onStop: "stop",
-} as const;
+export const TERMS = WEATHER_TERMS;
 
 export const resourcePayload = (resource: string, steward: string) => ({
+  ...WEATHER,
   resource,
-  kind: "dataset",
-  title: "Daily weather",
-  class: "weather.daily",
   steward,
   servedBy: "HolderMSP",
   logs: [LOG],
-  grade: { standard: "GB/T 43697-2024", level: "general-2" },
-  sharing: "conditional",
-  subjectKind: "none",
-  basis: { law: "Meteorology Law", duty: "publish observations" },
-  fields: [
-    { name: "day", type: "date", grade: "general-1" },
-    { name: "rain", type: "number", grade: "general-1" },
-  ],
-  rangeField: "day",
-  rights: [{ kind: "holding", holder: steward, basis: "statutory duty" }],
+  fields: [weatherField("day", "date"), weatherField("rain", "number")],
+  rights: heldBy(steward),
 });
 
-const ACCESS = {
-  log: LOG,
-  resource: "res/weather",
-  action: "query",
-  purpose: "risk.assessment",
-  fields: ["day", "rain"],
-  environment: { kind: "api", jurisdiction: "CN" },
-  mode: "normal",
-  quantity: 10,
-} as const;
+const ACCESS = { ...WEATHER_USE, log: LOG, resource: "res/weather", mode: "normal", quantity: 10 } as const;
