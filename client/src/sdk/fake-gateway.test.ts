@@ -58,6 +58,7 @@ export class FakeGateway {
   /** Rule of the next accesses; `permit` gives data. */
   rule = "permit";
   data = ROWS;
+  ready = true;
   readonly #scripts = new Map<string, Script[]>();
   readonly #server: Server;
   readonly #replies = new Map<string, unknown>();
@@ -138,6 +139,10 @@ export class FakeGateway {
     if (url === "/v1/network") {
       response.writeHead(200, { "content-type": JOSE });
       response.end(JSON.stringify(await this.sign(NETWORK_TYP, this.networkView())));
+      return;
+    }
+    if (url === "/readyz") {
+      response.writeHead(this.ready ? 200 : 503).end();
       return;
     }
     const body = JSON.parse(text) as { command?: unknown; openings?: Record<string, unknown> };

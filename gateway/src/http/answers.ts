@@ -12,6 +12,7 @@ import {
   type SignBytes,
   signJws,
 } from "@quanji/chaincode/log";
+import { LedgerError } from "../ledger/ledger.js";
 import { JOSE } from "./envelope.js";
 
 /** Answers hold pages of objects and receipts, so they may be larger than a command. */
@@ -82,10 +83,16 @@ export interface Problem {
 }
 
 /** What has no code of ours is INTERNAL, and its words stay in the log. */
-export const toQuanjiError = (error: unknown): QuanjiError =>
-  isQuanjiError(error)
-    ? error
-    : new QuanjiError("INTERNAL", "the gateway failed; its log has this request with the cause", { cause: error });
+export function toQuanjiError(error: unknown): QuanjiError {
+  if (isQuanjiError(error)) return error;
+  if (error instanceof LedgerError && error.fault === "UNAVAILABLE") {
+    return new QuanjiError("BEHIND", "the gateway does not reach its ledger now: ask again in a moment", {
+      detail: "UNAVAILABLE",
+      cause: error,
+    });
+  }
+  return new QuanjiError("INTERNAL", "the gateway failed; its log has this request with the cause", { cause: error });
+}
 
 export function problemOf(error: QuanjiError, now?: string): Problem {
   const { status, meaning } = CODES[error.code];

@@ -8,6 +8,7 @@ import type { Logger } from "pino";
 import { type Config, fileTextOf, LiveSources } from "../config/index.js";
 import { newRequestLog, type RequestLog } from "../http/index.js";
 import type { EmbeddedLedgerOptions } from "../ledger/embedded/index.js";
+import type { FabricLedger, FabricLedgerOptions } from "../ledger/fabric/index.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { Vouchers } from "../ledger/threaded/index.js";
 import type { Topology } from "../ledger/topology.js";
@@ -34,7 +35,13 @@ export interface GatewayEnvironment {
   readonly durability?: "synced" | "buffered";
   /** Another embedded ledger: on a thread of its own, or for tests one that fails as it is told to. Default: in place. */
   readonly openLedger?: OpenLedger;
+  /** For tests: stands between the gateway and its ledger, whichever that is. */
+  readonly watchLedger?: (ledger: Ledger) => Ledger;
+  /** For tests: watches what a ledger on Fabric does. Default: nobody does. */
+  readonly openFabricLedger?: OpenFabricLedger;
 }
+
+export type OpenFabricLedger = (options: FabricLedgerOptions) => Promise<FabricLedger>;
 
 export type OpenLedger = (options: EmbeddedLedgerOptions, vouchers: Vouchers) => Promise<Ledger>;
 
@@ -59,7 +66,8 @@ export interface Foundation {
 /** Sources that are files lie in here, and nowhere else. */
 const SOURCE_FOLDER = "sources";
 
-export const PATIENCE: Patience = { attempts: 6, looks: 12, pause: (ms) => pause(ms) };
+/** Attempts for some five seconds: a command on a grant in heavy use needs many. */
+export const PATIENCE: Patience = { attempts: 40, looks: 12, pause: (ms) => pause(ms) };
 
 /** Errors: CONFIG_INVALID naming the member; INTERNAL · LEDGER_CORRUPT. */
 export async function openFoundation(

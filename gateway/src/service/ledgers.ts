@@ -41,8 +41,11 @@ const DEFAULT_TOPOLOGY: Topology = {
 };
 
 /** Errors: CONFIG_INVALID naming the member; INTERNAL · LEDGER_CORRUPT; NOT_RECORDED · UNAVAILABLE if no peer answers. */
-export const openLedgerOf = (parts: LedgerParts): Promise<OpenedLedger> =>
-  parts.config.ledger === "fabric" ? openFabric(parts) : openEmbedded(parts);
+export async function openLedgerOf(parts: LedgerParts): Promise<OpenedLedger> {
+  const opened = await (parts.config.ledger === "fabric" ? openFabric(parts) : openEmbedded(parts));
+  const { watchLedger } = parts.environment;
+  return watchLedger === undefined ? opened : { ...opened, ledger: watchLedger(opened.ledger) };
+}
 
 /** Of an embedded ledger. Errors: CONFIG_INVALID naming the member. */
 export const topologyOf = async ({ topology }: Pick<Config, "topology">): Promise<Topology> =>
@@ -73,17 +76,20 @@ async function openEmbedded({ config, environment, vouchers, log }: LedgerParts)
   return { ledger, topology, testClock: network.testClock, roots };
 }
 
-async function openFabric({ config, log }: LedgerParts): Promise<OpenedLedger> {
+async function openFabric({ config, environment, log }: LedgerParts): Promise<OpenedLedger> {
   const { data, fabric, gateway } = config;
   // Loaded only where it is used: the network's client libraries are large.
-  const { openFabricLedger, readProfile } = await import("../ledger/fabric/index.js");
-  const profile = await readProfile(fabric.profile ?? "");
+  const library = await import("../ledger/fabric/index.js");
+  const { openFabricLedger = library.openFabricLedger } = environment;
+  const report = (what: string, error: unknown): void => log.fault(what, error);
+  const profile = await library.readProfile(fabric.profile ?? "", (error) =>
+    report("the renewed certificate is not taken over", error),
+  );
   if (profile.msp !== gateway.msp) {
     throw new QuanjiError("CONFIG_INVALID", `gateway.msp: the connection profile is ${profile.msp}'s`, {
       field: "gateway.msp",
     });
   }
-  const report = (what: string, error: unknown): void => log.fault(what, error);
   try {
     const ledger = await openFabricLedger({ profile, folder: data, client: fabric.client, report });
     return { ledger, topology: profile.topology, testClock: profile.testClock, roots: () => ledger.roots() };

@@ -1,19 +1,24 @@
 /**
- * A gateway in a process of its own, with a synced ledger, that can be told at which step of a commit it dies as by a power
- * cut. Argument: its data folder. It tells its parent where it listens.
+ * A gateway in a process of its own, with a synced embedded ledger or on Fabric, that can be told at which step of a commit it
+ * dies as by a power cut. Argument: its data folder. It tells its parent where it listens.
  */
 import { randomBytes } from "node:crypto";
 import { loadConfig, openGateway } from "@quanji/gateway";
-import { COMMIT_STEPS, type CommitStep, openEmbeddedLedger, pino } from "@quanji/gateway/testing";
-import type { ChildOrder, ChildReport } from "./child.js";
+import { openFabricLedger } from "@quanji/gateway/fabric";
+import { openEmbeddedLedger, pino } from "@quanji/gateway/testing";
+import type { ChildOrder, ChildReport, Step } from "./child.js";
 
 const [, , data = ""] = process.argv;
-let dieAt: CommitStep | undefined;
+let dieAt: Step | undefined;
+
+const atStep = (step: Step): void => {
+  if (step === dieAt) process.kill(process.pid, "SIGKILL");
+};
 
 const report = (text: ChildReport): void => void process.send?.(text);
 
 process.on("message", (order: ChildOrder) => {
-  dieAt = COMMIT_STEPS.find((step) => step === order.dieAt);
+  ({ dieAt } = order);
   report({ armed: true });
 });
 // Nobody is left to use it.
@@ -24,15 +29,7 @@ const gateway = await openGateway(await loadConfig({ QUANJI_DATA: data }, proces
   random: randomBytes,
   logger: pino({ level: "warn", base: null }, pino.destination({ dest: 2, sync: true })),
   variables: {},
-  openLedger: (options) =>
-    openEmbeddedLedger({
-      ...options,
-      simulate: "once",
-      hooks: {
-        atStep: (step) => {
-          if (step === dieAt) process.kill(process.pid, "SIGKILL");
-        },
-      },
-    }),
+  openLedger: (options) => openEmbeddedLedger({ ...options, simulate: "once", hooks: { atStep } }),
+  openFabricLedger: (options) => openFabricLedger({ ...options, atStep }),
 });
 report({ address: gateway.address });

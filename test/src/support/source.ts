@@ -30,13 +30,14 @@ export class CountingSource {
     });
   }
 
-  static async open(): Promise<CountingSource> {
+  /** @param host where it listens, and is found */
+  static async open(host = "127.0.0.1"): Promise<CountingSource> {
     const server = createServer();
-    server.listen(0, "127.0.0.1");
+    server.listen(0, host);
     await once(server, "listening");
     const address = server.address();
     if (address === null || typeof address === "string") throw new Error("no address");
-    return new CountingSource(server, `http://127.0.0.1:${address.port}`);
+    return new CountingSource(server, `http://${host}:${address.port}`);
   }
 
   /** From now on nobody is answered until `release`. `arrived` resolves with the first who asks. */

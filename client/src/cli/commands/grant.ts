@@ -6,7 +6,7 @@ import { type Options, UsageError } from "../options.js";
 import type { Result } from "../output.js";
 import { type Declaration, declare, group, type Runtime } from "../program.js";
 import { sentResult } from "./send.js";
-import { TERM_OPTIONS, termsOf, toShares, withTerms } from "./terms.js";
+import { assertTermFlags, TERM_OPTIONS, termsOf, toShares, withTerms } from "./terms.js";
 
 const GROUND: readonly [string, string] = ["--ground <text>", "why; committed to, never public"];
 const DEPTH: readonly [string, string] = ["--depth <n>", "how many generations of sub-grants may follow (default: 0)"];
@@ -131,10 +131,11 @@ const depthOf = (options: Options) => {
 };
 
 async function request(context: Context, [id = ""]: readonly string[], options: Options): Promise<Result> {
-  const client = await context.client();
-  const resource = await client.resources.get(id);
   const grantor = options.text("grantor");
   const right = options.oneOf("right", "--right", RIGHTS);
+  assertTermFlags(options, context.io.clock());
+  const client = await context.client();
+  const resource = await client.resources.get(id);
   const sent = await client.grants.request({
     resource: id,
     terms: await freshTerms(context, client, resource, options),
@@ -150,9 +151,10 @@ async function request(context: Context, [id = ""]: readonly string[], options: 
 }
 
 async function offer(context: Context, [id = ""]: readonly string[], options: Options): Promise<Result> {
-  const client = await context.client();
   const grantee = options.required("to", "--to");
   const right = options.oneOf("right", "--right", RIGHTS);
+  assertTermFlags(options, context.io.clock());
+  const client = await context.client();
   const resource = await client.resources.get(id);
   const terms = await freshTerms(context, client, resource, options);
   const sent = await client.grants.offer({
@@ -168,8 +170,9 @@ async function offer(context: Context, [id = ""]: readonly string[], options: Op
 }
 
 async function derive(context: Context, [parent = ""]: readonly string[], options: Options): Promise<Result> {
-  const client = await context.client();
   const grantee = options.required("to", "--to");
+  assertTermFlags(options, context.io.clock());
+  const client = await context.client();
   const from: Grant = await client.grants.get(parent);
   const terms = withTerms({ terms: narrowed(from), logs: from.logs }, options, client.nowMs());
   const sent = await client.grants.derive(parent, { grantee, terms, ...depthOf(options) });

@@ -100,6 +100,12 @@ const laterOf = (a: string, b: string): string => (a > b ? a : b);
 const kept = ({ fields, obligations = [] }: Pick<Terms, "fields" | "obligations">) =>
   obligations.filter(({ field }) => fields.includes(field));
 
+/** Errors: usage. Before anything is asked of the gateway. */
+export function assertTermFlags(options: Options, nowMs: number): void {
+  options.count("depth", "--depth");
+  flags(options, nowMs);
+}
+
 function flags(options: Options, nowMs: number): Record<string, unknown> {
   const all: Record<string, unknown> = {
     purposes: options.list("purpose"),

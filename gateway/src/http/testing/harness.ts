@@ -207,14 +207,14 @@ export class Harness {
   }
 
   /** A grant of the bureau's weather to `grantee`, approved. */
-  async granted(grantee: Name, terms: JsonObject = {}): Promise<string> {
+  async granted(grantee: Name, terms: JsonObject = {}, depth = 0): Promise<string> {
     const grant = crypto.randomUUID();
     const payload = {
       grant,
       resource: "res/weather@1",
       grantor: IDS.bureau,
       right: "holding",
-      depth: 0,
+      depth,
       logs: [LOG],
       terms: { ...TERMS, ...terms },
       route: [[IDS.bureau]],

@@ -5,6 +5,7 @@ import {
   endorseFault,
   evaluateFault,
   type Failure,
+  honestAmong,
   isTransport,
   type Said,
   STATUS,
@@ -153,19 +154,30 @@ describe("fabric: whether another peer might do better", () => {
 describe("fabric: what a failed handing over means", () => {
   const orderer = (status: string): Failure =>
     plain(STATUS.ABORTED, `10 ABORTED: received unsuccessful response from orderer: status=${status}, info=words`);
+  const several = (...statuses: string[]): Failure => ({
+    code: STATUS.UNAVAILABLE,
+    message: `insufficient number of orderers: ${statuses.join("; ")}`,
+    details: statuses.map((status) => said("OrdererMSP", `unsuccessful response from orderer: status=${status}`)),
+  });
   for (const [failure, fault] of [
     [orderer("BAD_REQUEST"), "REFUSED"],
     [orderer("REQUEST_ENTITY_TOO_LARGE"), "REFUSED"],
     [orderer("FORBIDDEN"), "UNAVAILABLE"],
     [orderer("NOT_FOUND"), "UNAVAILABLE"],
     [orderer("INTERNAL_SERVER_ERROR"), undefined],
+    [orderer("BAD_REQUEST, info=broadcast client identity expired"), "UNAVAILABLE"],
+    [several("FORBIDDEN", "FORBIDDEN"), "UNAVAILABLE"],
+    [several("REQUEST_ENTITY_TOO_LARGE", "REQUEST_ENTITY_TOO_LARGE"), "REFUSED"],
+    [several("FORBIDDEN"), undefined],
+    [several("FORBIDDEN", "SERVICE_UNAVAILABLE"), undefined],
+    [several("BAD_REQUEST, info=identity expired", "BAD_REQUEST, info=identity expired"), undefined],
     [plain(STATUS.UNAVAILABLE, "no orderers could successfully process transaction"), undefined],
     [plain(STATUS.DEADLINE_EXCEEDED), undefined],
     [plain(STATUS.CANCELLED), undefined],
     [plain(STATUS.INTERNAL), undefined],
   ] as const) {
     it(`${fault ?? "nobody knows"}: ${failure.message}`, () => {
-      expect(broadcastRefusal(failure, TX)?.fault).to.equal(fault);
+      expect(broadcastRefusal(failure, TX, honestAmong(4))?.fault).to.equal(fault);
     });
   }
 });

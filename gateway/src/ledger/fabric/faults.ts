@@ -114,19 +114,41 @@ const TRANSPORT: ReadonlySet<number> = new Set([
 
 /**
  * Why orderers refused an envelope for good, e.g. it is too large, or the client's certificate is revoked; undefined if
- * nobody can know whether one of them took it. @see fabric orderer/common/broadcast
+ * nobody can know whether one of them took it. Raft's are asked one after the other until one has an opinion; SmartBFT's all
+ * at once, and one of them may lie.
+ * @param honest so many orderers that one of them at least is honest. An honest one that refuses by the channel's configuration
+ * knows all blocks up to that configuration: the envelope is in none of those, and later none of the others will let it in.
+ * What it refuses by its own clock, others may let in.
+ * @see fabric orderer/common/broadcast · internal/pkg/gateway/submit.go
  */
-export function broadcastRefusal({ code, message }: Failure, txId: string): LedgerError | undefined {
-  if (code !== STATUS.ABORTED) return undefined; // e.g. UNAVAILABLE: an orderer may have died with the envelope in hand
-  const status = /status=([A-Z_]+)/.exec(message)?.[1];
-  switch (status) {
+export function broadcastRefusal(
+  { code, message, details }: Failure,
+  txId: string,
+  honest: number,
+): LedgerError | undefined {
+  if (code === STATUS.ABORTED) return EXPIRED.test(message) ? notAccepted(message, txId) : refusalOf(message, txId);
+  // UNAVAILABLE and the like: an orderer may have died with the envelope in hand, unless enough of them say why not.
+  const refusals = details.map((one) => (EXPIRED.test(one.message) ? undefined : refusalOf(one.message, txId)));
+  return refusals.length >= honest && refusals.every((one) => one !== undefined) ? refusals[0] : undefined;
+}
+
+const EXPIRED = /identity expired/;
+
+const notAccepted = (message: string, txId: string): LedgerError =>
+  new LedgerError("UNAVAILABLE", `the orderers do not accept this gateway: ${message}`, { txId });
+
+function refusalOf(message: string, txId: string): LedgerError | undefined {
+  switch (/status=([A-Z_]+)/.exec(message)?.[1]) {
     case "BAD_REQUEST":
     case "REQUEST_ENTITY_TOO_LARGE":
       return new LedgerError("REFUSED", `the orderers refused the transaction: ${message}`, { txId });
     case "FORBIDDEN":
     case "NOT_FOUND":
-      return new LedgerError("UNAVAILABLE", `the orderers do not accept this gateway: ${message}`, { txId });
+      return notAccepted(message, txId);
     default:
       return undefined;
   }
 }
+
+/** So many of `orderers` that one of them is honest, if no more lie than SmartBFT bears. */
+export const honestAmong = (orderers: number): number => Math.floor((orderers - 1) / 3) + 1;

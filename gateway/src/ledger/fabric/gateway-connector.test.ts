@@ -1,6 +1,5 @@
 import { encodeError, isQuanjiError, QuanjiError } from "@quanji/chaincode/domain";
 import { expect } from "chai";
-import { signLowS } from "../embedded/ecdsa.js";
 import type { LedgerError } from "../ledger.js";
 import { Unsure } from "./connector.js";
 import { PeerDeliverer } from "./delivery.js";
@@ -38,14 +37,14 @@ describe("fabric: the connector on fabric-gateway", () => {
     const profile = await profileOf([first, second], msp);
     const endpoints = new Endpoints(profile, deadlines);
     opened.push(endpoints);
-    const { topology, chaincode, key } = profile;
+    const { topology, chaincode } = profile;
     const connector = new GatewayConnector({
       endpoints,
       channel: topology.channel,
       chaincode,
       msp,
       regulator: topology.regulator,
-      sign: (payload) => signLowS(key, payload),
+      orderers: 4,
     });
     return { connector, endpoints };
   }

@@ -4,16 +4,24 @@ import type { LedgerError } from "../ledger.js";
 import { type TransactionRequest } from "../ledger.js";
 import { CHAIN_INFO, type Connector, type Endorsed, endorsersOf, heightIn, Unsure } from "./connector.js";
 import type { Endpoint, Endpoints } from "./endpoint.js";
-import { broadcastRefusal, endorseFault, evaluateFault, type Failure, isTransport, STATUS } from "./faults.js";
+import {
+  broadcastRefusal,
+  endorseFault,
+  evaluateFault,
+  type Failure,
+  honestAmong,
+  isTransport,
+  STATUS,
+} from "./faults.js";
 
 export interface GatewayConnectorOptions {
   readonly endpoints: Endpoints;
   readonly channel: string;
   readonly chaincode: string;
-  /** Signs what an endorsed transaction's digest is: its payload. */
-  readonly sign: (payload: Uint8Array) => Uint8Array;
   readonly msp: string;
   readonly regulator: string;
+  /** How many there are. */
+  readonly orderers: number;
 }
 
 const textOf = (bytes: Uint8Array): string =>
@@ -36,7 +44,7 @@ export class GatewayConnector implements Connector {
         const envelope = {
           txId,
           bytes: transaction.getBytes(),
-          signature: this.#options.sign(transaction.getDigest()),
+          signature: endpoint.sign(transaction.getDigest()),
         };
         return { txId, result: textOf(transaction.getResult()), broadcast: () => this.#broadcast(envelope) };
       } catch (error) {
@@ -103,14 +111,16 @@ export class GatewayConnector implements Connector {
   }
 
   async #broadcast({ txId, bytes, signature }: SignedEnvelope): Promise<void> {
-    const { endpoints } = this.#options;
+    const { endpoints, orderers } = this.#options;
     const endpoint = endpoints.inUse;
     try {
       await endpoint.gateway.newSignedTransaction(bytes, signature).submit();
     } catch (error) {
       const failure = failureOf(error);
+      const refusal = broadcastRefusal(failure, txId, honestAmong(orderers));
+      if (refusal !== undefined) throw refusal;
       if (isTransport(failure)) endpoints.failed(endpoint);
-      throw broadcastRefusal(failure, txId) ?? new Unsure(failure.message, { cause: error });
+      throw new Unsure(failure.message, { cause: error });
     }
   }
 }

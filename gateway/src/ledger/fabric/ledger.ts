@@ -3,7 +3,6 @@ import path from "node:path";
 import { collectionOf } from "@quanji/chaincode/world";
 import { CODE } from "../embedded/validator.js";
 import { networkPolicies } from "../embedded/policy.js";
-import { signLowS } from "../embedded/ecdsa.js";
 import {
   type BlockStream,
   type Committed,
@@ -21,7 +20,7 @@ import { GatewayConnector } from "./gateway-connector.js";
 import { Mirror, type Roots } from "./mirror.js";
 import { NetworkConnector } from "./network-connector.js";
 import type { FabricProfile } from "./profile.js";
-import { submitEndorsed } from "./submitting.js";
+import { SUBMIT, submitEndorsed, type SubmitStep } from "./submitting.js";
 import { Tail } from "./tail.js";
 
 export interface FabricLedgerOptions {
@@ -31,6 +30,8 @@ export interface FabricLedgerOptions {
   readonly client: ClientName;
   /** Told what goes wrong outside of calls: a peer that is lost, private values that are late. */
   readonly report: (what: string, error: unknown) => void;
+  /** For tests: told of every transaction's moments as they come. What it does then happens at that moment. */
+  readonly atStep?: (step: SubmitStep) => void;
 }
 
 export interface FabricLedger extends Ledger {
@@ -49,8 +50,8 @@ const OPEN_PAUSE_MS = 250;
  * if no peer answers, naming them.
  */
 export async function openFabricLedger(options: FabricLedgerOptions): Promise<FabricLedger> {
-  const { profile, client, folder, report } = options;
-  const { msp, topology, chaincode, key } = profile;
+  const { profile, client, folder, report, atStep } = options;
+  const { msp, topology, chaincode } = profile;
   const { regulator } = topology;
   const endpoints = new Endpoints(profile);
   const opened: { close(): Promise<void> }[] = [
@@ -70,7 +71,7 @@ export async function openFabricLedger(options: FabricLedgerOptions): Promise<Fa
             chaincode,
             msp,
             regulator,
-            sign: (payload) => signLowS(key, payload),
+            orderers: profile.orderers.length,
           })
         : await NetworkConnector.open(profile);
     opened.push(connector);
@@ -86,7 +87,7 @@ export async function openFabricLedger(options: FabricLedgerOptions): Promise<Fa
     opened.push(tail);
     const mirror = await openMirror(path.join(folder, "fabric"), deliverer, tail, report);
     opened.push(mirror);
-    return new ConnectedLedger({ connector, deliverer, tail, mirror, report, close: () => closeAll(opened) });
+    return new ConnectedLedger({ connector, deliverer, tail, mirror, report, atStep, close: () => closeAll(opened) });
   } catch (error) {
     await closeAll(opened);
     throw error;
@@ -143,6 +144,7 @@ interface Parts {
   readonly tail: Tail;
   readonly mirror: Mirror;
   readonly report: FabricLedgerOptions["report"];
+  readonly atStep: FabricLedgerOptions["atStep"];
   readonly close: () => Promise<void>;
 }
 
@@ -156,8 +158,8 @@ class ConnectedLedger implements FabricLedger {
 
   async submit(transaction: TransactionRequest): Promise<Committed> {
     this.#assertOpen();
-    const { connector, tail } = this.#parts;
-    return submitEndorsed(await connector.endorse(transaction), tail);
+    const { connector, tail, atStep } = this.#parts;
+    return submitEndorsed(await connector.endorse(transaction), tail, SUBMIT, atStep);
   }
 
   async evaluate(transaction: TransactionRequest): Promise<string> {

@@ -9,6 +9,7 @@ import { CHAIN_INFO, type Connector, type Endorsed, endorsersOf, heightIn, Unsur
 import { collectionsTouched } from "./decode.js";
 import { DEADLINES } from "./endpoint.js";
 import { broadcastRefusal, endorseFault, evaluateFault, type Failure, type Said, STATUS } from "./faults.js";
+import type { Identity } from "./identity.js";
 import type { FabricNode, FabricProfile } from "./profile.js";
 
 type Channel = ReturnType<Network["getChannel"]>;
@@ -52,42 +53,55 @@ const CHANNEL = {
   "grpc-wait-for-ready-timeout": 3_000,
 } as const;
 
+/** The library's connections, which are opened with one certificate and act with no other. */
+interface Session {
+  readonly identity: Identity;
+  readonly gateway: Gateway;
+  readonly channel: Channel;
+}
+
+/** Loads the library only where it is asked for. Nodes that do not answer now are connected to when they do. */
+async function openSession(profile: FabricProfile, identity: Identity): Promise<Session> {
+  process.env["HFC_LOGGING"] ??= QUIET;
+  const { default: library } = await import("fabric-network");
+  const gateway = new library.Gateway();
+  const { certificatePem, key } = identity;
+  const privateKey = key.export({ format: "pem", type: "pkcs8" }).toString();
+  const acting = { type: "X.509", mspId: profile.msp, credentials: { certificate: certificatePem, privateKey } };
+  await gateway.connect(commonProfile(profile), { identity: acting, discovery: { enabled: false } });
+  const network = await gateway.getNetwork(profile.topology.channel);
+  return { identity, gateway, channel: network.getChannel() };
+}
+
 export class NetworkConnector implements Connector {
   readonly #profile: FabricProfile;
-  readonly #gateway: Gateway;
-  readonly #channel: Channel;
+  /** The newest; those before it are closed once it is there. */
+  #session: Promise<Session>;
+  #actsAs: Identity;
   /** How often a peer of that organisation has failed: which one is asked next. */
   readonly #failures = new Map<string, number>();
   #orderer = 0;
 
-  private constructor(profile: FabricProfile, gateway: Gateway, channel: Channel) {
+  private constructor(profile: FabricProfile, session: Session) {
     this.#profile = profile;
-    this.#gateway = gateway;
-    this.#channel = channel;
+    this.#session = Promise.resolve(session);
+    this.#actsAs = session.identity;
   }
 
-  /** Loads the library only where it is asked for. Nodes that do not answer now are connected to when they do. */
   static async open(profile: FabricProfile): Promise<NetworkConnector> {
-    process.env["HFC_LOGGING"] ??= QUIET;
-    const { default: library } = await import("fabric-network");
-    const gateway = new library.Gateway();
-    const { msp, certificatePem, key, topology } = profile;
-    const privateKey = key.export({ format: "pem", type: "pkcs8" }).toString();
-    const identity = { type: "X.509", mspId: msp, credentials: { certificate: certificatePem, privateKey } };
-    await gateway.connect(commonProfile(profile), { identity, discovery: { enabled: false } });
-    const network = await gateway.getNetwork(topology.channel);
-    return new NetworkConnector(profile, gateway, network.getChannel());
+    return new NetworkConnector(profile, await openSession(profile, profile.identity.current));
   }
 
   async endorse(request: TransactionRequest): Promise<Endorsed> {
     const { msp, topology, chaincode } = this.#profile;
-    const context = this.#context().calculateTransactionId();
-    const endorsement = this.#channel.newEndorsement(chaincode);
+    const session = await this.#current();
+    const context = contextOf(session).calculateTransactionId();
+    const endorsement = session.channel.newEndorsement(chaincode);
     endorsement.build(context, buildRequest(request));
     endorsement.sign(context);
     const named = endorsersOf(request, { msp, regulator: topology.regulator });
-    const endorsers = named ?? (await this.#whomItConcerns(endorsement));
-    const answers = await this.#ask(endorsement, endorsers);
+    const endorsers = named ?? (await this.#whomItConcerns(session, endorsement));
+    const answers = await this.#ask(session, endorsement, endorsers);
     const commit = endorsement.newCommit();
     commit.build(context);
     commit.sign(context);
@@ -107,22 +121,27 @@ export class NetworkConnector implements Connector {
     return heightIn(await this.#query(chaincode, msp, { fcn: name, args: [topology.channel] }));
   }
 
-  close(): Promise<void> {
-    this.#gateway.disconnect();
-    return Promise.resolve();
+  async close(): Promise<void> {
+    (await this.#session).gateway.disconnect();
   }
 
-  #context(): Context {
-    const context = this.#gateway.identityContext;
-    if (context === undefined) throw new LedgerError("UNAVAILABLE", "the gateway is not connected");
-    return context;
+  /** Opened anew where the certificate has been renewed. */
+  #current(): Promise<Session> {
+    const { current } = this.#profile.identity;
+    if (current === this.#actsAs) return this.#session;
+    this.#actsAs = current;
+    const before = this.#session;
+    this.#session = openSession(this.#profile, current).finally(async () => {
+      (await before).gateway.disconnect();
+    });
+    return this.#session;
   }
 
   /** The regulator's transaction may concern any organisation: its own peer's simulation tells which. */
-  async #whomItConcerns(endorsement: Endorsement): Promise<readonly string[]> {
+  async #whomItConcerns(session: Session, endorsement: Endorsement): Promise<readonly string[]> {
     const { topology, chaincode } = this.#profile;
     const { regulator } = topology;
-    const [answer] = await this.#ask(endorsement, [regulator]);
+    const [answer] = await this.#ask(session, endorsement, [regulator]);
     const others = topology.organisations.map(({ msp }) => msp).filter((msp) => msp !== regulator);
     const own = collectionsTouched(answer?.payload ?? new Uint8Array(), chaincode);
     const touched = others.filter((msp) => own.includes(`org-${msp}`));
@@ -130,12 +149,12 @@ export class NetworkConnector implements Connector {
   }
 
   /** Endorsements of one peer of each organisation; of its next peer, if one cannot be reached. All of one answer. */
-  async #ask(endorsement: Endorsement, endorsers: readonly string[]): Promise<readonly Answer[]> {
+  async #ask(session: Session, endorsement: Endorsement, endorsers: readonly string[]): Promise<readonly Answer[]> {
     const txId = endorsement.getTransactionId();
     const rounds = Math.max(...endorsers.map((msp) => this.#peersOf(msp).length), 1);
     for (let left = rounds; ; left--) {
       const targets = endorsers.map((msp) => this.#target(msp));
-      const failure = await this.#send(endorsement, targets, endorsers);
+      const failure = await this.#send(session, endorsement, targets, endorsers);
       if (!("code" in failure)) return failure;
       if (failure.code !== STATUS.UNAVAILABLE || left <= 1) throw endorseFault(failure, { txId, endorsers });
       for (const { msp } of failure.details) this.#failures.set(msp, (this.#failures.get(msp) ?? 0) + 1);
@@ -143,11 +162,12 @@ export class NetworkConnector implements Connector {
   }
 
   async #send(
+    { channel }: Session,
     proposal: Pick<Endorsement, "send">,
     targets: readonly FabricNode[],
     endorsers: readonly string[],
   ): Promise<readonly Answer[] | Failure> {
-    const peers = targets.map(({ name }) => this.#channel.getEndorser(name));
+    const peers = targets.map(({ name }) => channel.getEndorser(name));
     try {
       const { errors, responses } = await proposal.send({ targets: peers, requestTimeout: DEADLINES.endorseMs });
       return verdictOf(errors, responses, targets, endorsers.length);
@@ -159,14 +179,15 @@ export class NetworkConnector implements Connector {
   }
 
   async #query(chaincode: string, msp: string, request: Parameters<Endorsement["build"]>[1]): Promise<Buffer> {
-    const context = this.#context().calculateTransactionId();
-    const query = this.#channel.newQuery(chaincode);
+    const session = await this.#current();
+    const context = contextOf(session).calculateTransactionId();
+    const query = session.channel.newQuery(chaincode);
     query.build(context, request);
     query.sign(context);
     const txId = query.getTransactionId();
     for (let left = this.#peersOf(msp).length; ; left--) {
       const target = this.#target(msp);
-      const result = await this.#send(query, [target], [msp]);
+      const result = await this.#send(session, query, [target], [msp]);
       if (!("code" in result)) return resultOf(result[0]);
       if (result.code !== STATUS.UNAVAILABLE || left <= 1) throw evaluateFault(result, txId);
       this.#failures.set(msp, (this.#failures.get(msp) ?? 0) + 1);
@@ -186,7 +207,8 @@ export class NetworkConnector implements Connector {
 
   /** To the orderers one after another until one takes it; the next time, the first is another. */
   async #broadcast(commit: ReturnType<Endorsement["newCommit"]>, txId: string): Promise<void> {
-    const committers = this.#channel.getCommitters();
+    const { channel } = await this.#current();
+    const committers = channel.getCommitters();
     const first = this.#orderer++ % committers.length;
     const targets = [...committers.slice(first), ...committers.slice(0, first)];
     let answer: { readonly status: string; readonly info?: string };
@@ -197,8 +219,14 @@ export class NetworkConnector implements Connector {
     }
     if (answer.status === "SUCCESS") return;
     const message = `status=${answer.status}, info=${answer.info ?? ""}`;
-    throw broadcastRefusal({ code: STATUS.ABORTED, message, details: [] }, txId) ?? new Unsure(message);
+    throw broadcastRefusal({ code: STATUS.ABORTED, message, details: [] }, txId, 1) ?? new Unsure(message);
   }
+}
+
+function contextOf({ gateway }: Session): Context {
+  const context = gateway.identityContext;
+  if (context === undefined) throw new LedgerError("UNAVAILABLE", "the gateway is not connected");
+  return context;
 }
 
 const buildRequest = ({ name, args, transient = {} }: TransactionRequest) => ({

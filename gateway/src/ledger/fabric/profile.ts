@@ -2,12 +2,12 @@
  * The connection profile: how an organisation's gateway reaches a Fabric network, and as whom. `network -- up` writes one for
  * each organisation; docs/operations/fabric.md says what its members mean.
  */
-import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { QuanjiError } from "@quanji/chaincode/domain";
 import { z } from "zod";
 import { parseTopology, type Topology } from "../topology.js";
+import { LiveIdentity } from "./identity.js";
 
 const text = z.string().min(1).max(4096);
 
@@ -48,8 +48,7 @@ export interface FabricProfile {
   readonly testClock: boolean;
   /** The organisation that this gateway acts for. */
   readonly msp: string;
-  readonly certificatePem: string;
-  readonly key: KeyObject;
+  readonly identity: Pick<LiveIdentity, "current">;
   /** Own peers in order of preference: they alone hold the organisation's private data. Never empty. */
   readonly ownPeers: readonly FabricNode[];
   /** Every peer that the profile names, own ones first. */
@@ -60,11 +59,18 @@ export interface FabricProfile {
 const invalid = (profile: string, problem: string, cause?: unknown): QuanjiError =>
   new QuanjiError("CONFIG_INVALID", `fabric.profile: ${problem} (${profile})`, { field: "fabric.profile", cause });
 
-/** Errors: CONFIG_INVALID · field `fabric.profile`, naming the file or the member. */
-export async function readProfile(profile: string): Promise<FabricProfile> {
+/**
+ * @param report told why renewed certificates are not taken over
+ * Errors: CONFIG_INVALID · field `fabric.profile`, naming the file or the member.
+ */
+export async function readProfile(
+  profile: string,
+  report: (error: unknown) => void = () => undefined,
+): Promise<FabricProfile> {
+  const locate = (name: string): string => path.resolve(path.dirname(profile), name);
   const read = async (name: string): Promise<string> => {
     try {
-      return await readFile(path.resolve(path.dirname(profile), name), "utf8");
+      return await readFile(locate(name), "utf8");
     } catch (cause) {
       throw invalid(profile, `${name} cannot be read; \`npm run network -- up\` makes it`, cause);
     }
@@ -80,14 +86,13 @@ export async function readProfile(profile: string): Promise<FabricProfile> {
   const peers = await load(parsed.data.peers);
   const ownPeers = peers.filter((peer) => peer.msp === msp);
   if (ownPeers.length === 0) throw invalid(profile, `peers: none is of ${msp}`);
-  const certificatePem = await read(identity.certificate);
+  const files = { certificate: locate(identity.certificate), privateKey: locate(identity.privateKey) };
   return {
     topology: parseTopology({ channel, organisations, regulator }),
     chaincode,
     testClock,
     msp,
-    certificatePem,
-    key: keyOf(profile, certificatePem, await read(identity.privateKey)),
+    identity: new LiveIdentity(files, report),
     ownPeers,
     peers: [...ownPeers, ...peers.filter((peer) => peer.msp !== msp)],
     orderers: await load(parsed.data.orderers),
@@ -100,20 +105,4 @@ function jsonOf(profile: string, content: string): unknown {
   } catch (cause) {
     throw invalid(profile, "is not JSON", cause);
   }
-}
-
-function keyOf(profile: string, certificatePem: string, keyPem: string): KeyObject {
-  let fits: boolean;
-  let key: KeyObject;
-  try {
-    key = createPrivateKey(keyPem);
-    fits = new X509Certificate(certificatePem).checkPrivateKey(key);
-  } catch (cause) {
-    throw invalid(profile, "identity: the certificate or its key is no PEM", cause);
-  }
-  if (!fits) throw invalid(profile, "identity: the private key does not belong to the certificate");
-  if (key.asymmetricKeyDetails?.namedCurve !== "prime256v1") {
-    throw invalid(profile, "identity: the private key must be an EC key on P-256");
-  }
-  return key;
 }

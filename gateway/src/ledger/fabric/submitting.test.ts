@@ -6,10 +6,10 @@ import type { Place } from "./decode.js";
 import { type Commits, submitEndorsed } from "./submitting.js";
 
 const TX = "cd".repeat(32);
-const TIMING = { commitMs: 200, againMs: 20, unsureMs: 5 };
+const TIMING = { commitMs: 200, againMs: 20, unsureMs: 5, patienceMs: 10 };
 
 /** What an orderer does with the envelope, handing over by handing over; the last goes on for ever. */
-type Orderer = "takes" | "loses" | "unsure" | "unsure, takes" | "too large" | "forbidden";
+type Orderer = "takes" | "loses" | "unsure" | "unsure, takes" | "silent" | "silent, takes" | "too large" | "forbidden";
 
 class Scene implements Commits {
   handedOver = 0;
@@ -33,7 +33,8 @@ class Scene implements Commits {
   async broadcast(): Promise<void> {
     this.handedOver++;
     const orderer = this.#orderers.length > 1 ? this.#orderers.shift() : this.#orderers[0];
-    if (orderer === "takes" || orderer === "unsure, takes") setImmediate(() => this.#commit());
+    if (orderer?.endsWith("takes") === true) setImmediate(() => this.#commit());
+    if (orderer?.startsWith("silent") === true) return new Promise(() => undefined);
     if (orderer === "too large") throw new LedgerError("REFUSED", "too large");
     if (orderer === "forbidden") throw new LedgerError("UNAVAILABLE", "revoked");
     if (orderer?.startsWith("unsure") === true) throw new Unsure("no leader");
@@ -57,6 +58,10 @@ const ROWS: readonly (readonly [readonly Orderer[], number, string, number])[] =
   [["unsure, takes"], CODE.VALID, "committed", 1],
   [["unsure, takes", "forbidden"], CODE.VALID, "committed", 1],
   [["unsure", "forbidden", "takes"], CODE.VALID, "committed", 3],
+  [["silent", "silent", "takes"], CODE.VALID, "committed", 3],
+  [["silent, takes"], CODE.VALID, "committed", 1],
+  [["silent", "forbidden", "takes"], CODE.VALID, "committed", 3],
+  [["silent"], CODE.VALID, "UNKNOWN", 5],
   [["too large"], CODE.VALID, "REFUSED", 1],
   [["forbidden"], CODE.VALID, "UNAVAILABLE", 1],
   [["loses"], CODE.VALID, "UNKNOWN", 5],

@@ -25,9 +25,21 @@ export interface SubmitTiming {
   readonly againMs: number;
   /** The same, where it is not known whether it was taken. */
   readonly unsureMs: number;
+  /**
+   * After which it is handed over once more beside a handing over that is not answered. A peer picks an orderer by chance, and
+   * one that is cut off answers nothing at all; the others take the envelope in some 10 ms.
+   */
+  readonly patienceMs: number;
 }
 
-export const SUBMIT: SubmitTiming = { commitMs: 12_000, againMs: 1_500, unsureMs: 200 };
+/**
+ * Moments between submit and answer, in order: the endorsements are there, and nobody else knows of them; an orderer has taken
+ * the envelope; it stands in a block, and the submitter has not heard of that.
+ */
+export const SUBMIT_STEPS = ["endorsed", "handed over", "landed"] as const;
+export type SubmitStep = (typeof SUBMIT_STEPS)[number];
+
+export const SUBMIT: SubmitTiming = { commitMs: 12_000, againMs: 1_500, unsureMs: 200, patienceMs: 500 };
 
 /** Where commits are heard of. */
 export interface Commits {
@@ -39,14 +51,21 @@ export async function submitEndorsed(
   endorsed: Endorsed,
   commits: Commits,
   timing: SubmitTiming = SUBMIT,
+  atStep: (step: SubmitStep) => void = () => undefined,
 ): Promise<Committed> {
   const { txId, result } = endorsed;
   const over = new AbortController();
-  const landing = new Promise<Place>((resolve) => commits.await(txId, resolve));
+  atStep("endorsed");
+  const landing = new Promise<Place>((resolve) =>
+    commits.await(txId, (place) => {
+      atStep("landed");
+      resolve(place);
+    }),
+  );
   const landed = landing.finally(() => over.abort());
   const late = pause(timing.commitMs, undefined, { signal: over.signal }).catch(() => undefined);
   try {
-    const place = await Promise.race([landed, late, handOver(endorsed, timing, over.signal)]);
+    const place = await Promise.race([landed, late, handOver(endorsed, timing, over.signal, atStep)]);
     if (place !== undefined) return judge(place, result);
     throw new LedgerError("UNKNOWN", "the transaction is in no block yet: look for it", { txId });
   } finally {
@@ -58,24 +77,27 @@ export async function submitEndorsed(
 /** Hands over until the signal aborts. Never resolves with a place; rejects if the first handing over is refused for sure. */
 async function handOver(
   endorsed: Endorsed,
-  { againMs, unsureMs }: SubmitTiming,
+  { againMs, unsureMs, patienceMs }: SubmitTiming,
   signal: AbortSignal,
+  atStep: (step: SubmitStep) => void,
 ): Promise<undefined> {
+  const rest = (ms: number): Promise<undefined> => pause(ms, undefined, { signal }).catch(() => undefined);
   let mayBeOrdered = false;
-  for (;;) {
-    let waitMs = againMs;
-    try {
-      await endorsed.broadcast();
-      mayBeOrdered = true;
-    } catch (error) {
-      if (!(error instanceof Unsure) && !mayBeOrdered) throw error;
-      if (error instanceof Unsure) mayBeOrdered = true;
-      waitMs = unsureMs;
-    }
-    await pause(waitMs, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) return never();
+  while (!signal.aborted) {
+    const answer = endorsed.broadcast().then(
+      (): typeof TAKEN => TAKEN,
+      (error: unknown) => ({ error }),
+    );
+    const said = await Promise.race([answer, rest(patienceMs)]);
+    if (said === TAKEN && !mayBeOrdered) atStep("handed over");
+    if (said !== undefined && said !== TAKEN && !(said.error instanceof Unsure) && !mayBeOrdered) throw said.error;
+    mayBeOrdered = true;
+    if (said !== undefined) await rest(said === TAKEN ? againMs : unsureMs);
   }
+  return never();
 }
+
+const TAKEN: unique symbol = Symbol("an orderer has taken it");
 
 /** The race is over: whoever won it decides. */
 const never = (): Promise<undefined> => new Promise(() => undefined);

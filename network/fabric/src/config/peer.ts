@@ -56,7 +56,9 @@ const gossip = (topology: FabricTopology, peer: Node) => {
       reconciliationEnabled: true,
       reconcileBatchSize: 10,
       reconcileSleepInterval: ms(waits.reconcileMs),
-      skipPullingInvalidTransactionsDuringCommit: false,
+      // An envelope that is handed over twice comes back as a duplicate, whose private data no peer has any more: a peer
+      // that looked for it would stand still for the whole of pullRetryThreshold, and more.
+      skipPullingInvalidTransactionsDuringCommit: true,
       implicitCollectionDisseminationPolicy: { requiredPeerCount: 0, maxPeerCount: 1 },
     },
     state: { enabled: false },

@@ -26,7 +26,9 @@ export function authorityConfig(authority: Node, password: string) {
     port,
     address: listenHost(authority),
     tls: { enabled: true },
-    ca: { name: id },
+    // Whoever let a certificate run out is given a new one for it, with the same key if need be: an orderer is known by its
+    // key. A revoked one is refused all the same.
+    ca: { name: id, reenrollIgnoreCertExpiry: true },
     crl: { expiry: YEAR },
     registry: {
       maxenrollments: -1,

@@ -10,6 +10,10 @@ const ip = (...args: string[]): void => void execFileSync("ip", args, { stdio: "
 
 const NAMES = "/etc/netns";
 
+/** This process on the hosts' bridge. */
+const HERE = "10.77.0.254";
+const OUTSIDE = `quanji${process.pid}`;
+
 /** Whether this process may make namespaces. */
 export function mayMakeHosts(): boolean {
   const trial = `quanji-trial-${process.pid}`;
@@ -25,6 +29,7 @@ export function mayMakeHosts(): boolean {
 export class Hosts implements Disposable {
   readonly #names: readonly string[];
   readonly #switch = `quanji-${process.pid}-switch`;
+  #outside = false;
 
   /** @param names host names; `<first label>` names the namespace */
   constructor(names: readonly string[]) {
@@ -44,6 +49,20 @@ export class Hosts implements Disposable {
       mkdirSync(path.join(NAMES, space), { recursive: true });
       writeFileSync(path.join(NAMES, space, "hosts"), `127.0.0.1 localhost\n${known}`);
     });
+  }
+
+  addressOf(name: string): string {
+    return `10.77.0.${this.#names.indexOf(name) + 1}`;
+  }
+
+  /** Lets this process reach them, by address. @returns where they reach this process */
+  reachFromHere(): string {
+    ip("link", "add", OUTSIDE, "type", "veth", "peer", "name", "outside", "netns", this.#switch);
+    this.#outside = true;
+    ip("-n", this.#switch, "link", "set", "outside", "master", "bridge", "up");
+    ip("address", "add", `${HERE}/24`, "dev", OUTSIDE);
+    ip("link", "set", OUTSIDE, "up");
+    return HERE;
   }
 
   /** Begins a command line that runs on a host. */
@@ -67,6 +86,7 @@ export class Hosts implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    if (this.#outside) ip("link", "del", OUTSIDE);
     for (const space of [...this.#names.map((name) => this.#space(name)), this.#switch]) {
       ip("netns", "del", space);
       rmSync(path.join(NAMES, space), { recursive: true, force: true });

@@ -1,0 +1,3 @@
+import { faultsOn } from "./suite.js";
+
+faultsOn("bft", "peer0.regulator");

@@ -1,0 +1,3 @@
+import { faultsOn } from "./suite.js";
+
+faultsOn("raft", "peer0.holder");
