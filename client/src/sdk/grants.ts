@@ -13,6 +13,7 @@ import {
   versionedId,
 } from "@quanji/chaincode/domain";
 import type { Json, JsonObject } from "@quanji/chaincode/log";
+import { spread } from "./logs.js";
 import { Reader } from "./objects.js";
 import type { Sent, Session } from "./session.js";
 
@@ -27,7 +28,7 @@ export interface GrantInput {
   readonly terms: Terms;
   /** How many generations of sub-grants may follow. Default 0. */
   readonly depth?: number;
-  /** Default: the resource's. */
+  /** Default: the resource's, beginning with one that follows from the grant's id: there its quota lies. */
   readonly logs?: readonly string[];
 }
 
@@ -40,8 +41,9 @@ export class Grants extends Reader<"grants"> {
   async request(input: GrantInput & { readonly grantor?: string; readonly right?: RightKind }): Promise<SentGrant> {
     const resource = await this.#resource(input.resource);
     const { right, grantor } = rightOf(resource, input);
+    const grant = this.session.newId();
     return this.#create("grant.request", {
-      ...common(input, resource),
+      ...common(input, resource, grant),
       right,
       grantor,
       route: routeOf(resource, grantor),
@@ -53,8 +55,9 @@ export class Grants extends Reader<"grants"> {
     const resource = await this.#resource(input.resource);
     const me = this.session.parts.signer.party;
     const { right } = rightOf(resource, { ...input, grantor: me });
+    const grant = this.session.newId();
     return this.#create("grant.offer", {
-      ...common(input, resource),
+      ...common(input, resource, grant),
       right,
       grantee: input.grantee,
       route: routeOf(resource, me),
@@ -65,6 +68,7 @@ export class Grants extends Reader<"grants"> {
   async derive(parent: string, input: Omit<GrantInput, "resource"> & { readonly grantee: string }): Promise<SentGrant> {
     const from = await this.get(parent);
     return this.#create("grant.derive", {
+      grant: this.session.newId(),
       resource: from.resource,
       depth: input.depth ?? 0,
       logs: [...(input.logs ?? from.logs)],
@@ -137,9 +141,11 @@ export class Grants extends Reader<"grants"> {
     return this.session.send(verb, payload, ground === undefined ? {} : { ground: { value: ground } });
   }
 
-  async #create(verb: "grant.request" | "grant.offer" | "grant.derive", payload: JsonObject): Promise<SentGrant> {
-    const grant = this.session.newId();
-    return { ...(await this.session.send(verb, { ...payload, grant })), grant };
+  async #create(
+    verb: "grant.request" | "grant.offer" | "grant.derive",
+    payload: JsonObject & { readonly grant: string },
+  ): Promise<SentGrant> {
+    return { ...(await this.session.send(verb, payload)), grant: payload.grant };
   }
 
   #resource(id: string): Promise<Resource> {
@@ -147,10 +153,11 @@ export class Grants extends Reader<"grants"> {
   }
 }
 
-const common = ({ terms, depth = 0, logs }: GrantInput, resource: Resource): JsonObject => ({
+const common = ({ terms, depth = 0, logs }: GrantInput, resource: Resource, grant: string) => ({
+  grant,
   resource: versionedId(resource),
   depth,
-  logs: [...(logs ?? resource.logs)],
+  logs: [...(logs ?? spread(resource.logs, grant))],
   terms: defined(terms) as unknown as Json,
 });
 

@@ -94,7 +94,11 @@ export function candidatesOf(grant: Pick<Grant, "id" | "logs" | "terms">, own: r
   const usable = usableLogs(grant).filter((log) => own.includes(log));
   if (grant.terms.quota !== undefined && usable.length > 0) return usable;
   const logs = grant.logs.filter((log) => own.includes(log));
-  // Hashed, so that ids spread evenly whoever chose them.
-  const place = logs.length === 0 ? 0 : (sha256Utf8(grant.id)[0] ?? 0) % logs.length;
-  return logs.slice(place, place + 1);
+  return logs.length === 0 ? [] : spread(logs, grant.id).slice(0, 1);
+}
+
+/** The same logs in the same turn, beginning with one that follows from an id; hashed, so that ids spread evenly. */
+export function spread(logs: readonly string[], id: string): readonly string[] {
+  const place = (sha256Utf8(id)[0] ?? 0) % logs.length;
+  return [...logs.slice(place), ...logs.slice(0, place)];
 }
