@@ -1,8 +1,9 @@
-/** The gateway as a program. Exit codes: 0 ended by a signal, 1 failed while running, 2 could not start. */
+/** The gateway as a program. Exit codes: 0 ended by a signal, 1 failed while running, 2 could not start; those of `fsck` are its own. */
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 import { CODES, isQuanjiError } from "@quanji/chaincode/domain";
 import { pino } from "pino";
+import { checkProgram } from "./check.js";
 import { loadConfig } from "./config/index.js";
 import { openThreadedLedger } from "./ledger/threaded/index.js";
 import { type Gateway, openGateway, type OpenLedger } from "./service/index.js";
@@ -29,10 +30,10 @@ const onThread: OpenLedger = ({ folder, topology, submitterMsp = "", durability 
 
 const complainOf = (error: unknown, transaction: string): void => complain(`${transaction}: ${explain(error)}`);
 
-function announce({ publicUrl, address, log, trustDigest, folders }: Gateway): void {
+function announce({ publicUrl, address, logs, trustDigest, folders }: Gateway): void {
   say(`ready ${publicUrl}`);
   say(`  API and its description   ${address}/docs`);
-  say(`  log                       ${log}`);
+  for (const log of logs) say(`  log                       ${log}`);
   say(`  trust file                ${path.join(folders.data, "trust.json")}`);
   say(`  its digest, to pin        ${trustDigest}`);
   say(`  the regulator's key       ${path.join(folders.keys, "regulator.jwk")}`);
@@ -72,4 +73,10 @@ async function run(): Promise<void> {
   process.once("SIGTERM", stop);
 }
 
-await run();
+const [task, ...rest] = process.argv.slice(2);
+if (task === undefined) await run();
+else if (task === "fsck" && rest.length === 0) process.exitCode = await checkProgram(say);
+else {
+  complain("Usage: quanji-gateway, which serves; or quanji-gateway fsck, which checks the data folder (QUANJI_DATA).");
+  process.exitCode = 2;
+}

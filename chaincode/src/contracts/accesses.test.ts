@@ -67,6 +67,25 @@ describe("contracts: recordBatch", () => {
     }
   });
 
+  it("reads in as many rounds for many grants, parties and resources as for one", async () => {
+    const other = "res/weather.hourly";
+    await network.registerResource("bureau", other);
+    const asked = [];
+    for (const name of ["insurer", "operator", "stranger"] as const) {
+      for (const resource of [RES, other])
+        asked.push({ name, resource, id: await network.granted(name, resource, "bureau") });
+    }
+    const { name: first = "insurer", id: firstGrant } = asked[0] ?? {};
+    await network.record([await network.access(first, { grant: firstGrant })]);
+    const alone = network.lastEffects?.rounds;
+    const accesses = await Promise.all(
+      asked.map(({ name, resource, id }) => network.access(name, { grant: id, resource })),
+    );
+    await network.record(accesses);
+    expect(network.lastEffects?.rounds).to.equal(alone);
+    expect(alone).to.be.at.most(10);
+  });
+
   it("G2 one signed request counts once: in one batch, and in two", async () => {
     const once = await access();
     await expectRefusal(network.record([once, { ...once, id: randomUUID() }]), "COMMAND_REPLAYED");

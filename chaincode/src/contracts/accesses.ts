@@ -17,6 +17,7 @@ import { BatchOverlay } from "./batch-overlay.js";
 import { assertClock, MAX_CLOCK_SKEW_MS, parseArguments } from "./command.js";
 import { QuanjiContract, type QuanjiContext } from "./context.js";
 import { checkRequests } from "./requests.js";
+import { permitsOf, readAhead, readBasics } from "./read-ahead.js";
 import { appendRecords } from "./records.js";
 
 /** Accesses, deliveries and voids, recorded in batches: one transaction, one log, one head. */
@@ -34,6 +35,7 @@ export class AccessContract extends QuanjiContract {
     return this.run(context, async (state) => {
       const args: BatchArguments = parseArguments(BatchArgumentsSchema, argument);
       assertClock(state);
+      await readBasics(state, args.log);
       const log = await headOf(state, args);
       const batch = parseBatch(state.world.transient("batch"), args.digest);
       const network = await state.network();
@@ -48,7 +50,9 @@ export class AccessContract extends QuanjiContract {
       });
       const secret = await state.secret(log.msp);
       const overlay = new BatchOverlay(state, log, secret);
-      const stored = await appendRecords(state, overlay, network, batch, requests);
+      const permits = await permitsOf(state, log, batch);
+      await readAhead(state, overlay, requests, permits);
+      const stored = await appendRecords({ state, overlay, network, permits }, batch, requests);
       const leaves = stored.map(({ leaf }) => leaf);
       const frontier = appendLeaves(parseFrontier(log.size, log.frontier), leaves);
       const root = hashText(rootOf(frontier));

@@ -23,6 +23,8 @@ interface Chain {
   /** Key in the private collection. */
   readonly name: string;
   head: ChainHead;
+  /** A chain that was only looked at is not written: its salt would change for nothing. */
+  extended: boolean;
 }
 
 export class BatchOverlay {
@@ -44,8 +46,12 @@ export class BatchOverlay {
 
   /** Errors: COMMAND_REPLAYED, MALFORMED · SEQ_WINDOW. */
   async takeSeq(kid: string, seq: number): Promise<void> {
-    const window = this.#windows.get(kid) ?? (await this.#state.seen(this.log.msp, this.#secret, this.log.origin, kid));
-    this.#windows.set(kid, takeSeq(window, seq));
+    this.#windows.set(kid, takeSeq(this.#windows.get(kid) ?? (await this.window(kid)), seq));
+  }
+
+  /** As it was before the batch. */
+  window(kid: string): Promise<SeqWindow> {
+    return this.#state.seen(this.log.msp, this.#secret, this.log.origin, kid);
   }
 
   /** Undefined for a grant that does not exist, is on another resource, or may not be used in this log. */
@@ -105,6 +111,7 @@ export class BatchOverlay {
   async extend(key: ChainKey, leaf: Hash): Promise<void> {
     const chain = await this.#chain(key);
     chain.head = extend(chain.head, leaf);
+    chain.extended = true;
   }
 
   /** The name in state costs three hashes, so it is made once a chain and batch. */
@@ -113,7 +120,8 @@ export class BatchOverlay {
     const known = this.#chains.get(id);
     if (known !== undefined) return known;
     const name = privateKeys.head(this.#secret, key);
-    const chain: Chain = { name, head: await this.#state.headNamed(this.log.msp, name, key) };
+    const head = await this.#state.headNamed(this.log.msp, name, key);
+    const chain: Chain = { name, head, extended: false };
     this.#chains.set(id, chain);
     return chain;
   }
@@ -121,7 +129,9 @@ export class BatchOverlay {
   /** Writes what the batch changed, under salts that follow from the batch's nonce. */
   async write(nonce: string, records: readonly StoredRecord[]): Promise<void> {
     const { msp, origin, size } = this.log;
-    for (const { name, head } of this.#chains.values()) await this.#state.putHeadNamed(msp, name, head, nonce);
+    for (const { name, head, extended } of this.#chains.values()) {
+      if (extended) await this.#state.putHeadNamed(msp, name, head, nonce);
+    }
     for (const [grant, counter] of this.#counters) {
       await this.#state.putSealed(msp, privateKeys.count(origin, grant), counter, nonce);
     }

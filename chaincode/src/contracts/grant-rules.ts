@@ -2,6 +2,7 @@
 import {
   assertListed,
   assertNarrower,
+  assertSharesWithin,
   boundaryCode,
   type Cell,
   type CommandFacts,
@@ -61,6 +62,7 @@ export async function assertDerivable(state: State, msp: string, { payload, fact
   }
   const { timeZone } = await state.network();
   assertNarrower(parent, payload, timeZone);
+  assertSharesWithin(parent, payload);
   assertTermsFit(resource, payload.terms, payload.logs);
   await assertActive(state, payload.grantee, "grantee");
   const above = [parent, ...(await ancestorsOf(state, msp, parent))];

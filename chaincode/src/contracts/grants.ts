@@ -10,6 +10,7 @@ import {
 import type { VerifySignature } from "../log/index.js";
 import { publicKeys } from "../world/keys.js";
 import type { State } from "../world/state.js";
+import { assertAllottable } from "./allotting.js";
 import { filePrivate, type Received, receive, requireRole, useJti } from "./command.js";
 import { DONE, QuanjiContract, type QuanjiContext } from "./context.js";
 import { assertDerivable, assertGrantable, assertRefusable } from "./grant-rules.js";
@@ -79,20 +80,29 @@ async function authorise(
       return assertGrantable(state, msp, command);
     case "grant.derive":
       return assertDerivable(state, msp, command);
-    case "grant.refuse":
-      if (before !== undefined && command.payload.ground === undefined)
-        await assertRefusable(state, before, command.facts);
-      return;
     case "grant.suspend":
     case "grant.revoke":
       if (before?.grantor !== command.facts.signer) requireRole(command, "regulator");
       return;
-    case "grant.resume":
-      if (before !== undefined) await assertFolded(state, before);
+    default:
+      // What does not exist the grant's own transition refuses.
+      return before === undefined ? undefined : authoriseChange(state, msp, command, before);
+  }
+}
+
+async function authoriseChange(state: State, msp: string, command: GrantCommandReceived, before: Grant): Promise<void> {
+  switch (command.verb) {
+    case "grant.refuse":
+      if (command.payload.ground === undefined) await assertRefusable(state, before, command.facts);
       return;
-    case "grant.accept":
-    case "grant.approve":
-    case "grant.withdraw":
+    case "grant.resume":
+      return assertFolded(state, before);
+    case "grant.allot":
+      // Refused by the grant itself, and nobody else may learn how much was used.
+      if (before.grantor !== command.facts.signer || before.state !== "active") return;
+      await assertFolded(state, before);
+      return assertAllottable(state, msp, before, command.payload, command.facts);
+    default:
       return; // the grant itself knows who may
   }
 }

@@ -7,6 +7,7 @@ import {
   type Payload,
   QuanjiError,
   regulatorParty,
+  splitOrigin,
 } from "../domain/index.js";
 import { type ChainKey, EMPTY_ROOT, emptyHead, hashText, type VerifySignature } from "../log/index.js";
 import { privateKeys, publicKeys } from "../world/keys.js";
@@ -89,7 +90,8 @@ async function createLog(state: State, received: Received, payload: Payload<"log
   requireRole(received, "regulator");
   const { net, log: origin, gateway: name } = payload;
   const gateway = await state.gateway(name);
-  if (gateway === undefined || !origin.startsWith(`${net}/${name}/`)) {
+  const place = splitOrigin(origin);
+  if (gateway === undefined || place.net !== net || place.gateway !== name) {
     throw new QuanjiError("MALFORMED", "a log's origin is <net>/<gateway>/<n> of a registered gateway", {
       field: "log",
     });
@@ -110,6 +112,7 @@ async function createLog(state: State, received: Received, payload: Payload<"log
     time: received.facts.time,
   };
   await state.put(publicKeys.log(origin), log);
+  await state.put(publicKeys.gateway(name), { ...gateway, logs: [...gateway.logs, origin] });
   await state.world.setKeyPolicy(publicKeys.log(origin), [...new Set([gateway.msp, regulatorMsp])]);
   if ((await state.findSecret(gateway.msp)) === undefined) {
     const secret = state.world.transient("secret");

@@ -9,7 +9,6 @@ import {
   decide,
   type Decision,
   type DecisionState,
-  decodeRecord,
   type DeliveryBody,
   type Face,
   giveBack,
@@ -52,25 +51,25 @@ interface LinkedChains {
   readonly keys: readonly ChainKey[];
 }
 
-interface Batch {
+export interface Batch {
   readonly state: State;
   readonly overlay: BatchOverlay;
   readonly network: Network;
+  /** Of a delivery, by its place in the batch: the access that it names, if it was recorded there. */
+  readonly permits: ReadonlyMap<number, QuanjiRecord>;
 }
 
 /** Errors, with `record`: NOT_FOUND (resource or log), COMMAND_REPLAYED (seq), MALFORMED. */
 export async function appendRecords(
-  state: State,
-  overlay: BatchOverlay,
-  network: Network,
+  batch: Batch,
   input: BatchInput,
   requests: readonly (CheckedRequest | undefined)[],
 ): Promise<readonly AppendedRecord[]> {
-  const batch: Batch = { state, overlay, network };
+  const { overlay } = batch;
   const appended: AppendedRecord[] = [];
   for (const [i, item] of input.records.entries()) {
     const index = overlay.log.size + i;
-    const built = await naming(i, () => build(batch, item, requests[i], index));
+    const built = await naming(i, () => build(batch, item, requests[i], index, batch.permits.get(i)));
     const bytes = recordBytes(built.value);
     const leaf = recordLeaf(bytes);
     for (const key of built.links.keys) await overlay.extend(key, leaf);
@@ -80,8 +79,14 @@ export async function appendRecords(
   return appended;
 }
 
-function build(batch: Batch, item: BatchRecord, request: CheckedRequest | undefined, index: number): Promise<Built> {
-  if (item.type === "delivery") return buildDelivery(batch, item, index);
+function build(
+  batch: Batch,
+  item: BatchRecord,
+  request: CheckedRequest | undefined,
+  index: number,
+  permit: QuanjiRecord | undefined,
+): Promise<Built> {
+  if (item.type === "delivery") return buildDelivery(batch, item, index, permit);
   if (request?.type === "access") return buildAccess(batch, item, request, index);
   if (request?.type === "void") return buildVoid(batch, item, request, index);
   throw new QuanjiError("MALFORMED", "the record has no request");
@@ -232,11 +237,9 @@ async function buildDelivery(
   batch: Batch,
   item: Extract<BatchRecord, { type: "delivery" }>,
   index: number,
+  access: QuanjiRecord | undefined,
 ): Promise<Built> {
-  const { state, overlay } = batch;
-  const { log } = overlay;
-  const stored = await state.stored(log.msp, log.origin, item.first, item.access);
-  const access = stored === undefined ? undefined : decodeRecord(stored);
+  const { log } = batch.overlay;
   if (access?.type !== "access" || access.face.decision !== "permit" || access.body.grant === undefined) {
     throw new QuanjiError("NOT_FOUND", "a delivery belongs to a recorded permit", { field: "access" });
   }

@@ -26,14 +26,10 @@ import type { BatchInput, BatchRecord } from "../world/stored.js";
 /** How far a request's iat may lie from its record's time. */
 const MAX_IAT_SKEW_MS = 120_000;
 
-interface Common {
-  readonly jws: ParsedJws<CommandHeader>;
-  readonly party: Party;
-  readonly thumbprint: string;
-}
-export type CheckedRequest =
-  | (Common & { readonly type: "access"; readonly payload: AccessRequest })
-  | (Common & { readonly type: "void"; readonly payload: AccessVoid });
+type ParsedRequest = { readonly jws: ParsedJws<CommandHeader> } & (
+  { readonly type: "access"; readonly payload: AccessRequest } | { readonly type: "void"; readonly payload: AccessVoid }
+);
+export type CheckedRequest = ParsedRequest & { readonly party: Party; readonly thumbprint: string };
 
 interface Place {
   readonly network: Network;
@@ -58,14 +54,21 @@ export async function checkRequests(
   batch: BatchInput,
   place: Place,
 ): Promise<readonly (CheckedRequest | undefined)[]> {
+  const parsed: (ParsedRequest | undefined)[] = [];
+  for (const [record, item] of batch.records.entries()) {
+    parsed.push(item.type === "delivery" ? undefined : await naming(record, () => parseOne(item, place)));
+  }
+  // All parties at once: at a peer, each question alone is a round trip.
+  const signers = new Set(parsed.flatMap((request) => (request === undefined ? [] : [signerOf(request)])));
+  await Promise.all([...signers].map((id) => state.party(id)));
   const checked: (CheckedRequest | undefined)[] = [];
   const signatures: Promise<boolean>[] = [];
-  for (const [record, item] of batch.records.entries()) {
-    if (item.type === "delivery") {
+  for (const [record, one] of parsed.entries()) {
+    if (one === undefined) {
       checked.push(undefined);
       continue;
     }
-    const request = await naming(record, () => checkOne(state, item, place));
+    const request = await naming(record, () => checkSigner(state, one));
     const key = keyOf(request.party, request.thumbprint);
     if (key !== undefined) signatures[record] = verify(key.jwk, request.jws.signingInput, request.jws.signature);
     checked.push(request);
@@ -99,7 +102,7 @@ export async function naming<T>(record: number, check: () => T | Promise<T>): Pr
   }
 }
 
-async function checkOne(state: State, item: Signed, place: Place): Promise<CheckedRequest> {
+function parseOne(item: Signed, place: Place): ParsedRequest {
   const jws = parseCommandJws(item.request);
   const route = ROUTES[item.type];
   if (jws.header.typ !== route.typ)
@@ -116,11 +119,18 @@ async function checkOne(state: State, item: Signed, place: Place): Promise<Check
       : { type: "void" as const, payload: parseWith(AccessVoid, jws.payload) };
   assertPlace(parsed.payload, place);
   if (item.type === "access") checkOpenings(item, jws);
-  const party = await state.party(partyOf(jws.header.kid));
-  const thumbprint = thumbprintOf(jws.header.kid);
+  return { ...parsed, jws };
+}
+
+const signerOf = ({ jws }: ParsedRequest): string => partyOf(jws.header.kid);
+
+async function checkSigner(state: State, request: ParsedRequest): Promise<CheckedRequest> {
+  const { header } = request.jws;
+  const party = await state.party(signerOf(request));
+  const thumbprint = thumbprintOf(header.kid);
   const key = party === undefined ? undefined : keyOf(party, thumbprint);
-  if (party === undefined || key === undefined || keyAlgorithm(key) !== jws.header.alg) throw unsigned();
-  return { ...parsed, jws, party, thumbprint };
+  if (party === undefined || key === undefined || keyAlgorithm(key) !== header.alg) throw unsigned();
+  return { ...request, party, thumbprint };
 }
 
 function assertPlace(payload: { readonly net: string; readonly log: string }, place: Place): void {

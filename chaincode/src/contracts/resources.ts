@@ -6,6 +6,7 @@ import {
   QuanjiError,
   type Resource,
   type ResourceCommand,
+  splitOrigin,
   splitVersion,
 } from "../domain/index.js";
 import type { VerifySignature } from "../log/index.js";
@@ -66,8 +67,8 @@ async function assertFits(state: State, command: Command, resource: Resource): P
     throw new QuanjiError("MALFORMED", "servedBy is not an organisation of this network", { field: "servedBy" });
   }
   for (const origin of resource.logs) {
-    const log = await state.log(origin);
-    if (log?.msp !== resource.servedBy) {
+    const gateway = await state.gateway(splitOrigin(origin).gateway);
+    if (gateway?.msp !== resource.servedBy || !gateway.logs.includes(origin)) {
       throw new QuanjiError("MALFORMED", "a log does not exist or belongs to another organisation", { field: "logs" });
     }
   }

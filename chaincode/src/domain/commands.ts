@@ -57,6 +57,7 @@ export const COMMANDS = {
   "grant.suspend": row("grants", grant.GrantStop, "Stop a grant and all below it, until resumed.", ["ground"]),
   "grant.revoke": row("grants", grant.GrantStop, "Stop a grant and all below it for ever.", ["ground"]),
   "grant.resume": row("grants", grant.GrantResume, "Resume a suspended grant."),
+  "grant.allot": row("grants", grant.GrantAllot, "Share a grant's quota out among its logs anew."),
   access: row("accesses", AccessRequest, "Use a resource.", ["operator", "query"]),
   "access.void": row("accesses", AccessVoid, "Declare a sequence number as never used."),
 } as const satisfies Record<string, CommandRow>;

@@ -268,6 +268,10 @@ const ROWS: readonly Row[] = [
   ["rows fit", "permit", quota(0, { unit: "row", n: 5 }), { quantity: 5 }],
   ["allotted to this log", "QUOTA_EXCEEDED", quota(2, { n: 5, allotted: [{ log: LOG, n: 2 }] })],
   ["allotted elsewhere", "QUOTA_EXCEEDED", quota(0, { n: 5, allotted: [{ log: `${LOG}0`, n: 5 }] })],
+  ["without an allotment all lies in the first log", "permit", inLogs(quota(4, { n: 5 }), LOG, `${LOG}0`)],
+  ["and nothing in the second", "QUOTA_EXCEEDED", inLogs(quota(0, { n: 5 }), `${LOG}0`, LOG)],
+  ["a rate is divided, the first log takes the rest", "permit", inLogs(rated(0), LOG, `${LOG}0`)],
+  ["a rate of one leaves nothing for the second log", "RATE_EXCEEDED", inLogs(rated(0), `${LOG}0`, LOG)],
   ["quota of a window that is over", "permit", quota(5, { n: 5, per: "P1D" })],
 ];
 
@@ -278,6 +282,10 @@ function rated(usedNow: number): DecisionState {
   const window = Math.floor((NOW - Date.parse(terms.window.from)) / 1000);
   const counter = { quota: { window: 0, used: 0 }, rate: { window: window - (usedNow === 0 ? 1 : 0), used: 1 } };
   return { ...withTerms({ rate: { n: 1, seconds: 1 } }), counters: [counter] };
+}
+function inLogs(situation: DecisionState, ...logs: readonly string[]): DecisionState {
+  const { grant } = situation;
+  return grant === undefined ? situation : { ...situation, grant: { ...grant, grant: { ...grant.grant, logs } } };
 }
 function quota(soFar: number, change: Partial<NonNullable<Terms["quota"]>>): DecisionState {
   return { ...withTerms({ quota: { unit: "call", n: 5, per: "window", ...change } }), counters: [used(soFar)] };

@@ -4,6 +4,7 @@
  * the terms that they enforce; until then a grant that names such a term is refused when it is made.
  */
 import type { AccessRequest } from "./access.js";
+import { quotaShare, rateShare } from "./allotment.js";
 import { boundaryCode, type Cell } from "./boundary.js";
 import type { Rule } from "./codes.js";
 import { isQuanjiError } from "./errors.js";
@@ -221,8 +222,13 @@ function limits(request: AccessRequest, state: DecisionState, current: readonly 
   for (const [i, { grant }] of viewsOf(state).entries()) {
     const { quota, rate } = grant.terms;
     const counter = current[i] ?? NO_USES;
-    if (rate !== undefined && counter.rate.used + 1 > rate.n) return deny("RATE_EXCEEDED");
-    if (quota !== undefined && counter.quota.used + amount(quota, request) > share(quota, request.log)) {
+    if (rate !== undefined && counter.rate.used + 1 > rateShare(rate.n, grant.logs, request.log)) {
+      return deny("RATE_EXCEEDED");
+    }
+    if (
+      quota !== undefined &&
+      counter.quota.used + amount(quota, request) > quotaShare(quota, grant.logs, request.log)
+    ) {
       return deny("QUOTA_EXCEEDED");
     }
   }
@@ -233,9 +239,6 @@ type Quota = NonNullable<Terms["quota"]>;
 
 const amount = (quota: Quota | undefined, request: Pick<AccessRequest, "quantity">): number =>
   quota?.unit === "row" ? request.quantity : 1;
-
-const share = (quota: Quota, log: string): number =>
-  quota.allotted === undefined ? quota.n : (quota.allotted.find((part) => part.log === log)?.n ?? 0);
 
 /** Counters with windows that are over set back to zero. */
 function currentCounters(state: DecisionState): readonly Counter[] {

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { canonical } from "../log/canonical.js";
 import { sha256Text } from "../log/hash.js";
+import { assertAllotted, Shares } from "./allotment.js";
 import { QuanjiError } from "./errors.js";
 import {
   CodeName,
@@ -52,12 +53,8 @@ const Quota = z.strictObject({
   unit: z.enum(["call", "row"]),
   n: z.int().min(1),
   per: z.enum(PERIODS),
-  /** Shares by log; they sum to at most n. Needed once a grant may be used in more than one log. */
-  allotted: z
-    .array(z.strictObject({ log: LogOrigin, n: z.int().min(0) }))
-    .min(1)
-    .max(8)
-    .optional(),
+  /** Shares by log; they sum to at most n. Default: all of it in the grant's first log. */
+  allotted: Shares.optional(),
 });
 
 /** Terms: everything here is enforced; a term that is not known here is refused, for nobody would enforce it. */
@@ -76,7 +73,7 @@ export const Terms = z.strictObject({
   jurisdictions: setOf(Jurisdiction, 64),
   lawfulBasis: Title,
   quota: Quota.optional(),
-  /** At most n accesses in each fixed window of `seconds`. */
+  /** At most n accesses in each fixed window of `seconds`; over several logs it is divided evenly. */
   rate: z.strictObject({ n: z.int().min(1), seconds: z.int().min(1).max(86_400) }).optional(),
   obligations: z.array(Obligation).max(128).optional(),
   /** What a stream does that runs when the grant is stopped. */
@@ -126,6 +123,8 @@ export const GrantStop = z.strictObject({
   ground: Committed.optional(),
 });
 export const GrantResume = z.strictObject({ ...Net, grant: Uuid, epoch: z.int().min(1) });
+/** All shares anew: a log that is not named has none from then on. */
+export const GrantAllot = z.strictObject({ ...Net, grant: Uuid, allotted: Shares });
 
 /** Public name of a grant, from which its id cannot be guessed. */
 export const stopDigest = (grant: string): string => sha256Text(canonical(["stop", grant]));
@@ -172,7 +171,8 @@ export type GrantVerb =
   | "grant.withdraw"
   | "grant.suspend"
   | "grant.resume"
-  | "grant.revoke";
+  | "grant.revoke"
+  | "grant.allot";
 
 export const GRANT_MACHINE: readonly Transition<GrantState, GrantVerb>[] = [
   { verb: "grant.request", from: [undefined], to: "pending", who: "the future grantee" },
@@ -190,6 +190,7 @@ export const GRANT_MACHINE: readonly Transition<GrantState, GrantVerb>[] = [
     to: "revoked",
     who: "the grantor or the regulator",
   },
+  { verb: "grant.allot", from: ["active"], to: "active", who: "the grantor" },
 ];
 
 type Stop = z.infer<typeof GrantStop>;
@@ -203,6 +204,7 @@ export type GrantCommand =
   | { readonly verb: "grant.refuse"; readonly payload: z.infer<typeof GrantRefuse> }
   | { readonly verb: "grant.withdraw"; readonly payload: z.infer<typeof GrantWithdraw> }
   | { readonly verb: "grant.resume"; readonly payload: z.infer<typeof GrantResume> }
+  | { readonly verb: "grant.allot"; readonly payload: z.infer<typeof GrantAllot> }
   | { readonly verb: "grant.suspend"; readonly payload: Stop }
   | { readonly verb: "grant.revoke"; readonly payload: Stop };
 
@@ -231,6 +233,8 @@ export function applyGrant(grant: Grant | undefined, command: GrantCommand, fact
       return stop(existing(grant, command.verb), command.payload, to ?? "revoked", facts);
     case "grant.resume":
       return resume(existing(grant, command.verb), command.payload.epoch, facts);
+    case "grant.allot":
+      return allot(existing(grant, command.verb), command.payload.allotted, facts);
   }
 }
 
@@ -310,7 +314,7 @@ function checkTerms(terms: Terms, logs: readonly string[], facts: CommandFacts):
       field: "terms.obligations",
     });
   }
-  checkAllotment(quota, logs);
+  assertAllotted(quota, logs);
 }
 
 function argumentFits({ op, arg }: Obligation): boolean {
@@ -321,23 +325,6 @@ function argumentFits({ op, arg }: Obligation): boolean {
       return arg === undefined || /^\d{1,3},\d{1,3}$/.test(arg);
     case "round":
       return arg !== undefined && /^(\d{1,12}|\d{1,12}\.\d{1,12})$/.test(arg) && Number(arg) > 0;
-  }
-}
-
-function checkAllotment(quota: Terms["quota"], logs: readonly string[]): void {
-  if (quota === undefined) return;
-  if (quota.allotted === undefined) {
-    if (logs.length === 1) return;
-    throw new QuanjiError("MALFORMED", "a quota over several logs says how much is allotted to each", {
-      field: "terms.quota.allotted",
-    });
-  }
-  const named = quota.allotted.map((share) => share.log);
-  const total = quota.allotted.reduce((sum, share) => sum + share.n, 0);
-  if (total > quota.n || new Set(named).size !== named.length || named.some((log) => !logs.includes(log))) {
-    throw new QuanjiError("MALFORMED", "allotted shares name the grant's logs once each and sum to at most n", {
-      field: "terms.quota.allotted",
-    });
   }
 }
 
@@ -399,6 +386,19 @@ function resume(grant: Grant, epoch: number, facts: CommandFacts): Grant {
   }
   const { stoppedBy: _stoppedBy, ...rest } = next(grant, facts);
   return { ...rest, state: "active", epoch: grant.epoch + 1 };
+}
+
+/** Terms and version stay: what moves is where the quota may be used. */
+function allot(grant: Grant, allotted: Shares, facts: CommandFacts): Grant {
+  if (facts.signer !== grant.grantor) {
+    throw new QuanjiError("ROLE_REQUIRED", "a grant's quota is allotted by its grantor");
+  }
+  if (grant.terms.quota === undefined) {
+    throw new QuanjiError("STATE_CONFLICT", "the grant has no quota that could be allotted");
+  }
+  const quota = { ...grant.terms.quota, allotted };
+  assertAllotted(quota, grant.logs);
+  return { ...next(grant, facts), terms: { ...grant.terms, quota } };
 }
 
 /**

@@ -72,6 +72,12 @@ export const Jurisdiction = pattern(/^([A-Z]{2}|[0-9]{6})$/, "an ISO 3166 countr
 /** Printable text of the catalogue, well-formed Unicode compared as bytes: never a person's name. */
 export const Title = z.string().min(1).max(200);
 
+/** Of `<net>/<gateway>/<n>`; a network's name may itself have slashes. */
+export function splitOrigin(origin: string): { net: string; gateway: string } {
+  const parts = origin.split("/");
+  return { net: parts.slice(0, -2).join("/"), gateway: parts.at(-2) ?? "" };
+}
+
 /** The last @ parts id and version. */
 export function splitVersion(text: string): { id: string; version: number } {
   const at = text.lastIndexOf("@");

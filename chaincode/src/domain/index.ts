@@ -1,4 +1,5 @@
 export * from "./access.js";
+export * from "./allotment.js";
 export * from "./boundary.js";
 export * from "./codes.js";
 export * from "./commands.js";

@@ -64,6 +64,8 @@ export interface GatewayEntry {
   readonly publicUrl: string;
   readonly jwk: PublicJwk;
   readonly kid: string;
+  /** Origins of its logs. They stand here too, for each batch changes a log's own entry: who reads that conflicts with it. */
+  readonly logs: readonly string[];
 }
 
 /** Head of a log. `frontier`: hashes of the full subtrees, largest first; see log/tree.ts. */
@@ -106,6 +108,7 @@ export function gatewayOf(input: z.infer<typeof Gateway>): GatewayEntry {
     publicUrl: input.publicUrl,
     jwk,
     kid: `${input.name}#${thumbprint(jwk)}`,
+    logs: [],
   };
 }
 

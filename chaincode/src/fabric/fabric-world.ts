@@ -6,6 +6,7 @@
 import type { ChaincodeStub } from "fabric-shim";
 import type { World } from "../world/world.js";
 import { peersOfAll } from "./key-policy.js";
+import type { KeyWrite, PeerBatches } from "./peer-batches.js";
 
 /** A contract's mistake, or an access that a collection forbids: leaves the chaincode as INTERNAL, without its words. */
 export class WorldError extends Error {
@@ -45,6 +46,12 @@ export type Stub = Pick<
 const textOf = (bytes: Uint8Array): string | undefined =>
   bytes.length === 0 ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
 
+interface Wanted {
+  readonly key: string;
+  readonly resolve: (value: Uint8Array) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 export class FabricWorld implements World {
   readonly txId: string;
   readonly timestampMs: number;
@@ -52,13 +59,21 @@ export class FabricWorld implements World {
   readonly endorserMsp: string;
   readonly clock: () => number;
   readonly #stub: Stub;
+  readonly #batches: PeerBatches | undefined;
+  /** By collection, empty for public state: reads that leave together when the contract waits. */
+  #wanted = new Map<string, Wanted[]>();
+  readonly #writes: KeyWrite[] = [];
   #fault: unknown;
   #ended = false;
 
-  /** @param clock this endorser's own, ms since 1970. */
-  constructor(stub: Stub, clock: () => number) {
+  /**
+   * @param clock this endorser's own, ms since 1970. @param batches if the peer takes them: reads then leave in groups, and
+   * writes when the contract has ended.
+   */
+  constructor(stub: Stub, clock: () => number, batches?: PeerBatches) {
     const { seconds, nanos } = stub.getTxTimestamp();
     this.#stub = stub;
+    this.#batches = batches;
     this.txId = stub.getTxID();
     this.timestampMs = seconds.toNumber() * 1000 + Math.floor(nanos / 1_000_000);
     this.submitterMsp = stub.getCreator().mspid;
@@ -74,28 +89,30 @@ export class FabricWorld implements World {
   get(key: string): Promise<string | undefined> {
     return this.#step(async () => {
       checkKey(key);
-      return textOf(await this.#stub.getState(key));
+      return textOf(await this.#read("", key));
     });
   }
 
   put(key: string, value: string): Promise<void> {
     return this.#step(() => {
       checkKey(key);
-      return this.#stub.putState(key, bytesOf(value));
+      return this.#write({ collection: "", key, value: bytesOf(value) });
     });
   }
 
   getPrivate(collection: string, key: string): Promise<string | undefined> {
     return this.#step(async () => {
       checkKey(key);
-      return textOf(await this.#stub.getPrivateData(collection, key));
+      assertNamed(collection);
+      return textOf(await this.#read(collection, key));
     });
   }
 
   putPrivate(collection: string, key: string, value: string): Promise<void> {
     return this.#step(() => {
       checkKey(key);
-      return this.#stub.putPrivateData(collection, key, bytesOf(value));
+      assertNamed(collection);
+      return this.#write({ collection, key, value: bytesOf(value) });
     });
   }
 
@@ -116,10 +133,52 @@ export class FabricWorld implements World {
     }
   }
 
-  /** Ends the transaction: later calls of the contract are refused. Throws the first refusal, if there was one. */
-  finish(): void {
+  /**
+   * Ends the transaction: later calls of the contract are refused. Throws the first refusal, if there was one, and what the
+   * peer says of the writes.
+   */
+  async finish(): Promise<void> {
     this.#ended = true;
     if (this.#fault !== undefined) throw this.#fault as Error;
+    await this.#batches?.write(this.#writes);
+  }
+
+  #read(collection: string, key: string): Promise<Uint8Array> {
+    if (this.#batches === undefined) {
+      return collection === "" ? this.#stub.getState(key) : this.#stub.getPrivateData(collection, key);
+    }
+    if (this.#wanted.size === 0) queueMicrotask(() => this.#fetch());
+    return new Promise((resolve, reject) => {
+      const wanted = this.#wanted.get(collection) ?? [];
+      wanted.push({ key, resolve, reject });
+      this.#wanted.set(collection, wanted);
+    });
+  }
+
+  #fetch(): void {
+    const groups = this.#wanted;
+    this.#wanted = new Map();
+    for (const [collection, wanted] of groups) {
+      const keys = [...new Set(wanted.map(({ key }) => key))];
+      this.#batches?.read(collection, keys).then(
+        (values) => {
+          const found = new Map(keys.map((key, index) => [key, values[index] ?? new Uint8Array()]));
+          for (const { key, resolve } of wanted) resolve(found.get(key) ?? new Uint8Array());
+        },
+        (error: unknown) => {
+          for (const { reject } of wanted) reject(error);
+        },
+      );
+    }
+  }
+
+  #write(write: KeyWrite): Promise<void> {
+    const { collection, key, value } = write;
+    if (this.#batches === undefined) {
+      return collection === "" ? this.#stub.putState(key, value) : this.#stub.putPrivateData(collection, key, value);
+    }
+    this.#writes.push(write);
+    return Promise.resolve();
   }
 
   async #step<T>(action: () => Promise<T>): Promise<T> {
@@ -143,6 +202,11 @@ export class FabricWorld implements World {
     this.#fault ??= fault;
     return fault as Error;
   }
+}
+
+/** The empty name stands for public state. */
+function assertNamed(collection: string): void {
+  if (collection === "") throw new WorldError("a collection has a name");
 }
 
 /** As the shim and peers have it; U+0000 begins composite keys, which no contract here uses. */

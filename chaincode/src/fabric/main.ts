@@ -36,12 +36,13 @@ async function serve(file: string, args: readonly string[]): Promise<void> {
     return;
   }
   hush((name) => Shim.newLogger(name));
+  const { address, id, peerBatches } = options;
   const service = new Service({
     contracts: createChaincode({ verify: nodeVerifier() }),
     clock: Date.now,
+    peerBatches,
     report: (transaction, error) => say(`${transaction} failed: ${inspect(error)}`),
   });
-  const { address, id } = options;
   // No TLS: only the peer beside it speaks to this server, over loopback. The type asks for it, the shim does not.
   const server = Shim.server(service, {
     ccid: id,

@@ -7,11 +7,14 @@ import { type ChaincodeInterface, type ChaincodeStub, Shim } from "fabric-shim";
 import type { ContractTable, Transaction } from "../contracts/index.js";
 import { decodeError, encodeError, isQuanjiError, QuanjiError } from "../domain/index.js";
 import { FabricWorld, PRIVATE_DATA_MISSING, PrivateDataMissing, type Stub } from "./fabric-world.js";
+import { peerBatches } from "./peer-batches.js";
 
 export interface ServiceOptions {
   readonly contracts: readonly ContractTable[];
   /** This endorser's clock, ms since 1970. */
   readonly clock: () => number;
+  /** Whether the peer takes reads and writes of many keys in one message: Fabric 3.1 and newer. */
+  readonly peerBatches?: boolean;
   /** Told what a contract or the peer failed with; never the caller. */
   readonly report: (transaction: string, error: unknown) => void;
 }
@@ -49,9 +52,10 @@ export class Service {
   async #run(stub: CallStub, name: string, args: readonly string[]): Promise<string> {
     const run = this.#functions.get(name);
     if (run === undefined) throw new TypeError(`there is no function ${name}`);
-    const world = new FabricWorld(stub, this.#options.clock);
+    const { clock, peerBatches: batches = false } = this.#options;
+    const world = new FabricWorld(stub, clock, batches ? peerBatches(stub) : undefined);
     const result: unknown = await run(world, ...args);
-    world.finish();
+    await world.finish();
     if (typeof result !== "string") throw new TypeError(`${name} answered no text`);
     return result;
   }

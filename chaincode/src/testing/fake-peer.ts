@@ -37,6 +37,7 @@ interface Open {
 }
 
 const VALIDATION_PARAMETER = "VALIDATION_PARAMETER";
+const textOf = (put: peer.WriteRecord): string => Buffer.from(put.getValue_asU8()).toString("utf8");
 const name = (collection: string, key: string): string => `${collection}/${key}`;
 
 export class FakePeer {
@@ -45,6 +46,8 @@ export class FakePeer {
   /** `collection/key` → text of the peer's refusal to read or write it. */
   readonly refused = new Map<string, string>();
   readonly registered: Promise<string>;
+  /** Questions that chaincodes asked. */
+  messages = 0;
   readonly #client: peer.ChaincodeClient;
   readonly #stream: ClientDuplexStream<Message, Message>;
   readonly #open = new Map<string, Open>();
@@ -125,15 +128,43 @@ export class FakePeer {
         });
         return;
       }
+      case Type.GET_STATE_MULTIPLE: {
+        const get = peer.GetStateMultiple.deserializeBinary(payload);
+        const keys = get.getKeysList().map((key) => name(get.getCollection(), key));
+        const result = new peer.GetStateMultipleResult();
+        result.setValuesList(keys.map((key) => Buffer.from(this.state.get(key) ?? "")));
+        this.#answerAll(message, keys, result.serializeBinary());
+        return;
+      }
+      case Type.WRITE_BATCH_STATE: {
+        const batch = peer.WriteBatchState.deserializeBinary(payload).getRecList();
+        const puts = batch.map((put) => [name(put.getCollection(), put.getKey()), textOf(put)] as const);
+        for (const [key, value] of puts) writes.set(key, value);
+        this.#answerAll(
+          message,
+          puts.map(([key]) => key),
+          new Uint8Array(),
+        );
+        return;
+      }
       default:
         throw new Error(`a peer of this kind does not serve type ${message.getType()}`);
     }
   }
 
+  /** As peers do, refuses all keys for one. */
+  #answerAll(message: Message, keys: readonly string[], payload: Uint8Array): void {
+    this.messages++;
+    const refusal = keys.map((key) => this.refused.get(key)).find((text) => text !== undefined);
+    if (refusal !== undefined) this.#send(Type.ERROR, message.getTxid(), Buffer.from(refusal));
+    else this.#send(Type.RESPONSE, message.getTxid(), payload);
+  }
+
   #answer(message: Message, key: string, act: (key: string) => string | undefined): void {
+    this.messages++;
     const refusal = this.refused.get(key);
-    if (refusal !== undefined) this.#send(Type.ERROR, message.getTxid(), refusal);
-    else this.#send(Type.RESPONSE, message.getTxid(), act(key) ?? "");
+    if (refusal !== undefined) this.#send(Type.ERROR, message.getTxid(), Buffer.from(refusal));
+    else this.#send(Type.RESPONSE, message.getTxid(), Buffer.from(act(key) ?? ""));
   }
 
   #complete(message: Message, { settle, writes, policies }: Open): void {
@@ -150,12 +181,12 @@ export class FakePeer {
     });
   }
 
-  #send(type: MessageType, txId = "", text = ""): void {
+  #send(type: MessageType, txId = "", payload: Uint8Array = new Uint8Array()): void {
     const message = new ChaincodeMessage();
     message.setType(type);
     message.setTxid(txId);
     message.setChannelId("quanji");
-    message.setPayload(Buffer.from(text));
+    message.setPayload(payload);
     this.#stream.write(message);
   }
 }

@@ -20,6 +20,8 @@ export interface Effects {
   readonly writes: Map<string, string>;
   readonly policies: Map<string, readonly string[]>;
   readonly reads: Set<string>;
+  /** How often the contract waited for reads; those that are asked for together count once. */
+  rounds: number;
   event: { readonly name: string; readonly payload: string } | undefined;
 }
 
@@ -29,9 +31,21 @@ let transactions = 0;
 
 /** A World for one transaction, and the effects that it gathers. */
 export function memoryWorld(state: MemoryState, options: TransactionOptions): { world: World; effects: Effects } {
-  const effects: Effects = { writes: new Map(), policies: new Map(), reads: new Set(), event: undefined };
+  const effects: Effects = { writes: new Map(), policies: new Map(), reads: new Set(), rounds: 0, event: undefined };
   const submitterMsp = options.submitterMsp ?? "HolderMSP";
   const endorserMsp = options.endorserMsp ?? submitterMsp;
+  let gathering = false;
+  /** As a peer answers: later, and all at once. */
+  const answer = async (key: string): Promise<string | undefined> => {
+    effects.reads.add(key);
+    if (!gathering) {
+      gathering = true;
+      effects.rounds++;
+    }
+    await new Promise(setImmediate);
+    gathering = false;
+    return state.values.get(key);
+  };
   const member = (collection: string): void => {
     for (const msp of [submitterMsp, endorserMsp]) {
       if (collection !== `org-${msp}` && msp !== "RegulatorMSP")
@@ -45,18 +59,14 @@ export function memoryWorld(state: MemoryState, options: TransactionOptions): { 
     endorserMsp,
     clock: () => options.clockMs ?? options.timestampMs,
     transient: (name) => options.transient?.[name],
-    get: (key) => {
-      effects.reads.add(key);
-      return Promise.resolve(state.values.get(key));
-    },
+    get: answer,
     put: (key, value) => {
       effects.writes.set(key, value);
       return Promise.resolve();
     },
     getPrivate: (collection, key) => {
       member(collection);
-      effects.reads.add(privateName(collection, key));
-      return Promise.resolve(state.values.get(privateName(collection, key)));
+      return answer(privateName(collection, key));
     },
     putPrivate: (collection, key, value) => {
       member(collection);

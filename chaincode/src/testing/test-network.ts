@@ -58,6 +58,8 @@ export interface SendOptions {
   readonly transient?: Readonly<Record<string, string>>;
   readonly submitterMsp?: string;
   readonly endorserMsp?: string;
+  /** Whose endorsement is asked for, on a ledger that has endorsements. */
+  readonly endorsers?: readonly string[];
   readonly gateway?: string;
 }
 
@@ -77,6 +79,11 @@ export class TestNetwork {
     this.actors = Object.fromEntries(
       Object.entries(IDS).map(([name, id], i) => [name, actor(id, i % 2 === 0 ? "ES256" : "EdDSA")]),
     ) as Record<Name, Actor>;
+  }
+
+  /** Ledger time, for whoever signs and records. A network on a real ledger has another clock. */
+  now(): number {
+    return this.nowMs;
   }
 
   /** A network with its regulator, gateway, log and all parties admitted. */
@@ -158,7 +165,7 @@ export class TestNetwork {
     const signer = typeof by === "string" ? this.actors[by] : by;
     return signCommand(signer, verb, payload, {
       url: options.url ?? `${URL_BASE}/v1/commands/${verb}`,
-      iat: options.iat ?? Math.floor(this.nowMs / 1000),
+      iat: options.iat ?? Math.floor(this.now() / 1000),
       ...(options.jti !== undefined && { jti: options.jti }),
     });
   }
@@ -170,20 +177,37 @@ export class TestNetwork {
 
   async submit(verb: string, command: FlattenedJws, options: SendOptions = {}): Promise<void> {
     const transient = { command: JSON.stringify(command), ...options.transient };
-    const argument = canonical({ gateway: options.gateway ?? "holder" });
-    await this.run(contractOf(verb, options), argument, { ...options, transient });
+    await this.run(contractOf(verb, options), argumentOf(options), { ...options, transient });
+    this.#assertApart(verb);
+  }
+
+  /** A command that reads what each batch writes would conflict with every batch, and never commit while accesses go on. */
+  #assertApart(verb: string): void {
+    // What is allotted depends on what was used: this one alone has to find a moment between two batches that use the grant.
+    if (verb === "log.create" || verb === "grant.allot") return;
+    const written = new RegExp(`^log/|\u0000(count|seen|batch|head)/${LOG}/`);
+    // Taking a share back needs to know what was used of it: that meets the batches with uses of this one grant.
+    const own = (key: string): boolean => verb === "grant.allot" && key.includes("\u0000count/");
+    const shared = [...(this.lastEffects?.reads ?? [])].filter((key) => written.test(key) && !own(key));
+    if (shared.length > 0) throw new Error(`${verb} reads what every batch writes: ${shared.join(", ")}`);
   }
 
   /** The grantor's lone stop, not folded yet. */
-  async stop(by: Name, verb: "grant.suspend" | "grant.revoke", grant: string, epoch = 1): Promise<FlattenedJws> {
-    const command = await this.sign(by, verb, { net: NET, target: stopDigest(grant), epoch });
+  async stop(
+    by: Name,
+    verb: "grant.suspend" | "grant.revoke",
+    grant: string,
+    epoch = 1,
+    options: SendOptions = {},
+  ): Promise<FlattenedJws> {
+    const command = await this.sign(by, verb, { net: NET, target: stopDigest(grant), epoch }, options);
     const transient = { command: JSON.stringify(command), grant };
-    await this.run("grants:stop", canonical({ gateway: "holder" }), { transient });
+    await this.run("grants:stop", argumentOf(options), { ...options, transient });
     return command;
   }
 
-  fold(grant: string): Promise<string> {
-    return this.run("grants:fold", canonical({ gateway: "holder" }), { transient: { grant } });
+  fold(grant: string, options: SendOptions = {}): Promise<string> {
+    return this.run("grants:fold", argumentOf(options), { ...options, transient: { grant } });
   }
 
   /** A value of public state, or of a collection by `<collection>\u0000<key>`. */
@@ -199,7 +223,12 @@ export class TestNetwork {
   party = (name: Name) => this.get(publicKeys.party(IDS[name])) as Party | undefined;
   resource = (id: string) => this.get(publicKeys.resource(id)) as Resource | undefined;
   grant = (id: string) => (this.private(privateKeys.grant(id)) as Sealed<Grant> | undefined)?.value;
-  log = () => this.get(publicKeys.log(LOG)) as LogState | undefined;
+  log = (origin = LOG) => this.get(publicKeys.log(origin)) as LogState | undefined;
+
+  /** Another log of the same gateway. */
+  async createLog(log: string): Promise<void> {
+    await this.send("regulator", "log.create", { net: NET, log, gateway: "holder", vkey: log });
+  }
 
   async registerResource(by: Name, id: string, change: object = {}): Promise<void> {
     const jti = randomUUID();
@@ -240,7 +269,7 @@ export class TestNetwork {
     options: SendOptions = {},
   ): Promise<BatchRecord> {
     const signer = typeof by === "string" ? this.actors[by] : by;
-    const seq = change.seq ?? this.nextSeq(signer.kid);
+    const seq = change.seq ?? this.nextSeq(signer.kid, change.log);
     const jti = options.jti ?? randomUUID();
     const { commitment, openings } = committed(signer.kid, jti, "operator", "desk 7");
     const payload = { ...accessPayload(seq, commitment), ...change };
@@ -248,16 +277,17 @@ export class TestNetwork {
     return { type: "access", request, openings, ...this.item() };
   }
 
-  nextSeq(kid: string): number {
-    const seq = this.#seq.get(kid) ?? 0;
-    this.#seq.set(kid, seq + 1);
+  nextSeq(kid: string, log = LOG): number {
+    const name = `${kid} ${log}`;
+    const seq = this.#seq.get(name) ?? 0;
+    this.#seq.set(name, seq + 1);
     return seq;
   }
 
   item(): { id: string; time: string; nonce: string; salts: { grant: string; party: string; resource: string } } {
     return {
       id: randomUUID(),
-      time: new Date(this.nowMs).toISOString(),
+      time: new Date(this.now()).toISOString(),
       nonce: randomText(16),
       salts: { grant: randomText(32), party: randomText(32), resource: randomText(32) },
     };
@@ -266,14 +296,15 @@ export class TestNetwork {
   /** Records a batch and answers what was stored, with the leaves of the event. */
   async record(
     records: readonly BatchRecord[],
-    options: SendOptions & { readonly head?: LogState } = {},
+    options: SendOptions & { readonly head?: LogState; readonly log?: string } = {},
   ): Promise<{ stored: StoredBatch; leaves: readonly string[] }> {
-    const head = options.head ?? this.log();
+    const log = options.log ?? LOG;
+    const head = options.head ?? this.log(log);
     if (head === undefined) throw new Error("no log");
     const batch = JSON.stringify({ nonce: randomText(32), records });
-    const argument = canonical({ log: LOG, size: head.size, root: head.root, digest: sha256Text(batch) });
+    const argument = canonical({ log, size: head.size, root: head.root, digest: sha256Text(batch) });
     await this.run("accesses:recordBatch", argument, { ...options, transient: { batch } });
-    const text = this.state.values.get(`${collectionOf("HolderMSP")}\u0000${privateKeys.batch(LOG, head.size)}`);
+    const text = this.state.values.get(`${collectionOf("HolderMSP")}\u0000${privateKeys.batch(log, head.size)}`);
     if (text === undefined) throw new Error("the batch is not stored");
     const stored = decodeBatch(text);
     const { leaves } = JSON.parse(this.lastEffects?.event?.payload ?? "{}") as LeavesEvent;
@@ -282,10 +313,17 @@ export class TestNetwork {
 
   /** Rules that the records of one batch were decided by. */
   async decide(...records: readonly BatchRecord[]): Promise<readonly string[]> {
-    const { stored } = await this.record(records);
+    return this.decideIn(LOG, ...records);
+  }
+
+  /** The same, in another log. */
+  async decideIn(log: string, ...records: readonly BatchRecord[]): Promise<readonly string[]> {
+    const { stored } = await this.record(records, { log });
     return stored.records.map(({ body }) => (JSON.parse(body) as { rule?: string }).rule ?? "");
   }
 }
+
+const argumentOf = ({ gateway = "holder" }: SendOptions): string => canonical({ gateway });
 
 const contractOf = (verb: string, { transient }: SendOptions): string => {
   if (verb.startsWith("party.")) return "parties:submit";

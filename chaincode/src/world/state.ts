@@ -105,8 +105,12 @@ export class State {
     return (await this.#get<{ offsetMs: number }>(publicKeys.clock))?.offsetMs ?? 0;
   }
 
+  findOrders(): Promise<Orders | undefined> {
+    return this.#get<Orders>(publicKeys.orders);
+  }
+
   async orders(): Promise<Orders> {
-    const orders = await this.#get<Orders>(publicKeys.orders);
+    const orders = await this.findOrders();
     if (orders === undefined) throw new QuanjiError("STATE_CONFLICT", "the network has not been initialised");
     return orders;
   }

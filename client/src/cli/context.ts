@@ -1,9 +1,9 @@
 /** What the commands share: flags, profile, key, trust file and client, each opened when it is first needed. */
-import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { QuanjiError } from "@quanji/chaincode/domain";
-import { Client, fileSeqStore, type PartyKeyPair, readKeyFile } from "../sdk/index.js";
+import { isQuanjiError, QuanjiError } from "@quanji/chaincode/domain";
+import { Client, fileSeqStore, type PartyKeyPair } from "../sdk/index.js";
 import { type OpenedTrust, openTrust } from "../verify/index.js";
+import { openKeyFile, readNamed } from "./files.js";
 import type { Io } from "./io.js";
 import type { Lang } from "./messages.js";
 import { UsageError } from "./options.js";
@@ -48,11 +48,16 @@ export class Context {
   }
 
   async keyPath(): Promise<string> {
+    const path = await this.namedKey();
+    if (path !== undefined) return path;
+    throw new UsageError("which key signs? give --key FILE, set QUANJI_KEY, or put key into a profile");
+  }
+
+  /** The key file that is given or configured, if any. */
+  async namedKey(): Promise<string | undefined> {
     const { profile } = await this.profile();
     const named = this.#flags.key ?? this.#env("QUANJI_KEY");
-    if (named !== undefined) return this.path(named);
-    if (profile.key !== undefined) return profile.key;
-    throw new UsageError("which key signs? give --key FILE, set QUANJI_KEY, or put key into a profile");
+    return named === undefined ? profile.key : this.path(named);
   }
 
   /** From the variable that --passphrase-env names, or QUANJI_PASSPHRASE. */
@@ -65,7 +70,7 @@ export class Context {
   }
 
   async key(): Promise<PartyKeyPair> {
-    return readKeyFile(await this.keyPath(), this.passphrase());
+    return openKeyFile(await this.keyPath(), this.passphrase());
   }
 
   /** The pinned trust file, if one is given or configured. */
@@ -80,8 +85,16 @@ export class Context {
     return named === undefined ? profile.trust : this.path(named);
   }
 
+  /** Errors: CONFIG_INVALID for what is no trust file at all; those of `openTrust`. */
   async openTrust(path: string): Promise<OpenedTrust> {
-    return openTrust(await this.read(path), { now: this.io.clock() });
+    const bytes = await this.read(path);
+    try {
+      return await openTrust(bytes, { now: this.io.clock() });
+    } catch (cause) {
+      if (!isQuanjiError(cause, "MALFORMED")) throw cause;
+      const message = `${path} is no trust file (${cause.message}): get one with quanji trust fetch URL`;
+      throw new QuanjiError("CONFIG_INVALID", message, { field: "trust", cause });
+    }
   }
 
   /** A client of the party whose key this is. */
@@ -121,10 +134,8 @@ export class Context {
     return file === "-" ? this.io.stdin() : (await this.read(this.path(file))).toString("utf8");
   }
 
-  async read(path: string): Promise<Buffer> {
-    return readFile(path).catch((cause: unknown) => {
-      throw new UsageError(`${path} cannot be read: ${cause instanceof Error ? cause.message : "unknown reason"}`);
-    });
+  read(path: string): Promise<Buffer> {
+    return readNamed(path);
   }
 
   /** Closes what was opened. */

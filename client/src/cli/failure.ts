@@ -40,7 +40,7 @@ function refused(error: QuanjiError, lang: Lang): Failure {
   const request = access?.request;
   const recorded = access?.decision === "deny" ? `${word("recorded", lang)}: ` : "";
   return {
-    exitCode: exitCodeOf(code),
+    exitCode: exitCodeOf(code, detail),
     json: { ok: false, code, message: sentence, detail, field, request, next },
     text: [
       harmless(`${title}: ${recorded}${sentence}`),
@@ -50,7 +50,8 @@ function refused(error: QuanjiError, lang: Lang): Failure {
   };
 }
 
-function exitCodeOf(code: Code): number {
-  if (code === "UNREACHABLE") return EXIT.unreachable;
+/** A folder in use is no wrong use: whoever asks again when the gateway has ended gets an answer. */
+function exitCodeOf(code: Code, detail: string | undefined): number {
+  if (code === "UNREACHABLE" || detail === "IN_USE") return EXIT.unreachable;
   return code === "CONFIG_INVALID" ? EXIT.usage : EXIT.refused;
 }

@@ -1,5 +1,6 @@
 /** What errors and verdicts mean and what to do next, in two languages: one table, a row for every code. */
 import { type Code, CODES } from "@quanji/chaincode/domain";
+import { ADVICE, type Advice, FINDINGS, isFinding } from "../verify/index.js";
 
 export const LANGUAGES = ["zh", "en"] as const;
 export type Lang = (typeof LANGUAGES)[number];
@@ -163,6 +164,25 @@ export const MESSAGES: Readonly<Record<Code, Row>> = {
   ),
   CONFIG_INVALID: row("配置缺失或有误", "set what the message names", "按提示修正配置"),
 };
+
+/** What the reader of a refused file should do; English is in the verifier's table. */
+const ADVICE_ZH: Readonly<Record<Advice, string>> = {
+  again: "文件在传递中受损或被改动：请重新获取；若仍相同，则不要采信，并告知监管方",
+  distrust: "不要采信该文件；请向签发网关重新获取，若仍相同，请保留两份并告知监管方",
+  breach: "保留该文件并提交监管方：有人签署或记录了规则禁止之事，此即证据",
+  missing: "不要视为完整；请重新获取轨迹，再向监管方网关获取；仍有缺口即视为有访问未向您出示",
+  wait: "所示内容或属实，但尚未证明至所要求的终点：稍后再取，或缩短期间",
+  witness: "待更多见证方签名后重新获取，或用 --level 指明您认可的等级；切勿为一份文件放宽信任文件",
+  trust: "将信任文件摘要与监管方经其他渠道给您的摘要核对，并获取其间各版本",
+  update: "请使用生成该文件的 Quanji 版本或更新版本",
+};
+
+/** Falls back on the code's own where the finer code is not in the verifier's table. */
+export function adviceFor(code: Code, detail: string | undefined, lang: Lang): string {
+  if (detail === undefined || !isFinding(detail)) return nextOf(code, lang);
+  const { advice } = FINDINGS[detail];
+  return lang === "zh" ? ADVICE_ZH[advice] : ADVICE[advice];
+}
 
 export const meaningOf = (code: Code, lang: Lang): string => (lang === "zh" ? MESSAGES[code].zh : CODES[code].meaning);
 export const nextOf = (code: Code, lang: Lang): string => MESSAGES[code].next[lang === "zh" ? 1 : 0];

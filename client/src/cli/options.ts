@@ -1,5 +1,5 @@
 /** Flags as typed values. Errors here are usage errors: exit code 2. */
-import { QuanjiError } from "@quanji/chaincode/domain";
+import { assertPartyId } from "@quanji/chaincode/domain";
 
 /** What was typed cannot be meant: the command line says how it is used. */
 export class UsageError extends Error {
@@ -87,10 +87,20 @@ export function toInstant(text: string, what: string): string {
   return new Date(ms).toISOString();
 }
 
+/** Errors: usage, with the two forms that an id has. */
+export function toPartyId(text: string, what: string): string {
+  try {
+    assertPartyId(text);
+    return text;
+  } catch {
+    throw new UsageError(`${what} is an 18-character 统一社会信用代码 with its check character, or urn:…; not ${text}`);
+  }
+}
+
 export function toJson(text: string, what: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new QuanjiError("MALFORMED", `${what} is not JSON`, { cause });
+    throw new UsageError(`${what} is not JSON: ${cause instanceof Error ? cause.message : "unknown reason"}`);
   }
 }

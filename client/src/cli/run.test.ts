@@ -1,7 +1,8 @@
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { generateKey, openSigner, readKeyFile } from "../sdk/index.js";
-import { FakeGateway, GRANT, LOG, RESOURCE, trustFile } from "../sdk/fake-gateway.test.js";
+import { FakeGateway, GRANT, LOG, NET, RESOURCE, trustFile } from "../sdk/fake-gateway.test.js";
+import { openTrust } from "../verify/index.js";
 import { expect } from "chai";
 import { Desk } from "./io.test.js";
 
@@ -20,13 +21,24 @@ const COMMANDS = [
   "resource register",
   "resource suspend",
   "resource resume",
-  ...["request", "offer", "accept", "derive", "approve", "refuse", "withdraw", "suspend", "resume", "revoke"].map(
-    (verb) => `grant ${verb}`,
-  ),
+  ...[
+    "request",
+    "offer",
+    "accept",
+    "derive",
+    "approve",
+    "refuse",
+    "withdraw",
+    "suspend",
+    "resume",
+    "revoke",
+    "allot",
+  ].map((verb) => `grant ${verb}`),
   "boundary publish",
   "order freeze",
   "order lift",
   "source add",
+  "fsck",
   "ls",
   "show",
   "status",
@@ -77,6 +89,7 @@ describe("quanji", () => {
       ["keys", "new"],
       ["keys", "new", "--out", "k.jwk", "--alg", "RS256"],
       ["grant", "approve", GRANT],
+      ["grant", "allot", GRANT],
       ["send", "party.invent", "x.json"],
       ["verify", "x.receipt.json"],
       ["ls", "everything"],
@@ -248,6 +261,31 @@ describe("quanji", () => {
       });
     });
 
+    it("grant allot names logs by number, and refuses one that the grant does not have", async () => {
+      gateway.answer(`/v1/grants/${GRANT}`, { ...GRANT_VIEW, logs: [LOG, `${NET}/gw/1`] });
+      const shares = ["--share", "0=600", "--share", `${NET}/gw/1=400`];
+      const { exitCode, json } = await desk.run(["grant", "allot", GRANT, ...shares, "--json"]);
+      expect(exitCode).to.equal(0);
+      expect(json["shares"]).to.deep.equal([`${LOG}=600`, `${NET}/gw/1=400`]);
+      expect(gateway.callsOf("grant.allot")[0]?.parsed.payload).to.deep.include({
+        grant: GRANT,
+        allotted: [
+          { log: LOG, n: 600 },
+          { log: `${NET}/gw/1`, n: 400 },
+        ],
+      });
+      expect((await desk.run(["grant", "allot", GRANT, "--share", "7=1"])).exitCode).to.equal(2);
+      expect((await desk.run(["grant", "allot", GRANT, "--share", "0=many"])).exitCode).to.equal(2);
+    });
+
+    it("grant request shares a quota out among the resource's logs", async () => {
+      const argv = ["grant", "request", RESOURCE, "--purpose", "insurance.pricing", "--share", "0=4"];
+      expect((await desk.run(argv)).exitCode).to.equal(2);
+      expect((await desk.run([...argv, "--quota", "10/P1D"])).exitCode).to.equal(0);
+      const { terms } = gateway.callsOf("grant.request")[0]?.parsed.payload as { terms: { quota: unknown } };
+      expect(terms.quota).to.deep.equal({ n: 10, per: "P1D", unit: "call", allotted: [{ log: LOG, n: 4 }] });
+    });
+
     it("access shows rows, keeps the receipt, and needs neither grant, purpose nor fields to be typed", async () => {
       const { exitCode, out, err } = await desk.run([
         "access",
@@ -407,6 +445,34 @@ describe("quanji", () => {
       const other = await trustFile(key);
       expect((await desk.run(["trust", "fetch", "http://127.0.0.1:8080"], fetching(other))).exitCode).to.equal(1);
       expect(await readFile(desk.path("trust.json"), "utf8")).to.equal(first);
+    });
+  });
+
+  describe("trust fetch over several versions", () => {
+    it("goes from the one in use to the newest by way of those between, and by no other way", async () => {
+      const key = await openSigner({ jwk: await generateKey("EdDSA"), party: "gw" });
+      const signer = await openSigner({ jwk: await generateKey("EdDSA"), party: "urn:quanji:regulator" });
+      const digestOf = async (text: string) => (await openTrust(text, { now: Date.now() })).digest;
+      const versions = [await trustFile(key, { signer })];
+      for (const version of [2, 3, 4]) {
+        versions.push(await trustFile(key, { signer, version, prev: await digestOf(versions.at(-1) ?? "") }));
+      }
+      const [first = "", , , newest = ""] = versions;
+      const serving = (texts: readonly string[]) => ({
+        fetch: (url: unknown) => {
+          const version = Number(/\/v1\/trust\/(\d+)$/.exec(String(url))?.[1] ?? texts.length);
+          const text = texts[version - 1];
+          return Promise.resolve(new Response(text ?? "", { status: text === undefined ? 404 : 200 }));
+        },
+      });
+      const argv = ["trust", "fetch", "http://127.0.0.1:8080"];
+      await writeFile(desk.path("trust.json"), first);
+      const forged = versions.with(1, await trustFile(key, { version: 2, prev: await digestOf(first) }));
+      expect((await desk.run(argv, serving(forged))).exitCode).to.equal(1);
+      expect(await readFile(desk.path("trust.json"), "utf8")).to.equal(first);
+      expect((await desk.run(argv, serving(versions))).exitCode).to.equal(0);
+      expect(await readFile(desk.path("trust.json"), "utf8")).to.equal(newest);
+      expect((await desk.run(argv, serving(versions.slice(0, 3)))).exitCode).to.equal(1);
     });
   });
 

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { Command, CommanderError } from "commander";
 import { accessCommands } from "./commands/access.js";
 import { evidenceCommands } from "./commands/evidence.js";
+import { fsckCommand } from "./commands/fsck.js";
 import { grantCommands } from "./commands/grant.js";
 import { keysCommands } from "./commands/keys.js";
 import { listCommands } from "./commands/list.js";
@@ -16,6 +17,7 @@ import { trustCommands } from "./commands/trust.js";
 import { EXIT, failureOf } from "./failure.js";
 import type { Io } from "./io.js";
 import { type Lang, LANGUAGES } from "./messages.js";
+import { toOneOf } from "./options.js";
 import type { Result } from "./output.js";
 import { loadProfile } from "./profile.js";
 import { configured, examplesText, type Runtime } from "./program.js";
@@ -39,6 +41,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     print(result, asJson, io);
   };
   try {
+    assertLanguage(argv);
     await build({ io, lang, report }, await versionOf()).parseAsync([...argv], { from: "user" });
     return exitCode;
   } catch (error) {
@@ -92,6 +95,7 @@ const GROUPS: readonly ((program: Command, runtime: Runtime) => void)[] = [
   partyCommands,
   resourceCommands,
   sourceCommands,
+  fsckCommand,
   grantCommands,
   accessCommands,
   proxyCommands,
@@ -102,18 +106,27 @@ const GROUPS: readonly ((program: Command, runtime: Runtime) => void)[] = [
   sendCommands,
 ];
 
+/** Errors: usage. Falling back in silence would leave people with a language that they did not ask for. */
+function assertLanguage(argv: readonly string[]): void {
+  const typed = typedLanguage(argv);
+  if (typed !== undefined) toOneOf(typed, "--lang", LANGUAGES);
+}
+
 async function versionOf(): Promise<string> {
   const text = await readFile(new URL("../../package.json", import.meta.url), "utf8");
   const { version } = JSON.parse(text) as { readonly version: string };
   return version;
 }
 
-/** Flag, variable, profile, then the machine's own language: in this order. */
-async function languageOf(argv: readonly string[], io: Io): Promise<Lang> {
+function typedLanguage(argv: readonly string[]): string | undefined {
   const at = argv.indexOf("--lang");
   const inline = argv.find((argument) => argument.startsWith("--lang="));
-  const typed = at >= 0 ? argv[at + 1] : inline?.slice("--lang=".length);
-  const named = [typed, io.env["QUANJI_LANG"], await profileLanguage(argv, io)].find(
+  return at >= 0 ? argv[at + 1] : inline?.slice("--lang=".length);
+}
+
+/** Flag, variable, profile, then the machine's own language: in this order. */
+async function languageOf(argv: readonly string[], io: Io): Promise<Lang> {
+  const named = [typedLanguage(argv), io.env["QUANJI_LANG"], await profileLanguage(argv, io)].find(
     (text) => text !== undefined && text !== "",
   );
   const system = io.env["LC_ALL"] ?? io.env["LC_MESSAGES"] ?? io.env["LANG"] ?? "";

@@ -1,5 +1,5 @@
 /** A trail's records as rows, for people: what an export shows. Reads the file as it is; the verifier judges it. */
-import { parseRecord, type QuanjiRecord, splitRecordText, TrailLine } from "@quanji/chaincode/domain";
+import { parseRecord, parseWith, type QuanjiRecord, splitRecordText, TrailLine } from "@quanji/chaincode/domain";
 import { fromUtf8 } from "@quanji/chaincode/log";
 import { toJson } from "./options.js";
 
@@ -48,7 +48,7 @@ async function* rowsOf(lines: AsyncIterable<Uint8Array>): AsyncGenerator<Row, vo
   }
 }
 
-const parse = (bytes: Uint8Array): TrailLine => TrailLine.parse(toJson(fromUtf8(bytes), "a line of the trail"));
+const parse = (bytes: Uint8Array): TrailLine => parseWith(TrailLine, toJson(fromUtf8(bytes), "a line of the trail"));
 
 function rowOf({ type, face, body }: QuanjiRecord): Row {
   const common = {

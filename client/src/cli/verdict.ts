@@ -1,7 +1,7 @@
 /** A verdict for people. */
 import { isCode } from "@quanji/chaincode/domain";
 import type { Verdict } from "../verify/index.js";
-import { type Lang, meaningOf, nextOf, word } from "./messages.js";
+import { adviceFor, type Lang, meaningOf, word } from "./messages.js";
 import { harmless } from "./width.js";
 
 export function verdictText(file: string, verdict: Verdict, lang: Lang): string {
@@ -43,6 +43,6 @@ function refusal({ code = "PROOF_INVALID", detail, message, at }: Verdict, lang:
   return [
     `${title}: ${message ?? meaningOf(code, lang)}${place === "" ? "" : ` (${place})`}`,
     ...(lang === "zh" && isCode(code) ? [meaningOf(code, lang)] : []),
-    `${word("next", lang)} ${nextOf(code, lang)}`,
+    `${word("next", lang)} ${adviceFor(code, detail, lang)}`,
   ];
 }

@@ -8,6 +8,7 @@ import { errorOf, mismatch, openAnswer, type Problem, problemOf, successOf } fro
 import type { SignedCommand } from "./command.js";
 import type { Values } from "./commitments.js";
 import { type CheckedReceipt, checkReceipt } from "./receipt.js";
+import type { Logs } from "./logs.js";
 import type { SeqKeeper } from "./seq.js";
 import type { Session } from "./session.js";
 import { dataOf, type DeliveryAccount, parseLine } from "./stream.js";
@@ -18,7 +19,8 @@ const PATH = "/v1/access";
 
 /** One use of a resource. `operator` and `query` are committed to, never said. */
 export interface Access extends Pick<AccessRequest, "resource" | "action" | "purpose" | "fields" | "environment"> {
-  readonly log: string;
+  /** Default: one of the logs in which the grant may be used. */
+  readonly log?: string;
   /** Absent: recorded as GRANT_MISSING. */
   readonly grant?: string;
   readonly range?: { readonly from: string; readonly to: string };
@@ -32,6 +34,9 @@ export interface Access extends Pick<AccessRequest, "resource" | "action" | "pur
   readonly retryOf?: string;
   readonly atLeast?: { readonly block: number };
 }
+
+/** An access that knows its log. */
+type Placed = Access & { readonly log: string };
 
 /** An access that was recorded and brings no data: it was denied, or permitted and then failed at the source. */
 export class AccessRefused extends QuanjiError {
@@ -129,11 +134,18 @@ const REPEATS = 2;
 
 export class Accesses {
   readonly #session: Session;
+  readonly #logs: Logs;
   readonly #keeperOf: (log: string) => SeqKeeper;
   readonly #voidLost: (log: string) => Promise<unknown>;
 
-  constructor(session: Session, keeperOf: (log: string) => SeqKeeper, voidLost: (log: string) => Promise<unknown>) {
+  constructor(
+    session: Session,
+    logs: Logs,
+    keeperOf: (log: string) => SeqKeeper,
+    voidLost: (log: string) => Promise<unknown>,
+  ) {
     this.#session = session;
+    this.#logs = logs;
     this.#keeperOf = keeperOf;
     this.#voidLost = voidLost;
   }
@@ -171,14 +183,21 @@ export class Accesses {
 
   /** Now that the gateway answers again: numbers whose answers never came would leave a gap in the trail. */
   async #numbered(access: Access): Promise<PermittedAccess | OnlyReceipt> {
-    const keeper = this.#keeperOf(access.log);
-    const outcome = await this.#underFreeNumber(access, keeper);
-    if (keeper.lost.length > 0) await this.#voidLost(access.log).catch(laterThen);
-    return outcome;
+    const log = access.log ?? (await this.#logs.choose(access));
+    const keeper = this.#keeperOf(log);
+    try {
+      const outcome = await this.#underFreeNumber({ ...access, log }, keeper);
+      if (keeper.lost.length > 0) await this.#voidLost(log).catch(laterThen);
+      return outcome;
+    } catch (error) {
+      // Shares may have been moved: the next access looks again.
+      if (error instanceof AccessRefused && error.code === "QUOTA_EXCEEDED") this.#logs.forget(access);
+      throw error;
+    }
   }
 
   /** Signs under a number of its own. A number that turns out to be taken is replaced by a new one, once. */
-  async #underFreeNumber(access: Access, keeper: SeqKeeper): Promise<PermittedAccess | OnlyReceipt> {
+  async #underFreeNumber(access: Placed, keeper: SeqKeeper): Promise<PermittedAccess | OnlyReceipt> {
     try {
       return await this.#attempt(access, await keeper.take(), keeper);
     } catch (error) {
@@ -188,7 +207,7 @@ export class Accesses {
     }
   }
 
-  async #attempt(access: Access, seq: number, keeper: SeqKeeper): Promise<PermittedAccess | OnlyReceipt> {
+  async #attempt(access: Placed, seq: number, keeper: SeqKeeper): Promise<PermittedAccess | OnlyReceipt> {
     let settled = false;
     try {
       const { payload, values } = payloadOf(access, seq);
@@ -299,7 +318,7 @@ async function* startingWith(
   }
 }
 
-function payloadOf(access: Access, seq: number): { readonly payload: JsonObject; readonly values: Values } {
+function payloadOf(access: Placed, seq: number): { readonly payload: JsonObject; readonly values: Values } {
   const { operator, query, quantity = 1, environment, range, atLeast, fields, ...rest } = access;
   return {
     payload: {

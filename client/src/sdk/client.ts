@@ -19,6 +19,7 @@ import type { Values } from "./commitments.js";
 import { signatureVerifier } from "./engine.js";
 import { Grants } from "./grants.js";
 import { openSigner, type PartyKeyPair, type Signer } from "./keys.js";
+import { Logs } from "./logs.js";
 import { type Gateway, loadNetwork, type NetworkInfo, parseAddress } from "./network.js";
 import { Parties } from "./parties.js";
 import { type Random, systemRandom } from "./random.js";
@@ -68,6 +69,7 @@ export class Client {
   readonly grants: Grants;
   readonly #session: Session;
   readonly #accesses: Accesses;
+  readonly #logs: Logs;
   readonly #keepers = new Map<string, SeqKeeper>();
   readonly #store: SeqStore;
   readonly #reserve: number;
@@ -79,8 +81,10 @@ export class Client {
     this.parties = new Parties(session);
     this.resources = new Resources(session);
     this.grants = new Grants(session);
+    this.#logs = new Logs(session, this.grants, this.resources);
     this.#accesses = new Accesses(
       session,
+      this.#logs,
       (log) => this.#keeper(log),
       (log) => this.voidLost(log),
     );
@@ -222,6 +226,11 @@ export class Client {
       yield last;
     }
     if (!/"t":"end"/.test(last)) throw transportFault("the trail broke off before its end", "CUT");
+  }
+
+  /** Logs of the gateway that answers, as far as the trust file knows them: accesses go into one of these. */
+  get ownLogs(): readonly string[] {
+    return this.#logs.own;
   }
 
   /** Where this key stands in a log. */

@@ -58,6 +58,7 @@ export class FakeGateway {
   /** Rule of the next accesses; `permit` gives data. */
   rule = "permit";
   data = ROWS;
+  ready = true;
   readonly #scripts = new Map<string, Script[]>();
   readonly #server: Server;
   readonly #replies = new Map<string, unknown>();
@@ -127,7 +128,7 @@ export class FakeGateway {
       timeZone: "+08:00",
       testClock: false,
       gateway: "gw",
-      gateways: [{ v: "quanji.gateway.v1", name: "gw", msp: "HolderMSP", publicUrl: PUBLIC_URL, jwk, kid }],
+      gateways: [{ v: "quanji.gateway.v1", name: "gw", msp: "HolderMSP", publicUrl: PUBLIC_URL, jwk, kid, logs: [] }],
       logs: [{ origin: LOG, gateway: "gw", msp: "HolderMSP", vkey: "not looked at" }],
       msps: ["HolderMSP"],
       now: instant(Date.now()),
@@ -138,6 +139,10 @@ export class FakeGateway {
     if (url === "/v1/network") {
       response.writeHead(200, { "content-type": JOSE });
       response.end(JSON.stringify(await this.sign(NETWORK_TYP, this.networkView())));
+      return;
+    }
+    if (url === "/readyz") {
+      response.writeHead(this.ready ? 200 : 503).end();
       return;
     }
     const body = JSON.parse(text) as { command?: unknown; openings?: Record<string, unknown> };
@@ -274,13 +279,19 @@ export class FakeGateway {
   }
 }
 
-/** A trust file for this network with `key` as its gateway's, signed by a key of its own. */
-export async function trustFile(key: Signer): Promise<string> {
-  const owner = await openSigner({ jwk: await generateKey("EdDSA"), party: "urn:quanji:regulator" });
+/** A trust file for this network with `key` as its gateway's, signed by a key of its own, or by `signer` after another one. */
+export async function trustFile(
+  key: Signer,
+  follows: { readonly signer?: Signer; readonly version?: number; readonly prev?: string } = {},
+): Promise<string> {
+  const { version = 1, prev } = follows;
+  const owner =
+    follows.signer ?? (await openSigner({ jwk: await generateKey("EdDSA"), party: "urn:quanji:regulator" }));
   const log = formatVkey(noteKey(LOG, NOTE_TYPES.ed25519, fromBase64url((await generateKey("EdDSA")).x)));
   const trust = {
     v: "quanji.trust.v1",
-    version: 1,
+    version,
+    ...(prev !== undefined && { prev }),
     net: NET,
     expires: "2030-01-01T00:00:00.000Z",
     testClock: false,

@@ -104,6 +104,11 @@ export class Grants extends Reader<"grants"> {
     return this.session.send("grant.resume", { grant, epoch });
   }
 
+  /** Shares the quota out among the grant's logs anew: a log that is not named has none from then on. */
+  allot(grant: string, allotted: readonly { readonly log: string; readonly n: number }[]): Promise<Sent> {
+    return this.session.send("grant.allot", { grant, allotted: allotted.map(({ log, n }) => ({ log, n })) });
+  }
+
   /** What waits for a decision of the signer. */
   async inbox(): Promise<readonly Grant[]> {
     const me = this.session.parts.signer.party;

@@ -42,7 +42,10 @@ export async function writeKeyFile(path: string, pair: PartyKeyPair, options: Wr
 async function writeSynced(path: string, content: string): Promise<void> {
   const handle = await open(path, "wx", 0o600).catch((cause: unknown) => {
     const exists = isErrno(cause, "EEXIST");
-    throw refuse(exists ? `${path} exists already: choose another name` : `${path} cannot be written`, cause);
+    throw refuse(
+      exists ? `${path} exists already: choose another name` : `${path} cannot be written: is there such a folder?`,
+      cause,
+    );
   });
   try {
     await handle.writeFile(`${content}\n`);
@@ -122,7 +125,8 @@ async function readPrivate(path: string): Promise<string> {
 
 async function assertPrivate(path: string, handle: FileHandle): Promise<void> {
   const stat = await handle.stat();
-  if (!stat.isFile() || stat.size > MAX_BYTES) throw refuse(`${path} is not a key file`);
+  if (!stat.isFile() || stat.size > MAX_BYTES)
+    throw refuse(`${path} is not a key file: name another, or make one with quanji keys new`);
   // Windows has no such modes: there, every file seems to be readable by all.
   if (process.platform !== "win32" && (stat.mode & 0o077) !== 0) {
     throw refuse(`others may read ${path}: run chmod 600 on it, and replace the key if somebody has`);
@@ -133,6 +137,6 @@ function parseJson(path: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw refuse(`${path} is not JSON`, cause);
+    throw refuse(`${path} is not JSON, so no key file: name another, or make one with quanji keys new`, cause);
   }
 }

@@ -14,24 +14,29 @@ export type ResourceInput = Omit<
     readonly responsibleHead?: { readonly name: string; readonly title: string };
   };
 
+/** As many as a resource may name. */
+const MAX_LOGS = 8;
+
 export class Resources extends Reader<"resources"> {
   constructor(session: Session) {
     super(session, "resources");
   }
 
-  /** Default: the signer is steward and holds all three rights; this gateway's organisation serves it through its first log. */
+  /** Default: the signer is steward and holds all three rights; this gateway's organisation serves it, through one gateway's logs. */
   register(input: ResourceInput): Promise<Sent> {
     const { signer, gateway, network } = this.session.parts;
     const { responsibleHead, ...rest } = input;
     const steward = rest.steward ?? signer.party;
     const servedBy = rest.servedBy ?? gateway.msp;
-    const own = network.logs.filter(({ msp }) => msp === servedBy).map(({ origin }) => origin);
+    const logs = network.logs.filter(({ msp }) => msp === servedBy);
+    const [first] = servedBy === gateway.msp ? logs.filter((log) => log.gateway === gateway.name) : logs;
+    const own = logs.filter((log) => log.gateway === first?.gateway).map(({ origin }) => origin);
     const basis = rest.basis?.law ?? rest.originDeclaration ?? "own data";
     const payload = defined({
       ...rest,
       steward,
       servedBy,
-      logs: rest.logs ?? own.slice(0, 1),
+      logs: rest.logs ?? own.slice(0, MAX_LOGS),
       rights:
         rest.rights ??
         (["holding", "processing", "operating"] as const).map((kind) => ({ kind, holder: steward, basis })),

@@ -76,6 +76,8 @@ export class DecisionReplay {
   readonly #own: string | undefined;
   /** Uses of that grant by log; absent for logs whose start is not the chain's. */
   readonly #uses = new Map<string, Counter>();
+  /** Uses of that grant in all these logs together, by the number of the quota's window. */
+  readonly #drawn = new Map<number, number>();
   readonly #basis = new Map<string, number>();
   readonly #attested = new Set<string>();
   #decided = false;
@@ -117,7 +119,26 @@ export class DecisionReplay {
     const uses = this.#uses.get(log);
     const grant = this.#world.grants.get(grantId)?.last;
     if (uses === undefined || grant === undefined || grantId !== this.#own) return;
-    this.#uses.set(log, giveBack(uses, grant, quantity, takenMs, this.#world.timeZone));
+    this.#setUses(log, uses, giveBack(uses, grant, quantity, takenMs, this.#world.timeZone));
+  }
+
+  #setUses(log: string, before: Counter, { quota, rate }: Counter): void {
+    this.#uses.set(log, { quota, rate });
+    const known = before.quota.window === quota.window ? before.quota.used : 0;
+    this.#drawn.set(quota.window, (this.#drawn.get(quota.window) ?? 0) + quota.used - known);
+  }
+
+  /**
+   * At the end of all logs: none has overdrawn its share, so together they cannot have, unless shares were moved below what
+   * a log had used. Errors: QUOTA_OVERDRAWN.
+   */
+  assertNotOverdrawn(): void {
+    const quota = this.#world.grants.get(this.#own ?? "")?.last?.terms.quota;
+    if (quota === undefined) return;
+    for (const drawn of this.#drawn.values()) {
+      if (drawn > quota.n)
+        refuse("QUOTA_OVERDRAWN", `the logs together used ${drawn} of a quota of ${quota.n} in one period`);
+    }
   }
 
   #stateOf(item: Case): DecisionState {
@@ -259,7 +280,7 @@ export class DecisionReplay {
       );
     }
     const [next] = counted.counters;
-    if (record.face.decision === "permit" && next !== undefined) this.#uses.set(record.face.log, next);
+    if (record.face.decision === "permit" && next !== undefined) this.#setUses(record.face.log, uses, next);
   }
 }
 

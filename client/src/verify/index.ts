@@ -5,4 +5,5 @@ export { signatureVerifier, verifySignature } from "./signatures.js";
 export { type TrailOptions, verifyTrail } from "./trail.js";
 export { type TrailSource } from "./lines.js";
 export { type OpenedTrust, openTrust, type TrustOptions } from "./trust.js";
-export { codeOf, type Level, type Place, type Verdict } from "./verdict.js";
+export { ADVICE, type Advice, codeOf, type Finding, type FindingRow, FINDINGS, isFinding } from "./findings.js";
+export { type Level, type Place, type Verdict } from "./verdict.js";

@@ -655,9 +655,18 @@ export class SmallWorld {
     for (const [scope, chainKind, name] of chains) {
       if (!without.includes(`${chainKind} ${name}`)) lines.push(...(await this.chainLines(scope, chainKind, name)));
     }
-    const logs = kind === "party" ? [LOG, OTHER_LOG] : [LOG];
+    const logs = kind === "party" ? [LOG, OTHER_LOG] : this.#logsOf(kind, id);
     for (const log of logs) lines.push(...(await this.logLines(log, kind, id, parts)));
     return lines;
+  }
+
+  #logsOf(kind: "grant" | "resource", id: string): readonly string[] {
+    const text =
+      kind === "resource"
+        ? this.#public.get(publicKeys.resource(id))
+        : this.#private.get(`org-${MSP} ${privateKeys.grant(id)}`);
+    const object = JSON.parse(text ?? "{}") as { logs?: string[]; value?: { logs: string[] } };
+    return object.logs ?? object.value?.logs ?? [LOG];
   }
 
   #grantIds(): string[] {

@@ -230,8 +230,9 @@ class TrailReader {
     if (count !== this.#records || digest !== this.#digest.value()) {
       refuse("FILE_TRUNCATED", "the end line counts other lines than those before it");
     }
-    const { world } = await this.#replayed();
+    const { world, decisions } = await this.#replayed();
     this.#assertLogs(world);
+    decisions.assertNotOverdrawn();
     if (this.#held.size > 0)
       refuse("RECEIPT_NOT_IN_TRAIL", `${this.#held.size} of the receipts held are not in the trail`);
     const rules = this.rules;

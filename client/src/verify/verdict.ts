@@ -1,5 +1,6 @@
-/** What a verification answers, and the table from fine codes (PROTOCOL §4.1) to the verifier's few. */
-import { type Code, isQuanjiError, LEVELS, QuanjiError } from "@quanji/chaincode/domain";
+/** What a verification answers. */
+import { isQuanjiError, LEVELS, QuanjiError } from "@quanji/chaincode/domain";
+import { codeOf, type Finding, type VerifierCode } from "./findings.js";
 
 export type Level = (typeof LEVELS)[number];
 
@@ -15,8 +16,8 @@ export interface Verdict {
   readonly ok: boolean;
   readonly kind: "receipt" | "trail";
   /** One of the verifier's codes; absent if ok. */
-  readonly code?: Extract<Code, "PROOF_INVALID" | "TRAIL_INCOMPLETE" | "UNDERWITNESSED">;
-  /** Fine code of PROTOCOL §4.1, e.g. `TRAIL_GAP`. */
+  readonly code?: VerifierCode;
+  /** Finer code, a row of FINDINGS: `TRAIL_GAP`. */
   readonly detail?: string;
   readonly message?: string;
   readonly at?: Place;
@@ -41,35 +42,8 @@ export interface Verdict {
   readonly testClock: boolean;
 }
 
-const INCOMPLETE = new Set([
-  "TRAIL_GAP",
-  "TRAIL_TRUNCATED",
-  "TRAIL_START",
-  "TRAIL_ORDER",
-  "TRAIL_FOREIGN",
-  "TRAIL_DUPLICATE",
-  "CHAIN_KEY",
-  "LOG_SET_INCOMPLETE",
-  "DIRECTORY_STALE",
-  "TRAIL_STALE",
-  "ABSENCE_UNPROVEN",
-  "LINK_MISSING",
-  "FILE_TRUNCATED",
-  "REQUEST_REPLAYED",
-  "SEQ_GAP",
-  "RECEIPT_NOT_IN_TRAIL",
-  "DELIVERY_UNMATCHED",
-  "CHAIN_MISSING",
-]);
-const UNDERWITNESSED = new Set(["WITNESS_QUORUM", "LEVEL_FALSE", "POLICY_UNSAFE"]);
-
-export function codeOf(detail: string): NonNullable<Verdict["code"]> {
-  if (INCOMPLETE.has(detail)) return "TRAIL_INCOMPLETE";
-  return UNDERWITNESSED.has(detail) ? "UNDERWITNESSED" : "PROOF_INVALID";
-}
-
 /** Refuses evidence. Errors: the verifier's code that owns `detail`. */
-export function refuse(detail: string, message: string): never {
+export function refuse(detail: Finding, message: string): never {
   throw new QuanjiError(codeOf(detail), message, { detail });
 }
 
@@ -81,7 +55,7 @@ export function refusalOf(error: unknown): Required<Pick<Verdict, "code" | "deta
   if (!isQuanjiError(error)) {
     return {
       code: "PROOF_INVALID",
-      detail: "UNEXPECTED",
+      detail: "UNEXPECTED" satisfies Finding,
       message: "the evidence has a shape that nothing here expects",
     };
   }

@@ -43,6 +43,7 @@ const Recorder = z.strictObject({
   records: z.int().min(1).max(1_000).optional(),
   bytes: z.int().min(65_536).max(10_000_000).optional(),
   waiting: z.int().min(1).max(1_000_000).optional(),
+  closeEveryMs: z.int().min(100).max(3_600_000).optional(),
 });
 
 const codes = z.array(CodeName).min(1).max(1024).optional();
@@ -65,7 +66,14 @@ export const ConfigFile = z.strictObject({
     .prefault({}),
   /** Topology file; a relative path starts at the data folder. Default: three organisations. A Fabric network brings its own. */
   topology: z.string().min(1).max(4096).optional(),
-  gateway: z.strictObject({ name: GatewayName.default("gw"), msp: Msp.default("HolderMSP") }).prefault({}),
+  gateway: z
+    .strictObject({
+      name: GatewayName.default("gw"),
+      msp: Msp.default("HolderMSP"),
+      /** How many logs it writes, side by side. A start creates those that are missing; none can be taken away again. */
+      logs: z.int().min(1).max(8).default(1),
+    })
+    .prefault({}),
   /** Only read when a network begins. */
   network: z
     .strictObject({

@@ -1,4 +1,4 @@
-/** The trust file: what a verifier pins. Version 1 is signed by the keys that the network begins with. */
+/** The trust file: what a verifier pins. Version 1 is signed by the keys that the network begins with, each next one by those before. */
 import {
   QuanjiError,
   type Trust,
@@ -39,6 +39,8 @@ export interface TrustOptions {
   readonly signers: readonly GatewayKey[];
   /** How many of the signers the next version needs. */
   readonly threshold: number;
+  /** The version that this one follows. Its signers must be among these. */
+  readonly previous?: { readonly version: number; readonly digest: HashText };
 }
 
 /**
@@ -64,7 +66,7 @@ export const trustDigest = (file: Pick<TrustFile, "payload">): HashText =>
   hashText(sha256(fromBase64url(file.payload)));
 
 async function trustOf(options: TrustOptions): Promise<Trust> {
-  const { index, organisations, heads, signers } = options;
+  const { index, organisations, heads, signers, previous } = options;
   const network = await index.network();
   const init = await initOf(options);
   if (network === undefined || init === undefined) {
@@ -82,7 +84,8 @@ async function trustOf(options: TrustOptions): Promise<Trust> {
   const genesis = await genesisOf(options);
   return {
     v: "quanji.trust.v1",
-    version: 1,
+    version: (previous?.version ?? 0) + 1,
+    ...(previous !== undefined && { prev: previous.digest }),
     net: network.net,
     expires: options.expires,
     testClock: network.testClock,

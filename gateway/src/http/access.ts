@@ -4,6 +4,7 @@ import type { FlattenedJws } from "@quanji/chaincode/log";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 import { type CheckedAccess, FAILED } from "../service/accesses.js";
 import { deliveredOf, type OpenDelivery } from "../service/deliveries.js";
+import { reasonOf } from "../service/reason.js";
 import { accessOf } from "../service/records.js";
 import { DELIVERY_TYP, jwsText, notFound, toQuanjiError } from "./answers.js";
 import { assertFresh, assertNet, identify, reach } from "./authenticate.js";
@@ -51,7 +52,9 @@ async function deny(edge: Edge, exchange: Exchange, record: KnownRecord, party: 
   const { rule } = accessOf(record);
   if (rule === "permit") throw new TypeError("a permit is not a denial");
   const receipt = await edge.evidence.receipt(record, party);
-  await exchange.refuse(edge, new QuanjiError(rule, CODES[rule].meaning), { rule, receipt });
+  const detail = await reasonOf(edge.readModel, record);
+  const denial = new QuanjiError(rule, CODES[rule].meaning, detail === undefined ? {} : { detail });
+  await exchange.refuse(edge, denial, { rule, receipt });
 }
 
 /** From here on the permit is recorded: whatever happens, a delivery record follows. */

@@ -53,6 +53,8 @@ export interface Edge {
   readonly limiter: RateLimiter;
   /** Exact text of the newest trust file. */
   readonly trustText: () => string;
+  /** Exact text of a version before it. */
+  readonly earlierTrust: (version: number) => string | undefined;
   /** This machine's clock, ms since 1970. */
   readonly clock: () => number;
   readonly metrics: Metrics;

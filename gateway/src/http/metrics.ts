@@ -11,8 +11,8 @@ export interface MetricsSources {
 export interface Metrics {
   /** One answered request. `route` is the template, never the path: ids stay out of labels. */
   answered(route: string, status: number, seconds: number): void;
-  /** One committed batch. */
-  batch(records: number): void;
+  /** One committed batch of a log, named by its origin. */
+  batch(log: string, records: number): void;
   readonly contentType: string;
   text(): Promise<string>;
 }
@@ -39,7 +39,8 @@ export function newMetrics({ ledgerHeight, readModelHeight }: MetricsSources): M
   });
   const batches = new Histogram({
     name: "quanji_batch_records",
-    help: "Records in one committed batch.",
+    help: "Records in one committed batch, by log.",
+    labelNames: ["log"],
     buckets: RECORDS,
     registers,
   });
@@ -64,7 +65,7 @@ export function newMetrics({ ledgerHeight, readModelHeight }: MetricsSources): M
       requests.inc({ route, status: String(status) });
       latency.observe({ route }, seconds);
     },
-    batch: (records) => batches.observe(records),
+    batch: (log, records) => batches.observe({ log }, records),
     contentType: registry.contentType,
     text: () => registry.metrics(),
   };

@@ -45,6 +45,13 @@ describe("http: public material", () => {
     }
     expect((await gateway.send({ path: "/v1/logs/0/checkpoint" })).text).to.contain(LOG);
     expect((await gateway.send({ path: "/v1/trust.json" })).status).to.equal(200);
+    for (const [version, status] of [
+      ["1", 200],
+      ["2", 404],
+      ["01x", 404],
+    ] as const) {
+      expect((await gateway.send({ path: `/v1/trust/${version}` })).status).to.equal(status);
+    }
     expect(JSON.parse((await gateway.send({ path: "/openapi.json" })).text)).to.have.nested.property(
       "servers[0].url",
       PUBLIC_URL,

@@ -65,6 +65,11 @@ export const PUBLIC_HANDLERS: Readonly<Record<PublicId, Public>> = {
     sendText(response, 200, JOSE, jwsText(jws));
   },
   trust: ({ trustText }, response) => sendText(response, 200, JSON_TYPE, trustText()),
+  earlierTrust: ({ earlierTrust }, response, params) => {
+    const text = earlierTrust(Number(params["version"]));
+    if (text === undefined) throw notFound();
+    sendText(response, 200, JSON_TYPE, text);
+  },
   codes: (_edge, response) => sendText(response, 200, JSON_TYPE, JSON.stringify(CODES)),
   schema: (_edge, response, params) => sendSchema(response, params["name"] ?? ""),
   checkpoint: async ({ evidence, readModel, settings }, response, params) => {

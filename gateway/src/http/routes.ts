@@ -12,6 +12,7 @@ export type PublicId =
   | "openapi"
   | "network"
   | "trust"
+  | "earlierTrust"
   | "codes"
   | "schema"
   | "checkpoint";
@@ -91,6 +92,7 @@ const PUBLIC: readonly PublicRoute[] = [
     schemas.NetworkSchema,
   ),
   open("trust", "/v1/trust.json", JSON_MEDIA, "The trust file. Pin it by a digest that came another way."),
+  open("earlierTrust", "/v1/trust/{version}", JSON_MEDIA, "A version of the trust file before the newest."),
   open("codes", "/v1/codes", JSON_MEDIA, "Every code with its status and meaning."),
   open("schema", "/v1/schemas/{name}", "application/schema+json", "JSON Schema of a command's payload or of evidence."),
   open("checkpoint", "/v1/logs/{n}/checkpoint", "text/plain", "Newest checkpoint of a log of this gateway (C2SP)."),

@@ -103,7 +103,7 @@ function newIndex(options: ReadModelOptions, store: Store, height: number): Ledg
     recordOf: now(records.recordOf),
     deliveryOf: now(records.deliveryOf),
     record: now((log: string, index: number) => records.record(log, index)),
-    undelivered: (log) => records.undelivered(log),
+    undelivered: (log, from) => records.undelivered(log, from),
     commands: (key) => commands.chain(key),
     chainRecords: (key, n) => records.chain(key, n),
     chainPositionAt: (key, timeMs) => chains.positionAt(key, timeMs),

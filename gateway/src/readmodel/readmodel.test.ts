@@ -147,6 +147,7 @@ describe("the read model", () => {
     await catchUp();
     const open = async () => (await collect(index.undelivered(LOG))).map(({ record }) => record);
     expect(await open()).to.deep.equal([first, first + 2]);
+    expect((await collect(index.undelivered(LOG, first + 1))).map(({ record }) => record)).to.deep.equal([first + 2]);
     await story.record([story.delivery(first, first, "failed")]);
     await catchUp();
     expect(await open()).to.deep.equal([first + 2]);

@@ -81,8 +81,8 @@ export interface ReadModel {
   recordOf(request: string): Promise<KnownRecord | undefined>;
   deliveryOf(request: string): Promise<KnownRecord | undefined>;
   record(log: string, index: number): Promise<KnownRecord | undefined>;
-  /** Permits of a log whose delivery is not recorded, oldest first: what a restart must close. */
-  undelivered(log: string): AsyncIterable<KnownRecord>;
+  /** Permits of a log, from index `from` on, whose delivery is not recorded, oldest first. */
+  undelivered(log: string, from?: number): AsyncIterable<KnownRecord>;
 
   /** Commands of a chain in order. */
   commands(key: ChainKey): AsyncIterable<KnownCommand>;

@@ -88,9 +88,10 @@ export class Records {
     return log === undefined ? undefined : this.record(log, Number(record));
   }
 
-  async *undelivered(log: string): AsyncIterable<KnownRecord> {
+  /** Begins at `from`, for the rows deleted before it would have to be passed over one by one. */
+  async *undelivered(log: string, from = 0): AsyncIterable<KnownRecord> {
     const prefix = under("u", log);
-    for await (const [key] of this.#store.entries(range(prefix))) {
+    for await (const [key] of this.#store.entries({ ...range(prefix), gte: KEYS.open(log, from) })) {
       const known = this.record(log, Number(key.slice(prefix.length)));
       if (known !== undefined) yield known;
     }

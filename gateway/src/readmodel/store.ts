@@ -58,6 +58,11 @@ export class Store implements Reads {
     return this.#db.iterator(scan);
   }
 
+  /** Every row as bytes, in order of keys. */
+  rows(): AsyncIterable<[string, Uint8Array]> {
+    return this.#db.iterator<string, Uint8Array>({ valueEncoding: "view" });
+  }
+
   async first(scan: Scan): Promise<[string, string] | undefined> {
     for await (const entry of this.entries({ ...scan, limit: 1 })) return entry;
     return undefined;

@@ -1,12 +1,12 @@
 import { QuanjiError } from "@quanji/chaincode/domain";
-import { sha256Text } from "@quanji/chaincode/log";
 import type { Ledger } from "../ledger/ledger.js";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 import { recordOf, type RecordReader } from "./answerer.js";
 import { type Item, makeEntry, type Subject, subjectOf } from "./entry.js";
 import { LIMITS, type RecorderLimits } from "./limits.js";
-import { type Pause, pause } from "./pause.js";
+import { type Pause, pause, rest } from "./pause.js";
 import type { Recorder } from "./recorder.js";
+import { Undelivered } from "./undelivered.js";
 import { type RecorderLogger, type RecorderMetrics, SILENT, UNMEASURED } from "./watch.js";
 import { Writer, type WriterOptions } from "./writer.js";
 
@@ -24,16 +24,20 @@ export interface RecorderOptions {
   readonly metrics?: RecorderMetrics;
   /** Default: the machine's timers. */
   readonly pause?: Pause;
+  /** Default: the machine's timers, without keeping the process alive. */
+  readonly rest?: Pause;
 }
 
-/** A recorder that can account for what an earlier process left open. */
+/** A recorder that accounts for permits that nobody delivers. */
 export interface ClosingRecorder extends Recorder {
   /**
-   * Records a delivery with outcome `unknown` for each permit that an earlier process of this gateway left without one: nobody
-   * can say any more what left. Never touches a permit of this recorder's own making. Answers how many it closed; those that
-   * could not be recorded stay open for the next start. Call it when the read model has caught up.
+   * Records a delivery with outcome `unknown` for each permit that nobody will deliver any more: those that an earlier process
+   * of this gateway left open, and those whose `deliverBefore` is past and that were never answered with. Answers how many it
+   * closed. Call it when the read model has caught up.
    */
   closeUndelivered(): Promise<number>;
+  /** Does so now and from time to time; what could not be recorded is tried again then. Resolves once the recorder is closed. */
+  keepClosing(): Promise<void>;
 }
 
 /**
@@ -49,6 +53,7 @@ export interface ClosingRecorder extends Recorder {
 export function createRecorder(options: RecorderOptions): ClosingRecorder {
   return new LogRecorder({
     pause,
+    rest,
     logger: SILENT,
     metrics: UNMEASURED,
     ...options,
@@ -71,9 +76,6 @@ function pooled(random: (size: number) => Uint8Array): (size: number) => Uint8Ar
   };
 }
 
-/** Deliveries of earlier processes that wait at once. */
-const CLOSING_AT_ONCE = 500;
-
 class LogRecorder implements ClosingRecorder {
   readonly log: string;
   readonly #o: WriterOptions;
@@ -82,12 +84,20 @@ class LogRecorder implements ClosingRecorder {
   readonly #pending = new Map<string, Promise<KnownRecord>>();
   /** Keys' sequence numbers that those pending use. */
   readonly #slots = new Set<string>();
+  readonly #undelivered: Undelivered;
   #closing = false;
 
-  constructor(options: WriterOptions) {
+  constructor(options: WriterOptions & { readonly rest: Pause }) {
     this.#o = options;
     this.log = options.log;
-    this.#writer = new Writer(options);
+    const writer = new Writer(options);
+    this.#writer = writer;
+    this.#undelivered = new Undelivered({
+      ...options,
+      firstOwn: () => writer.firstOwn,
+      isUnderWay: (request) => this.#pending.has(request),
+      record: (item) => this.record(item),
+    });
   }
 
   async record(item: Item): Promise<KnownRecord> {
@@ -99,29 +109,26 @@ class LogRecorder implements ClosingRecorder {
     this.#pending.set(subject.identity, answer);
     if (subject.slot !== undefined) this.#slots.add(subject.slot);
     try {
-      return await answer;
+      const known = await answer;
+      this.#undelivered.answered(known, item.type === "delivery" ? item : undefined);
+      return known;
     } finally {
       this.#pending.delete(subject.identity);
       if (subject.slot !== undefined) this.#slots.delete(subject.slot);
     }
   }
 
-  async closeUndelivered(): Promise<number> {
-    const atOnce = Math.min(CLOSING_AT_ONCE, this.#o.limits.waiting);
-    let closed = 0;
-    let some: KnownRecord[] = [];
-    for await (const access of this.#o.readModel.undelivered(this.log)) {
-      if (access.record >= this.#writer.firstOwn) break;
-      some.push(access);
-      if (some.length < atOnce) continue;
-      closed += await this.#close(some);
-      some = [];
-    }
-    return closed + (await this.#close(some));
+  closeUndelivered(): Promise<number> {
+    return this.#undelivered.close();
+  }
+
+  keepClosing(): Promise<void> {
+    return this.#undelivered.keepClosing();
   }
 
   async close(): Promise<void> {
     this.#closing = true;
+    this.#undelivered.stop();
     // Those still being looked up are offered afterwards, and a writer that is told to close takes no more.
     this.#writer.hasten();
     await Promise.allSettled(this.#pending.values());
@@ -151,28 +158,7 @@ class LogRecorder implements ClosingRecorder {
       this.#writer.offer(makeEntry({ item, subject, admittedMs: clock(), random, resolve, reject }));
     });
   }
-
-  async #close(accesses: readonly KnownRecord[]): Promise<number> {
-    const answers = await Promise.allSettled(
-      accesses.map((access) =>
-        this.record({
-          type: "delivery",
-          access,
-          bytes: 0,
-          digest: NOTHING,
-          masked: [],
-          outcome: "unknown",
-          rows: 0,
-        }),
-      ),
-    );
-    const failed = answers.filter(({ status }) => status === "rejected").length;
-    if (failed > 0) this.#o.logger.error({ log: this.log, permits: failed }, "permits stay without a delivery");
-    return answers.length - failed;
-  }
 }
-
-const NOTHING = sha256Text("");
 
 const surplus = (reason: string, detail: string): QuanjiError =>
   new QuanjiError("NOT_RECORDED", `${reason}: nothing was released, send the request again later`, { detail });

@@ -8,7 +8,7 @@ import { expect } from "chai";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 import type { ClosingRecorder } from "./create.js";
 import type { Item } from "./entry.js";
-import { AGE_MS, FIND_MS, LAG_MS, REACHED_MS } from "./limits.js";
+import { AGE_MS, FIND_MS, LAG_MS, LIMITS, REACHED_MS } from "./limits.js";
 import type { Fault } from "./memory-ledger.support.test.js";
 import type { DeliveryToRecord, RequestToRecord } from "./recorder.js";
 
@@ -172,6 +172,23 @@ async function workload(trial: Trial, faults: readonly Fault[], othersAfterMs?: 
   }
   return outcomes(await answers);
 }
+
+/** Requests that are committed, and whose callers learn nothing but that; then the read model goes on. */
+async function toldBehind(trial: Trial, count = 8): Promise<readonly RequestToRecord[]> {
+  trial.world.readModelLag(Number.POSITIVE_INFINITY);
+  const requests = trial.requests(count);
+  expect(outcomes(await trial.all(requests))).to.deep.equal(times(count, "BEHIND"));
+  trial.world.readModelLag(0);
+  trial.world.readModelCatchUp();
+  return requests;
+}
+
+/** Outcomes of all deliveries, in order. */
+const closings = (trial: Trial): string[] =>
+  trial.world
+    .audit()
+    .records.filter(({ type }) => type === "delivery")
+    .map(({ body }) => (JSON.parse(body) as { outcome: string }).outcome);
 
 const ROWS: readonly Row[] = [
   {
@@ -493,6 +510,79 @@ const ROWS: readonly Row[] = [
       expect(await trial.recorder.closeUndelivered(), "once").to.equal(0);
       expect(outcomes(await trial.all(requests))).to.deep.equal(RECORDED);
       expect(trial.world.audit().records.filter(({ type }) => type === "delivery")).to.have.length(8);
+    },
+  },
+  {
+    name: "the callers were told BEHIND and never come again: their permits are closed once the time to deliver is past, once",
+    needs: [],
+    run: async (trial) => {
+      void trial.recorder.keepClosing();
+      await toldBehind(trial);
+      await trial.world.later(AGE_MS - REACHED_MS - 1_000);
+      expect(closings(trial), "not before its time").to.deep.equal([]);
+      await trial.world.later(2 * LIMITS.closeEveryMs);
+      expect(closings(trial)).to.deep.equal(times(8, "unknown"));
+      await trial.world.later(10 * LIMITS.closeEveryMs);
+      expect(closings(trial)).to.deep.equal(times(8, "unknown"));
+    },
+  },
+  {
+    name: "the callers were told OUTCOME_UNKNOWN, and the batch is committed after all: its permits are closed",
+    needs: ["late"],
+    run: async (trial) => {
+      void trial.recorder.keepClosing();
+      expect(await workload(trial, [{ kind: "late", ms: AGE_MS + 10_000 }])).to.deep.equal(LOST);
+      await trial.world.later(10_000 + 2 * LIMITS.closeEveryMs);
+      expect(closings(trial)).to.deep.equal(times(8, "unknown"));
+    },
+  },
+  {
+    name: "ordered only after its process was killed and another has begun: its permits are closed",
+    needs: ["late"],
+    run: async (trial) => {
+      void trial.recorder.keepClosing();
+      trial.world.script({ kind: "late", ms: 2 * LIMITS.closeEveryMs });
+      void trial.all(trial.requests(8));
+      await trial.world.later(1_000);
+      trial.recorder = trial.world.start();
+      void trial.recorder.keepClosing();
+      await trial.world.later(LIMITS.closeEveryMs);
+      expect(closings(trial)).to.deep.equal([]);
+      await trial.world.later(2 * LIMITS.closeEveryMs);
+      expect(closings(trial)).to.deep.equal(times(8, "unknown"));
+    },
+  },
+  {
+    name: "told BEHIND, then given the data: the account of what left stands, however late it comes",
+    needs: [],
+    run: async (trial) => {
+      void trial.recorder.keepClosing();
+      const requests = await toldBehind(trial, 4);
+      const others = await toldBehind(trial, 4);
+      // The same bytes, offered just before the read model shows them: the callers hold permits of which nothing has left.
+      trial.world.readModelLag(Number.POSITIVE_INFINITY);
+      expect(outcomes(await trial.all(requests))).to.deep.equal(times(4, "recorded"));
+      await trial.world.later(AGE_MS + 2 * LIMITS.closeEveryMs);
+      trial.world.readModelLag(0);
+      trial.world.readModelCatchUp();
+      await trial.world.later(2 * LIMITS.closeEveryMs);
+      expect(closings(trial), `${others.length} that nobody came for`).to.deep.equal(times(4, "unknown"));
+      await trial.deliverReleased();
+      expect(closings(trial)).to.deep.equal([...times(4, "unknown"), ...times(4, "delivered")]);
+    },
+  },
+  {
+    name: "the ledger is unavailable when permits are to be closed: they are once it is back",
+    needs: ["unavailable"],
+    run: async (trial) => {
+      void trial.recorder.keepClosing();
+      await toldBehind(trial);
+      trial.world.always({ kind: "unavailable" });
+      await trial.world.later(3 * AGE_MS);
+      expect(closings(trial)).to.deep.equal([]);
+      trial.world.always(undefined);
+      await trial.world.later(AGE_MS + 2 * LIMITS.closeEveryMs);
+      expect(closings(trial)).to.deep.equal(times(8, "unknown"));
     },
   },
   {

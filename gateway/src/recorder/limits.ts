@@ -12,6 +12,11 @@ export interface RecorderLimits {
   readonly bytes: number;
   /** Requests that may wait; more are NOT_RECORDED at once. Deliveries may fill it twice, for they account for past permits. */
   readonly waiting: number;
+  /**
+   * How often permits are looked for that nobody will deliver any more, in ms. They are rare and harm nobody for a while: such
+   * a permit keeps its quota, and a trail shows it without a delivery.
+   */
+  readonly closeEveryMs: number;
 }
 
 /** Defaults: DESIGN §6.1. 10,000 waiting requests are some 3 seconds of the reference load's peak. */
@@ -21,6 +26,7 @@ export const LIMITS: RecorderLimits = {
   records: 1_000,
   bytes: 1_000_000,
   waiting: 10_000,
+  closeEveryMs: 10_000,
 };
 
 /**

@@ -2,7 +2,7 @@
  * A tiny ledger in memory that is faithful in what the recorder meets: endorsement on a state, order, MVCC, an expected head,
  * sequence numbers, times, leaves. Its faults are scripted.
  */
-import { EMPTY_WINDOW, msOf, QuanjiError, type SeqWindow, takeSeq } from "@quanji/chaincode/domain";
+import { EMPTY_WINDOW, instant, msOf, QuanjiError, type SeqWindow, takeSeq } from "@quanji/chaincode/domain";
 import {
   appendLeaves,
   canonical,
@@ -232,7 +232,8 @@ export class MemoryLedger {
     const facts = input.type === "delivery" ? this.#delivery(input, record) : this.#use(input, record, overlay);
     const index = first + record;
     const face = canonical({ type: input.type, index, decision: facts.permit ? "permit" : "deny" });
-    const body = canonical({ id: input.id, nonce: input.nonce, time: input.time, ...facts.body });
+    const permitted = facts.permit ? { deliverBefore: instant(timeMs + AGE_MS), rule: "permit" } : {};
+    const body = canonical({ id: input.id, nonce: input.nonce, time: input.time, ...permitted, ...facts.body });
     const leaf = leafOf(face, body);
     return { index, first, input, request: facts.request, face, body, leaf, permit: facts.permit };
   }

@@ -139,7 +139,7 @@ export class MemoryReadModel implements RecordReader {
   record(_log: string, index: number): Promise<KnownRecord | undefined> {
     return Promise.resolve(this.#records[index]);
   }
-  async *undelivered(): AsyncIterable<KnownRecord> {
-    for (const known of [...this.#permits.values()]) yield await Promise.resolve(known);
+  async *undelivered(_log: string, from = 0): AsyncIterable<KnownRecord> {
+    for (const known of [...this.#permits.values()]) if (known.record >= from) yield await Promise.resolve(known);
   }
 }

@@ -6,6 +6,7 @@ import type { Audit, FaultWorld } from "./fault-table.support.test.js";
 import type { RecorderLimits } from "./limits.js";
 import { type Fault, MemoryLedger } from "./memory-ledger.support.test.js";
 import { MemoryReadModel } from "./memory-readmodel.support.test.js";
+import type { Pause } from "./pause.js";
 import type { RequestToRecord } from "./recorder.js";
 import { VirtualTime } from "./virtual-time.support.test.js";
 import type { TurnFacts } from "./watch.js";
@@ -84,6 +85,11 @@ class Process implements Pick<Ledger, "submit" | "find" | "height"> {
     return this.#alive(() => this.#ledger.height());
   }
 
+  /** Timers that keep no process alive: a killed one's never fire. */
+  resting(pause: Pause): Pause {
+    return (ms, signal) => this.#alive(() => pause(ms, signal));
+  }
+
   #alive<T>(call: () => Promise<T>): Promise<T> {
     if (this.#dead) return new Promise<T>(() => undefined);
     return new Promise((resolve, reject) => {
@@ -125,6 +131,7 @@ export class MemoryWorld implements FaultWorld {
       clock: this.time.clock,
       random: this.#random,
       pause: this.time.pause,
+      rest: this.#process.resting(this.time.pause),
       limits: this.#limits,
       logger: { warn: () => undefined, error: (_facts, message) => this.alarms.push(message) },
       metrics: { turn: (facts) => this.turns.push(facts), answered: () => undefined },

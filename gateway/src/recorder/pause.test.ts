@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { Bell, pause } from "./pause.js";
+import { Bell, pause, rest } from "./pause.js";
 
 describe("recorder: waiting", () => {
   it("a pause ends when its signal aborts, before or after it began", async () => {
@@ -9,6 +9,18 @@ describe("recorder: waiting", () => {
     await paused;
     await pause(3_600_000, stop.signal);
     await pause(0);
+  });
+
+  it("a rest keeps no process alive, and ends like a pause", async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+    const stop = new AbortController();
+    const before = timers();
+    const paused = pause(3_600_000, stop.signal);
+    expect(timers()).to.equal(before + 1);
+    const rested = rest(3_600_000, stop.signal);
+    expect(timers()).to.equal(before + 1);
+    stop.abort();
+    await Promise.all([paused, rested]);
   });
 
   it("a ring wakes who waits and leaves no timer behind; a ring that nobody waits for is lost", async () => {

@@ -309,13 +309,13 @@ describe("recorder: what an earlier process left", () => {
     assertSound(trial);
   });
 
-  it("what cannot be closed stays open for the next start", async () => {
+  it("what cannot be closed stays open for the next time", async () => {
     const world = new MemoryWorld();
     await new Trial(world).recorder.record(world.request());
     const trial = new Trial(world);
     world.always({ kind: "policy" });
     expect(await trial.recorder.closeUndelivered()).to.equal(0);
-    expect(world.alarms).to.include("permits stay without a delivery");
+    expect(world.alarms).to.include("permits stay without a delivery for now");
     world.always(undefined);
     expect(await trial.recorder.closeUndelivered()).to.equal(1);
   });

@@ -23,12 +23,17 @@ export class VirtualTime {
         resolve();
         return;
       }
-      const timer: Timer = { at: this.#nowMs + ms, wake: resolve };
-      this.#timers.push(timer);
-      signal?.addEventListener("abort", () => {
+      const abort = (): void => {
         this.#timers = this.#timers.filter((other) => other !== timer);
         resolve();
-      });
+      };
+      const wake = (): void => {
+        signal?.removeEventListener("abort", abort);
+        resolve();
+      };
+      const timer: Timer = { at: this.#nowMs + ms, wake };
+      this.#timers.push(timer);
+      signal?.addEventListener("abort", abort);
       this.#run();
     });
 

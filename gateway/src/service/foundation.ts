@@ -37,6 +37,8 @@ export interface GatewayEnvironment {
   readonly openLedger?: OpenLedger;
   /** For tests: watches what a ledger on Fabric does. Default: nobody does. */
   readonly openFabricLedger?: OpenFabricLedger;
+  /** For tests: stands between the gateway and its ledger, whichever that is. */
+  readonly watchLedger?: (ledger: Ledger) => Ledger;
 }
 
 export type OpenFabricLedger = (options: FabricLedgerOptions) => Promise<FabricLedger>;
@@ -57,14 +59,15 @@ export interface Foundation {
   readonly verify: (jwk: PublicJwk, command: ParsedJws<CommandHeader>) => Promise<boolean>;
   readonly sources: LiveSources;
   readonly sourceFolder: string;
-  /** Origin of this gateway's log. */
-  readonly origin: string;
+  /** Origins of this gateway's logs. */
+  readonly origins: readonly string[];
 }
 
 /** Sources that are files lie in here, and nowhere else. */
 const SOURCE_FOLDER = "sources";
 
-export const PATIENCE: Patience = { attempts: 6, looks: 12, pause: (ms) => pause(ms) };
+/** Attempts for some five seconds: a command on a grant in heavy use needs many. */
+export const PATIENCE: Patience = { attempts: 40, looks: 12, pause: (ms) => pause(ms) };
 
 /** Errors: CONFIG_INVALID naming the member; INTERNAL · LEDGER_CORRUPT. */
 export async function openFoundation(
@@ -77,9 +80,9 @@ export async function openFoundation(
   const sourceFolder = await openFolder(config, closers);
   const { net } = config.network;
   const { name } = config.gateway;
-  const origin = `${net}/${name}/0`;
+  const origins = Array.from({ length: config.gateway.logs }, (_, n) => `${net}/${name}/${n}`);
   const regulator = config.regulator.party;
-  const keys = await openKeys(config.data, { regulator, gateway: name, log: origin, heads: `${net}/${name}/heads` });
+  const keys = await openKeys(config.data, { regulator, gateway: name, logs: origins, heads: `${net}/${name}/heads` });
   const sources = await LiveSources.open({
     file: config.file,
     clock,
@@ -104,6 +107,7 @@ export async function openFoundation(
     ledger,
     readModel,
     now: ledgerClock.now,
+    report: (error) => log.fault("the trust file is not renewed", error),
   });
   return {
     config,
@@ -118,7 +122,7 @@ export async function openFoundation(
     verify: vouching(nodeVerifier(), vouchers),
     sources,
     sourceFolder,
-    origin,
+    origins,
   };
 }
 

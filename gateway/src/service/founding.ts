@@ -2,15 +2,15 @@
  * The beginning of a network, and the check of one that exists: `network.init` by the regulator, `log.create`, and that this
  * gateway is the one that is registered. Each step is done only if it is not done yet, so a start that died is continued.
  */
-import { type GatewayEntry, isSocialCreditCode, type Payload, QuanjiError } from "@quanji/chaincode/domain";
-import { canonical, type CommandHeader, signJws, toBase64url, typOf } from "@quanji/chaincode/log";
+import { type GatewayEntry, isSocialCreditCode, keyOf, type Payload, QuanjiError } from "@quanji/chaincode/domain";
+import { canonical, type CommandHeader, signJws, thumbprintOf, toBase64url, typOf } from "@quanji/chaincode/log";
 import { TRANSACTIONS } from "@quanji/chaincode/world";
 import { uuid } from "@quanji/client";
 import type { Config } from "../config/index.js";
 import type { Ledger } from "../ledger/ledger.js";
 import type { Topology } from "../ledger/topology.js";
 import type { ReadModel } from "../readmodel/readmodel.js";
-import type { GatewayKeys } from "./keys.js";
+import { type GatewayKeys, logKeyName } from "./keys.js";
 import { type Patience, submitSurely } from "./submit.js";
 
 export interface FoundingOptions {
@@ -33,12 +33,30 @@ export async function foundNetwork(options: FoundingOptions): Promise<void> {
   if (network === undefined) await command(options, "network.init", initPayload(options));
   else if (network.net !== config.network.net) throw differs("network.net", network.net);
   assertRegistered(await readModel.gateway(config.gateway.name), options);
-  const origin = keys.log.key.name;
-  const log = await readModel.log(origin);
-  if (log === undefined) {
-    const payload = { net: config.network.net, log: origin, gateway: config.gateway.name, vkey: keys.log.vkey };
-    await command(options, "log.create", payload, { secret: toBase64url(options.random(32)) });
-  } else if (log.vkey !== keys.log.vkey) throw differs("keys/log.jwk", log.vkey);
+  const written = (await readModel.logs()).filter(({ gateway }) => gateway === config.gateway.name).length;
+  if (written > keys.logs.length) throw differs("gateway.logs", String(written));
+  for (const [n, key] of keys.logs.entries()) await haveLog(options, n, key);
+}
+
+/** A log exists under its own key, or is created. */
+async function haveLog(options: FoundingOptions, n: number, { key, vkey }: GatewayKeys["logs"][number]): Promise<void> {
+  const { config, keys, readModel } = options;
+  const log = await readModel.log(key.name);
+  if (log !== undefined) {
+    if (log.vkey !== vkey) throw differs(`keys/${logKeyName(n)}.jwk`, log.vkey);
+    return;
+  }
+  const payload = { net: config.network.net, log: key.name, gateway: config.gateway.name, vkey };
+  const regulator = await readModel.party(config.regulator.party);
+  if (regulator === undefined || keyOf(regulator, thumbprintOf(keys.regulator.kid)) === undefined) {
+    throw new QuanjiError(
+      "CONFIG_INVALID",
+      `gateway.logs: the regulator's key is not here to create a log: start with ${n}, let the regulator send log.create ${canonical(payload)}, then start again`,
+      { field: "gateway.logs" },
+    );
+  }
+  // The contract takes a secret only where the organisation has none yet.
+  await command(options, "log.create", payload, { secret: toBase64url(options.random(32)) });
 }
 
 const differs = (field: string, registered: string): QuanjiError =>

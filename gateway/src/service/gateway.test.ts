@@ -52,7 +52,6 @@ describe("service: a gateway", () => {
     return connect(await openSigner({ ...pair, party: pair.party ?? "" }));
   };
   const access = (grant: string) => ({
-    log: gateway.log,
     resource: "res/weather",
     grant,
     action: "query" as const,

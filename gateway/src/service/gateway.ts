@@ -18,8 +18,8 @@ export interface Gateway {
   readonly publicUrl: string;
   /** Where it can be dialled on this machine. */
   readonly address: string;
-  /** Origin of its log. */
-  readonly log: string;
+  /** Origins of its logs. */
+  readonly logs: readonly string[];
   /** SHA-256 of the trust file's payload: what users pin. */
   readonly trustDigest: string;
   readonly folders: { readonly data: string; readonly keys: string; readonly sources: string };
@@ -43,11 +43,11 @@ export async function openGateway(config: Config, environment: GatewayEnvironmen
     const edge = await openEdge(foundation, closers);
     const { limits, host, port, publicUrl } = config;
     const server = closers.add(await listen(newApp(edge), { host, port }, limits), (open) => open.close());
-    environment.logger.info({ publicUrl, address: server.address, log: foundation.origin }, "ready");
+    environment.logger.info({ publicUrl, address: server.address, logs: foundation.origins }, "ready");
     return {
       publicUrl,
       address: server.address,
-      log: foundation.origin,
+      logs: foundation.origins,
       trustDigest: foundation.trust.digest,
       folders: { data: config.data, keys: foundation.keys.folder, sources: foundation.sourceFolder },
       close: () => closers.close(),
@@ -60,7 +60,7 @@ export async function openGateway(config: Config, environment: GatewayEnvironmen
 
 /** The upper half: what the routes work with. Closed from the top down, so that each part's work can still end below it. */
 async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge> {
-  const { config, environment, keys, ledger, readModel, topology, log, origin, clock, trust, verify } = foundation;
+  const { config, environment, keys, ledger, readModel, topology, log, origins, clock, trust, verify } = foundation;
   const { limits, gateway, network } = config;
   const metrics = newMetrics({ ledgerHeight: () => ledger.height(), readModelHeight: () => readModel.height() });
   const report = (what: string) => (error: unknown) => log.fault(what, error);
@@ -80,21 +80,23 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
   const leftovers = closers.add<Promise<unknown>[]>([], async (works) => {
     await Promise.all(works);
   });
-  const recorder = closers.add(
-    createRecorder({
-      ledger,
-      readModel,
-      log: origin,
-      clock: clock.now,
-      random: environment.random,
-      limits: defined(config.recorder),
-      logger: environment.logger,
-      metrics: {
-        turn: ({ outcome, records }) => outcome === "committed" && metrics.batch(records),
-        answered: () => undefined,
-      },
-    }),
-    (open) => open.close(),
+  const recorders = origins.map((origin) =>
+    closers.add(
+      createRecorder({
+        ledger,
+        readModel,
+        log: origin,
+        clock: clock.now,
+        random: environment.random,
+        limits: defined(config.recorder),
+        logger: environment.logger,
+        metrics: {
+          turn: ({ outcome, records }) => outcome === "committed" && metrics.batch(origin, records),
+          answered: () => undefined,
+        },
+      }),
+      (open) => open.close(),
+    ),
   );
   const folding = closers.add(
     new Folding({
@@ -122,16 +124,17 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
   const accesses = closers.add(
     new Accesses({
       readModel,
-      recorders: new Map([[origin, recorder]]),
+      recorders: new Map(recorders.map((recorder) => [recorder.log, recorder])),
       deliveries,
       pause: (ms) => pause(ms),
       report: report("a delivery is not recorded"),
     }),
     (open) => open.close(),
   );
-  // What an earlier run left open is closed behind the first requests; both are safe beside them.
+  // What an earlier run left open is closed behind the first requests; both are safe beside them. What this run leaves open
+  // is closed in time.
   leftovers.push(
-    recorder.closeUndelivered().catch(report("permits of an earlier run stay open")),
+    ...recorders.map((recorder) => recorder.keepClosing()),
     folding.foldAll().catch(report("stops of an earlier run are not folded")),
   );
   return {
@@ -152,6 +155,7 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
     replays,
     limiter: new RateLimiter({ perSecond: limits.partyPerSecond, burst: limits.partyBurst }, environment.clock),
     trustText: () => trust.text,
+    earlierTrust: (version) => trust.earlier.get(version),
     clock: environment.clock,
     metrics,
     log,

@@ -35,7 +35,8 @@ export interface GatewayKeys {
   readonly regulator: Signer;
   /** `kid` = `<gateway>#<thumbprint>`. */
   readonly gateway: Signer;
-  readonly log: NoteSigner;
+  /** Of the gateway's logs, in order: each signs the checkpoints of its own log. */
+  readonly logs: readonly NoteSigner[];
   readonly heads: NoteSigner;
 }
 
@@ -44,13 +45,16 @@ export interface KeyNames {
   readonly regulator: string;
   /** This gateway's name. */
   readonly gateway: string;
-  /** Origin of its log. */
-  readonly log: string;
+  /** Origins of its logs. */
+  readonly logs: readonly string[];
   /** Name under which it states heads. */
   readonly heads: string;
 }
 
 export const KEY_FOLDER = "keys";
+
+/** Without `.jwk`. The first log's has no number. */
+export const logKeyName = (n: number): string => (n === 0 ? "log" : `log-${n}`);
 
 /** Errors: CONFIG_INVALID (a file that others may read, or that is no key). */
 export async function openKeys(data: string, names: KeyNames): Promise<GatewayKeys> {
@@ -65,7 +69,7 @@ export async function openKeys(data: string, names: KeyNames): Promise<GatewayKe
     regulator: await signer("regulator", "ES256", names.regulator),
     // Signs twice for each access: ES256 is the faster of the two, here and wherever receipts are checked.
     gateway: await signer("gateway", "ES256", names.gateway),
-    log: await noteSigner(await key("log", "EdDSA"), names.log),
+    logs: await Promise.all(names.logs.map(async (origin, n) => noteSigner(await key(logKeyName(n), "EdDSA"), origin))),
     heads: await noteSigner(await key("heads", "EdDSA"), names.heads),
   };
 }

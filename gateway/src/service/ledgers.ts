@@ -41,13 +41,20 @@ const DEFAULT_TOPOLOGY: Topology = {
 };
 
 /** Errors: CONFIG_INVALID naming the member; INTERNAL · LEDGER_CORRUPT; NOT_RECORDED · UNAVAILABLE if no peer answers. */
-export const openLedgerOf = (parts: LedgerParts): Promise<OpenedLedger> =>
-  parts.config.ledger === "fabric" ? openFabric(parts) : openEmbedded(parts);
+export async function openLedgerOf(parts: LedgerParts): Promise<OpenedLedger> {
+  const opened = await (parts.config.ledger === "fabric" ? openFabric(parts) : openEmbedded(parts));
+  const { watchLedger } = parts.environment;
+  return watchLedger === undefined ? opened : { ...opened, ledger: watchLedger(opened.ledger) };
+}
+
+/** Of an embedded ledger. Errors: CONFIG_INVALID naming the member. */
+export const topologyOf = async ({ topology }: Pick<Config, "topology">): Promise<Topology> =>
+  topology === undefined ? DEFAULT_TOPOLOGY : readTopology(topology);
 
 async function openEmbedded({ config, environment, vouchers, log }: LedgerParts): Promise<OpenedLedger> {
   const { data, network, gateway } = config;
   const { clock, random, durability = "synced", openLedger = openEmbeddedLedger } = environment;
-  const topology = config.topology === undefined ? DEFAULT_TOPOLOGY : await readTopology(config.topology);
+  const topology = await topologyOf(config);
   const options: EmbeddedLedgerOptions = {
     folder: data,
     topology,

@@ -8,10 +8,14 @@ export interface FolderLock {
   release(): Promise<void>;
 }
 
-/** Makes the folder if need be. Errors: CONFIG_INVALID, field QUANJI_DATA: in use, or not writable. */
+/** Makes the folder if need be. Errors: CONFIG_INVALID, field QUANJI_DATA: not writable; · IN_USE. */
 export async function lockFolder(data: string): Promise<FolderLock> {
-  const refuse = (problem: string, cause: unknown) =>
-    new QuanjiError("CONFIG_INVALID", `QUANJI_DATA: ${data} ${problem}`, { field: "QUANJI_DATA", cause });
+  const refuse = (problem: string, cause: unknown, detail?: string) =>
+    new QuanjiError("CONFIG_INVALID", `QUANJI_DATA: ${data} ${problem}`, {
+      field: "QUANJI_DATA",
+      cause,
+      ...(detail !== undefined && { detail }),
+    });
   try {
     await mkdir(data, { recursive: true, mode: 0o700 });
   } catch (cause) {
@@ -23,7 +27,7 @@ export async function lockFolder(data: string): Promise<FolderLock> {
   } catch (cause) {
     const reason = (cause as { readonly cause?: { readonly code?: unknown } }).cause?.code;
     throw reason === "LEVEL_LOCKED"
-      ? refuse("is in use by another gateway: stop it, or choose another folder", cause)
+      ? refuse("is in use by another gateway: stop it, or choose another folder", cause, "IN_USE")
       : refuse("cannot be written", cause);
   }
   return { release: () => lock.close() };

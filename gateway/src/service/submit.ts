@@ -12,6 +12,9 @@ export interface Patience {
 
 /** First pause; it doubles. Conflicts are between transactions of one block, so the next block is soon enough. */
 const FIRST_PAUSE_MS = 8;
+/** What a log's batches change is free for a moment between any two of them: who needs it looks often. */
+const LONGEST_PAUSE_MS = 128;
+const pauseAfter = (attempt: number): number => Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 1));
 
 const notRecorded = (message: string, detail: string, cause: unknown): QuanjiError =>
   new QuanjiError("NOT_RECORDED", message, { detail, cause });
@@ -35,7 +38,7 @@ export async function submitSurely(
       if (attempt >= patience.attempts) {
         throw notRecorded("others keep changing the same object: send the command again", "CONFLICT", error);
       }
-      await patience.pause(FIRST_PAUSE_MS * 2 ** (attempt - 1));
+      await patience.pause(pauseAfter(attempt));
     }
   }
 }

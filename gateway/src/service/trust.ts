@@ -1,8 +1,11 @@
-/** The trust file in the data folder: made at the first start, and handed out as it stands there ever after. */
-import { readFile } from "node:fs/promises";
+/**
+ * The trust file in the data folder: made at the first start, and handed out as it stands there. A log that was created since
+ * needs another version, which follows on the one before, so that whoever pinned that one takes it without being asked.
+ */
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import path from "node:path";
-import { instant, parseWith, QuanjiError, TRUST_LIMITS, TrustFile } from "@quanji/chaincode/domain";
-import { canonical } from "@quanji/chaincode/log";
+import { instant, parseWith, QuanjiError, Trust, TRUST_LIMITS, TrustFile } from "@quanji/chaincode/domain";
+import { canonical, fromBase64url, type HashText, parseCanonical } from "@quanji/chaincode/log";
 import { replaceFile } from "@quanji/client";
 import type { Config } from "../config/index.js";
 import { makeTrust, trustDigest } from "../evidence/trust.js";
@@ -12,6 +15,8 @@ import type { LedgerIndex } from "../readmodel/ledger-index.js";
 import type { GatewayKeys } from "./keys.js";
 
 export const TRUST_FILE = "trust.json";
+/** Versions before the newest, `<version>.json`: whoever pinned one of them follows from it, step by step. */
+const EARLIER_FOLDER = "trust";
 
 /** Ten years: as long as its keys are meant to be used. There is nobody but the one operator who could renew it. */
 const VALID_MS = 10 * 365 * 86_400_000;
@@ -26,6 +31,8 @@ export interface TrustOptions {
   readonly readModel: LedgerIndex;
   /** Ledger time, ms since 1970. */
   readonly now: () => number;
+  /** Told why a log cannot be put into the file: evidence from it does not verify until somebody does. */
+  readonly report: (error: unknown) => void;
 }
 
 export interface TrustText {
@@ -33,20 +40,65 @@ export interface TrustText {
   readonly text: string;
   /** SHA-256 of the payload, base64url: what a user pins. */
   readonly digest: string;
+  /** Exact texts of the versions before it. */
+  readonly earlier: ReadonlyMap<number, string>;
 }
 
-/** Reads the file, or makes it. Errors: CONFIG_INVALID if there is one that cannot be read. */
+/** Reads the file, makes it, or makes its next version. Errors: CONFIG_INVALID if there is one that cannot be read. */
 export async function openTrustFile(options: TrustOptions): Promise<TrustText> {
   const { data } = options.config;
   const known = await readFile(path.join(data, TRUST_FILE), "utf8").catch((cause: unknown) => {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw damaged("cannot be read", cause);
   });
-  if (known !== undefined) return { text: known, digest: digestOf(known) };
+  if (known === undefined) return writeTrust(data, await newTrust(options));
+  const earlier = await readEarlier(data);
+  const { trust, digest } = opened(known);
+  const listed = new Set(trust.logs.map(({ origin }) => origin));
+  const missing = (await options.readModel.logs()).filter(({ origin }) => !listed.has(origin));
+  if (missing.length === 0) return { text: known, digest, earlier };
+  if (isOwn(trust, options)) {
+    await mkdir(path.join(data, EARLIER_FOLDER), { recursive: true });
+    await replaceFile(path.join(data, EARLIER_FOLDER), `${trust.version}.json`, known);
+    earlier.set(trust.version, known);
+    return writeTrust(data, await newTrust(options, { version: trust.version, digest }), earlier);
+  }
+  options.report(
+    new QuanjiError(
+      "CONFIG_INVALID",
+      `${TRUST_FILE} does not list ${missing.map(({ origin }) => origin).join(", ")}: let its signers publish the next version`,
+      { field: TRUST_FILE },
+    ),
+  );
+  return { text: known, digest, earlier };
+}
+
+async function readEarlier(data: string): Promise<Map<number, string>> {
+  const folder = path.join(data, EARLIER_FOLDER);
+  const names = await readdir(folder).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  });
+  const versions = names.filter((name) => /^[1-9]\d{0,8}\.json$/.test(name)).map((name) => parseInt(name, 10));
+  const texts = versions.map(
+    async (version) => [version, await readFile(path.join(folder, `${version}.json`), "utf8")] as const,
+  );
+  return new Map(await Promise.all(texts));
+}
+
+/** Signed by the one key that is here, and without witnesses: nobody else has a say in it. */
+const isOwn = ({ signers, threshold, policy }: Trust, { keys }: TrustOptions): boolean =>
+  threshold === 1 && signers.length === 1 && signers[0]?.kid === keys.regulator.kid && /^quorum none$/m.test(policy);
+
+async function writeTrust(
+  data: string,
+  file: TrustFile,
+  earlier: ReadonlyMap<number, string> = new Map(),
+): Promise<TrustText> {
   // base64url adds a third to the payload, signatures a little more.
-  const text = canonical(await newTrust(options), { ...TRUST_LIMITS, maxBytes: TRUST_LIMITS.maxBytes * 2 });
-  await replaceFile(data, TRUST_FILE, `${text}\n`);
-  return { text: `${text}\n`, digest: digestOf(text) };
+  const text = `${canonical(file, { ...TRUST_LIMITS, maxBytes: TRUST_LIMITS.maxBytes * 2 })}\n`;
+  await replaceFile(data, TRUST_FILE, text);
+  return { text, digest: trustDigest(file), earlier };
 }
 
 const damaged = (problem: string, cause: unknown): QuanjiError =>
@@ -55,15 +107,22 @@ const damaged = (problem: string, cause: unknown): QuanjiError =>
     cause,
   });
 
-function digestOf(text: string): string {
+function opened(text: string): { readonly trust: Trust; readonly digest: HashText } {
   try {
-    return trustDigest(parseWith(TrustFile, JSON.parse(text)));
+    const file = parseWith(TrustFile, JSON.parse(text));
+    return {
+      trust: parseWith(Trust, parseCanonical(fromBase64url(file.payload), TRUST_LIMITS)),
+      digest: trustDigest(file),
+    };
   } catch (cause) {
     throw damaged("is not a trust file", cause);
   }
 }
 
-async function newTrust({ config, keys, topology, roots, ledger, readModel, now }: TrustOptions): Promise<TrustFile> {
+async function newTrust(
+  { config, keys, topology, roots, ledger, readModel, now }: TrustOptions,
+  previous?: { readonly version: number; readonly digest: HashText },
+): Promise<TrustFile> {
   return makeTrust({
     index: readModel,
     ledger,
@@ -72,6 +131,7 @@ async function newTrust({ config, keys, topology, roots, ledger, readModel, now 
     expires: instant(now() + VALID_MS),
     signers: [keys.regulator],
     threshold: 1,
+    ...(previous !== undefined && { previous }),
   });
 }
 

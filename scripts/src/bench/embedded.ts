@@ -11,9 +11,10 @@ export async function benchEmbedded(options: ReadonlyMap<string, number>): Promi
   const parties = options.get("parties") ?? 20;
   const resources = options.get("resources") ?? 5;
   const connections = options.get("connections") ?? 400;
+  const logs = options.get("logs") ?? 1;
   const folder = await mkdtemp(path.join(tmpdir(), "quanji-bench-"));
   const data = path.join(folder, "data");
-  const plan = await planFor(data, { parties, resources });
+  const plan = await planFor(data, { parties, resources, logs });
   const gateway = await startGateway(data, plan.config);
   try {
     const ready = await prepare(gateway, plan);
@@ -26,14 +27,19 @@ export async function benchEmbedded(options: ReadonlyMap<string, number>): Promi
       measureMs: seconds * 1000,
     });
     const after = await observe(gateway, data);
-    return report(measured, before, after, { parties, resources, connections });
+    return report(measured, before, after, { parties, resources, connections, logs });
   } finally {
     await gateway.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function report(measured: Measured, before: Observation, after: Observation, mix: Mix): object {
+function report(
+  measured: Measured,
+  before: Observation,
+  after: Observation,
+  mix: Mix & { readonly logs: number },
+): object {
   const { accesses, seconds, failures } = measured;
   const records = after.records - before.records;
   const result = {
@@ -47,6 +53,7 @@ function report(measured: Measured, before: Observation, after: Observation, mix
     parties: mix.parties,
     resources: mix.resources,
     connections: mix.connections,
+    logs: mix.logs,
     bytes_per_record: round((after.bytes - before.bytes) / Math.max(1, records)),
     rss_mb: round(after.rssMb),
     gateway_cpu_us_per_record: round(((after.cpuSeconds - before.cpuSeconds) * 1e6) / Math.max(1, records)),

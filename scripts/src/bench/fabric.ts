@@ -1,6 +1,6 @@
 /**
- * The same accesses on a real Fabric network that the benchmark brings up and takes down: first one transaction a record, the
- * naive way, then the recorder's batches. One network, one gateway folder, the same callers.
+ * The same accesses on a real Fabric network that the benchmark brings up and takes down: by the recorder's batches, then
+ * one transaction a record, the naive way (see naive/). One network, one chaincode server a peer, the same callers.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -16,63 +16,82 @@ import {
   readFabricTopology,
   silent,
 } from "@quanji/network/fabric";
-import { freePort, startGateway } from "../support/process.js";
+import { build } from "esbuild";
+import { freePort, type GatewayProcess, startGateway, startServer } from "../support/process.js";
 import { type Measured, runLoad } from "./load.js";
 import { observe, percentile, type Plan, planFor, prepare, type Ready, round } from "./stage.js";
 
-const BUNDLE = fileURLToPath(new URL("../../../chaincode/dist/bundle/chaincode.cjs", import.meta.url));
 /** So that it runs beside a network that is up. */
 const PORT_SHIFT = 20_000;
-/** One transaction a record: what a gateway without a recorder would do. */
-const NAIVE = { recorder: { records: 1, gatherMs: 0 } };
-/** They take turns at the log's head: more of them would only wait longer. */
-const NAIVE_CONNECTIONS = 8;
-
-interface Phase {
-  readonly measured: Measured;
-  readonly recordsPerBatch: number;
-}
+/** More of them only wait longer: each costs every peer its share. */
+const NAIVE_CONNECTIONS = 50;
+const WARMUP_MS = 3_000;
+const NAIVE_GATEWAY = fileURLToPath(new URL("./naive/gateway.js", import.meta.url));
+const NAIVE_CHAINCODE = fileURLToPath(new URL("./naive/chaincode.js", import.meta.url));
 
 export async function benchFabric(options: ReadonlyMap<string, number>): Promise<object> {
   const seconds = options.get("seconds") ?? 15;
   const parties = options.get("parties") ?? 20;
   const resources = options.get("resources") ?? 5;
   const connections = options.get("connections") ?? 200;
+  const logs = options.get("logs") ?? 1;
   const progress = progressTo((line) => void process.stdout.write(line));
   const folder = await mkdtemp(path.join(tmpdir(), "quanji-bench-"));
   const network = await newNetwork(path.join(folder, "network"));
   const data = path.join(folder, "data");
+  const profile = network.layout.at("gateway-holder.json");
   try {
-    await network.up(BUNDLE, progress);
-    const environment = { LEDGER: "fabric", QUANJI_FABRIC_PROFILE: network.layout.at("gateway-holder.json") };
-    const planned = await planFor(data, { parties, resources });
+    await network.up(await bundleTo(path.join(folder, "chaincode.cjs")), progress);
+    const environment = { LEDGER: "fabric", QUANJI_FABRIC_PROFILE: profile };
+    const planned = await planFor(data, { parties, resources, logs });
     // Registered on the ledger by the first start, so every start has to listen there.
     const plan: Plan = { ...planned, config: { ...planned.config, port: await freePort() } };
     const ready = await founded(data, plan, environment);
     progress.say("parties, resources and grants are there");
-    const load = async (config: Readonly<Record<string, unknown>>, atOnce: number): Promise<Phase> => {
-      const gateway = await startGateway(data, { ...plan.config, ...config }, environment);
-      try {
-        const before = await observe(gateway, data);
-        const warmupMs = 3_000;
-        const load = { url: gateway.url, ...ready, connections: atOnce, warmupMs, measureMs: seconds * 1000 };
-        const measured = await runLoad(load);
-        const after = await observe(gateway, data);
-        const batches = Math.max(1, after.batches - before.batches);
-        return { measured, recordsPerBatch: round((after.records - before.records) / batches, 1) };
-      } finally {
-        await gateway.stop();
-      }
-    };
-    const naive = await load(NAIVE, NAIVE_CONNECTIONS);
-    say(progress, "one transaction a record", naive);
-    const batched = await load({}, connections);
+    const load = (url: string, atOnce: number): Promise<Measured> =>
+      runLoad({ url, ...ready, connections: atOnce, warmupMs: WARMUP_MS, measureMs: seconds * 1000 });
+
+    const gateway = await startGateway(data, plan.config, environment);
+    const { batched, recordsPerBatch } = await recorded(gateway, () => load(gateway.url, connections));
     say(progress, "the recorder", batched);
-    return resultOf(naive, batched, { parties, resources, connections, seconds });
+
+    const alone = await startServer([NAIVE_GATEWAY, profile, path.join(folder, "naive"), String(plan.config["port"])]);
+    const naive = await load(alone.url, NAIVE_CONNECTIONS).finally(() => alone.stop());
+    say(progress, "one transaction a record", naive);
+    return resultOf(naive, batched, recordsPerBatch, { parties, resources, connections, logs, seconds });
   } finally {
     await network.clean(silent);
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Runs the load on a gateway, sees how many records its transactions held, and ends it. */
+async function recorded(
+  gateway: GatewayProcess,
+  load: () => Promise<Measured>,
+): Promise<{ readonly batched: Measured; readonly recordsPerBatch: number }> {
+  try {
+    const before = await observe(gateway, gateway.data);
+    const batched = await load();
+    const after = await observe(gateway, gateway.data);
+    const batches = Math.max(1, after.batches - before.batches);
+    return { batched, recordsPerBatch: round((after.records - before.records) / batches, 1) };
+  } finally {
+    await gateway.stop();
+  }
+}
+
+async function bundleTo(file: string): Promise<string> {
+  await build({
+    entryPoints: [NAIVE_CHAINCODE],
+    outfile: file,
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    format: "cjs",
+    logLevel: "warning",
+  });
+  return file;
 }
 
 async function newNetwork(folder: string): Promise<FabricNetwork> {
@@ -92,31 +111,31 @@ async function founded(data: string, plan: Plan, environment: Readonly<Record<st
   }
 }
 
-function say(progress: Progress, name: string, { measured, recordsPerBatch }: Phase): void {
+function say(progress: Progress, name: string, measured: Measured): void {
   const { accesses, seconds, failures } = measured;
-  progress.say(
-    `${name}: ${round(accesses / seconds, 1)} accesses/s, median ${percentile(measured, 0.5)} ms, ${recordsPerBatch} records a transaction`,
-  );
+  const median = percentile(measured, 0.5);
+  progress.say(`${name}: ${round(accesses / seconds, 1)} accesses/s, median ${median} ms`);
   for (const [failure, n] of failures) progress.say(`  failed ${String(n)} × ${failure}`);
 }
 
 function resultOf(
-  naive: Phase,
-  batched: Phase,
-  mix: { readonly parties: number; readonly resources: number; readonly connections: number; readonly seconds: number },
+  naive: Measured,
+  batched: Measured,
+  recordsPerBatch: number,
+  mix: Readonly<Record<"parties" | "resources" | "connections" | "logs" | "seconds", number>>,
 ): object {
-  const rate = ({ measured: { accesses, seconds } }: Phase): number => accesses / seconds;
-  const failures = [naive, batched].flatMap(({ measured }) => [...measured.failures.values()]);
+  const rate = ({ accesses, seconds }: Measured): number => accesses / seconds;
+  const failures = [naive, batched].flatMap((measured) => [...measured.failures.values()]);
   return {
     bench: "fabric",
     baseline_per_s: round(rate(naive), 1),
     accesses_per_s: round(rate(batched), 1),
     ratio: round(rate(batched) / Math.max(rate(naive), 0.1), 2),
-    p50_ms: percentile(batched.measured, 0.5),
-    p95_ms: percentile(batched.measured, 0.95),
-    p99_ms: percentile(batched.measured, 0.99),
-    baseline_p50_ms: percentile(naive.measured, 0.5),
-    records_per_batch: batched.recordsPerBatch,
+    p50_ms: percentile(batched, 0.5),
+    p95_ms: percentile(batched, 0.95),
+    p99_ms: percentile(batched, 0.99),
+    baseline_p50_ms: percentile(naive, 0.5),
+    records_per_batch: recordsPerBatch,
     distinct_grants: mix.parties * mix.resources,
     ...mix,
     failures: failures.reduce((sum, n) => sum + n, 0),

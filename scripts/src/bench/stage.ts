@@ -24,19 +24,21 @@ export interface Plan {
 }
 
 /** Writes the source into a gateway's data folder, and says who will use it. */
-export async function planFor(data: string, { parties, resources }: Pick<Mix, "parties" | "resources">): Promise<Plan> {
+export async function planFor(
+  data: string,
+  { parties, resources, logs = 1 }: Pick<Mix, "parties" | "resources"> & { readonly logs?: number },
+): Promise<Plan> {
   await mkdir(path.join(data, "sources"), { recursive: true });
   await writeFile(path.join(data, "sources", "rain.csv"), "day,rain\n2026-03-02,0.4\n2026-03-03,1.2\n");
   const [steward = "", ...users] = partyIds(parties + 1);
   const ids = Array.from({ length: resources }, (_, i) => `res/rain.${i}`);
   const sources = ids.map((resource) => ({ resource, steward, kind: "file", format: "csv", path: "rain.csv" }));
   const limits = { partyPerSecond: 100_000, partyBurst: 100_000 };
-  return { steward, users, resources: ids, config: { sources, limits } };
+  return { steward, users, resources: ids, config: { sources, limits, gateway: { logs } } };
 }
 
 export interface Ready {
   readonly callers: readonly Caller[];
-  readonly log: string;
   readonly net: string;
 }
 
@@ -58,10 +60,10 @@ export async function prepare(gateway: GatewayProcess, { steward, users, resourc
     return { client, key };
   };
   const owner = await join(steward);
-  const log = owner.client.network.logs[0]?.origin ?? "";
-  for (const resource of resources) await owner.client.resources.register(resourceOf(resource, steward, log));
+  const logs = owner.client.ownLogs;
+  for (const resource of resources) await owner.client.resources.register(resourceOf(resource, steward));
   const callers = await Promise.all(
-    users.map(async (id): Promise<Caller> => {
+    users.map(async (id, i): Promise<Caller> => {
       const { client, key } = await join(id);
       const grants = [];
       for (const resource of resources) {
@@ -69,21 +71,16 @@ export async function prepare(gateway: GatewayProcess, { steward, users, resourc
         await owner.client.grants.approve(grant);
         grants.push({ resource, grant });
       }
-      return { signer: key, grants, seq: 0 };
+      return { signer: key, grants, log: logs[i % logs.length] ?? "", seq: 0 };
     }),
   );
-  return { callers, log, net: owner.client.network.net };
+  return { callers, net: owner.client.network.net };
 }
 
-const resourceOf = (
-  resource: string,
-  steward: string,
-  log: string,
-): Parameters<Client["resources"]["register"]>[0] => ({
+const resourceOf = (resource: string, steward: string): Parameters<Client["resources"]["register"]>[0] => ({
   resource,
   steward,
   servedBy: MSP,
-  logs: [log],
   kind: "dataset",
   title: "Rain",
   class: "weather.rain",
@@ -121,7 +118,9 @@ export interface Observation {
 
 export async function observe(gateway: GatewayProcess, data: string): Promise<Observation> {
   const text = await (await fetch(`${gateway.url}/metrics`)).text();
-  const value = (name: string): number => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1] ?? 0);
+  // A metric by log has one line for each.
+  const value = (name: string): number =>
+    [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, "gm"))].reduce((sum, [, n]) => sum + Number(n), 0);
   return {
     records: value("quanji_batch_records_sum"),
     batches: value("quanji_batch_records_count"),

@@ -43,14 +43,22 @@ export async function startGateway(
     path.join(data, "gateway.json"),
     JSON.stringify({ port, log: { level: "warn" }, ...config }, undefined, 2),
   );
-  const child = spawn(process.execPath, [...FLAGS, GATEWAY], {
-    env: { ...process.env, LEDGER: "", ...environment, QUANJI_DATA: data, QUANJI_PORT: "", QUANJI_PUBLIC_URL: "" },
+  const env = { LEDGER: "", ...environment, QUANJI_DATA: data, QUANJI_PORT: "", QUANJI_PUBLIC_URL: "" };
+  return { data, ...(await startServer([GATEWAY], env)) };
+}
+
+/** Starts a program that prints `ready <url>` when it serves. */
+export async function startServer(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Omit<GatewayProcess, "data">> {
+  const child = spawn(process.execPath, [...FLAGS, ...args], {
+    env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const url = await ready(child);
   return {
     url,
-    data,
     process: child,
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;

@@ -137,7 +137,7 @@ describe("attacks on the API of a whole gateway", () => {
     const foreign = await batchOf(ledger, [record], { log: `${NET}/other/0` });
     expect(await refusedBy(ledger.submit(foreign))).to.equal("NOT_FOUND");
     const own = await batchOf(ledger, [record]);
-    expect(await refusedBy(ledger.inner.as("RegulatorMSP").submit(own))).to.equal("ROLE_REQUIRED");
+    expect(await refusedBy((await stage.host.as("RegulatorMSP")).submit(own))).to.equal("ROLE_REQUIRED");
   });
 
   it("9 what one may not see is answered like what is not there, whatever kind of thing it is", async () => {

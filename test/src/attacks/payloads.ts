@@ -149,6 +149,7 @@ export const TEMPLATES: Readonly<Record<Verb, (names: Names) => JsonObject>> = {
   "grant.suspend": ({ target }) => ({ target, epoch: 9, ground: COMMITMENT }),
   "grant.revoke": ({ target }) => ({ target, epoch: 9, ground: COMMITMENT }),
   "grant.resume": ({ grant }) => ({ grant, epoch: 9 }),
+  "grant.allot": ({ grant }) => ({ grant, allotted: [{ log: LOG, n: 1 }] }),
   access: ({ grant }) => ({
     log: LOG,
     seq: 900,

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { isQuanjiError } from "@quanji/chaincode/domain";
 import { sha256Text } from "@quanji/chaincode/log";
-import { type ClientName, openFabricLedger, readProfile } from "@quanji/gateway/fabric";
+import { type ClientName, CLIENTS, openFabricLedger, readProfile } from "@quanji/gateway/fabric";
 import {
   type BlockTransaction,
   type EmbeddedLedger,
@@ -50,14 +50,16 @@ const PATIENCE = 40;
 const PAUSE_MS = 50;
 
 interface Side {
-  readonly ledgers: Readonly<Record<Msp, Ledger>>;
+  /** More than one where there are several ways to the same ledger. */
+  readonly ledgers: Readonly<Record<Msp, readonly [Ledger, ...Ledger[]]>>;
   readonly feeds: Readonly<Record<Msp, Feed>>;
 }
 
 export interface PairOptions {
   readonly network: FabricNetwork;
   readonly contracts: readonly Table[];
-  readonly client?: ClientName;
+  /** Connectors to Fabric, which take turns. Default: both. */
+  readonly clients?: readonly [ClientName, ...ClientName[]];
 }
 
 export class Pair {
@@ -66,6 +68,7 @@ export class Pair {
   readonly #root: EmbeddedLedger;
   readonly #replay: Replay;
   readonly #folder: string;
+  #turns = 0;
   /** Last value of every key that was ever written. */
   readonly #written = new Map<string, Write>();
 
@@ -77,13 +80,16 @@ export class Pair {
     this.#folder = folder;
   }
 
-  static async open({ network, contracts, client = "fabric-gateway" }: PairOptions): Promise<Pair> {
+  static async open({ network, contracts, clients = CLIENTS }: PairOptions): Promise<Pair> {
     const folder = await mkdtemp(path.join(tmpdir(), "quanji-pair-"));
     const fabric = await sideOf(async (msp) => {
       const organisation = network.topology.organisations.find((one) => one.msp === msp)?.name ?? "";
       const profile = await readProfile(network.layout.profile(organisation));
       const report = (what: string, error: unknown): void => void process.stderr.write(`${what}: ${String(error)}\n`);
-      return openFabricLedger({ profile, folder: path.join(folder, msp), client, report });
+      const open = (client: ClientName): Promise<Ledger> =>
+        openFabricLedger({ profile, folder: path.join(folder, msp, client), client, report });
+      const [first, ...others] = clients;
+      return [await open(first), ...(await Promise.all(others.map(open)))];
     });
     const replay = new Replay();
     const { channel, organisations, regulator } = network.topology;
@@ -96,24 +102,30 @@ export class Pair {
       durability: "buffered",
       simulate: "each",
     });
-    const embedded = await sideOf((msp) => Promise.resolve(root.as(msp)));
+    const embedded = await sideOf((msp) => Promise.resolve([root.as(msp)]));
     return new Pair(fabric, embedded, root, replay, folder);
   }
 
   /** A Fabric ledger alone, for what cannot be repeated in the same order. */
   fabric(msp: Msp): Ledger {
-    return this.#fabric.ledgers[msp];
+    return this.#fabric.ledgers[msp][0];
   }
 
   embedded(msp: Msp): Ledger {
-    return this.#embedded.ledgers[msp];
+    return this.#embedded.ledgers[msp][0];
+  }
+
+  #next(side: Side, msp: Msp): Ledger {
+    const all = side.ledgers[msp];
+    return all[this.#turns++ % all.length] ?? all[0];
   }
 
   async submit(msp: Msp, request: TransactionRequest): Promise<Ended> {
-    const [outcome, txId] = await settled(() => this.#fabric.ledgers[msp].submit(request));
+    const ledger = this.#next(this.#fabric, msp);
+    const [outcome, txId] = await settled(() => ledger.submit(request));
     const onFabric = txId === undefined ? undefined : await shown(this.#fabric, txId);
     this.#replay.next(onFabric?.RegulatorMSP);
-    const [again, embeddedId] = await settled(() => this.#embedded.ledgers[msp].submit(request));
+    const [again, embeddedId] = await settled(() => this.embedded(msp).submit(request));
     expect(again, `outcome on the embedded ledger, after Fabric's, of ${request.name}`).to.deep.equal(outcome);
     if (onFabric === undefined) return { outcome, transaction: undefined };
     const onEmbedded = await shown(this.#embedded, embeddedId ?? "");
@@ -129,11 +141,10 @@ export class Pair {
 
   /** A simulation alone. */
   async evaluate(msp: Msp, request: TransactionRequest): Promise<Outcome> {
-    const evaluate = (side: Side) =>
-      settled(async () => ({ txId: "", result: await side.ledgers[msp].evaluate(request) }));
-    const [outcome] = await evaluate(this.#fabric);
+    const evaluate = (ledger: Ledger) => settled(async () => ({ txId: "", result: await ledger.evaluate(request) }));
+    const [outcome] = await evaluate(this.#next(this.#fabric, msp));
     this.#replay.next(undefined);
-    const [again] = await evaluate(this.#embedded);
+    const [again] = await evaluate(this.embedded(msp));
     expect(again, `evaluation on the embedded ledger, after Fabric's, of ${request.name}`).to.deep.equal(outcome);
     return outcome;
   }
@@ -141,8 +152,8 @@ export class Pair {
   /** Every key ever written: its value, or the hash of its private value, as each organisation's own peer has it. */
   async compareStates(): Promise<number> {
     for (const msp of MSPS) {
-      await using onFabric = await this.#fabric.ledgers[msp].view();
-      await using onEmbedded = await this.#embedded.ledgers[msp].view();
+      await using onFabric = await this.fabric(msp).view();
+      await using onEmbedded = await this.embedded(msp).view();
       for (const { collection, key, value } of this.#written.values()) {
         if (collection === undefined) {
           expect(await onFabric.get(key), `${key} on Fabric at ${msp}`).to.equal(value);
@@ -163,16 +174,16 @@ export class Pair {
     for (const side of [this.#fabric, this.#embedded]) {
       for (const msp of MSPS) await side.feeds[msp].close();
     }
-    for (const msp of MSPS) await this.#fabric.ledgers[msp].close();
+    for (const msp of MSPS) for (const ledger of this.#fabric.ledgers[msp]) await ledger.close();
     await this.#root.close();
     await rm(this.#folder, { recursive: true });
   }
 }
 
-async function sideOf(open: (msp: Msp) => Promise<Ledger>): Promise<Side> {
+async function sideOf(open: (msp: Msp) => Promise<readonly [Ledger, ...Ledger[]]>): Promise<Side> {
   const all = await Promise.all(MSPS.map(async (msp) => [msp, await open(msp)] as const));
-  const ledgers = Object.fromEntries(all) as Record<Msp, Ledger>;
-  const feeds = Object.fromEntries(all.map(([msp, ledger]) => [msp, new Feed(ledger)])) as Record<Msp, Feed>;
+  const ledgers = Object.fromEntries(all) as Side["ledgers"];
+  const feeds = Object.fromEntries(all.map(([msp, [ledger]]) => [msp, new Feed(ledger)])) as Side["feeds"];
   return { ledgers, feeds };
 }
 

@@ -133,6 +133,6 @@ describe("the recorder on a ledger that fails", () => {
       records.filter((record) => record.type === type).map(({ body }) => body.request);
     expect(of("access").sort(), "each use recorded once").to.deep.equal([...permitted].sort());
     expect(of("delivery").sort(), "each delivery recorded once").to.deep.equal([...permitted].sort());
-    expect(await stage.host.ledger.inner.fsck()).to.include({ ok: true });
+    expect(await stage.host.embedded.fsck()).to.include({ ok: true });
   }
 });

@@ -1,9 +1,10 @@
-/** A real gateway in this process, on an embedded ledger that fails as it is told to. */
+/** A real gateway in this process, on a ledger whose submits a test may stand in the way of. */
 import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { Writable } from "node:stream";
 import { configOf, type Gateway, openGateway } from "@quanji/gateway";
+import { type Base, EMBEDDED_BASE } from "./ground.js";
 import {
   type BlockStream,
   type Committed,
@@ -46,11 +47,11 @@ type Submit = (transaction: TransactionRequest, pass: () => Promise<Committed>) 
 
 /** A ledger whose submits a test may refuse, lose, delay or watch. Everything else goes through. */
 export class WatchedLedger implements Ledger {
-  readonly inner: EmbeddedLedger;
+  readonly inner: Ledger;
   /** Stands between the gateway and the ledger; call `pass` to let a transaction through. */
   onSubmit: Submit | undefined;
 
-  constructor(inner: EmbeddedLedger) {
+  constructor(inner: Ledger) {
     this.inner = inner;
   }
 
@@ -80,8 +81,11 @@ export class WatchedLedger implements Ledger {
 
 export interface HostOptions {
   readonly data: string;
+  /** What the gateway stands on. Default: an embedded ledger of its own. */
+  readonly base?: Base;
   /** Members of `gateway.json` beside those that every test needs. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Of the embedded ledger. */
   readonly hooks?: Hooks;
   /** `each`: every endorser simulates for itself, so that they can differ. Default: `once`. */
   readonly simulate?: "once" | "each";
@@ -97,6 +101,7 @@ export class LocalHost implements Host {
   readonly #options: HostOptions;
   #gateway: Gateway | undefined;
   #ledger: WatchedLedger | undefined;
+  #embedded: EmbeddedLedger | undefined;
 
   private constructor(options: HostOptions) {
     this.data = options.data;
@@ -122,10 +127,29 @@ export class LocalHost implements Host {
     return this.gateway.address;
   }
 
+  /** Past the gateway, once no peer lags: where endorsers differ then, they differ for another reason. */
+  readonly direct: Pick<Ledger, "submit" | "view"> = {
+    submit: async (transaction) => {
+      await this.#options.base?.settled?.(await this.ledger.height());
+      return this.ledger.submit(transaction);
+    },
+    view: () => this.ledger.view(),
+  };
+
+  /** The embedded ledger, where it stands on one. */
+  get embedded(): EmbeddedLedger {
+    return opened(this.#embedded);
+  }
+
+  /** The same ledger through another organisation's client. Who asks closes it, if it is another's. */
+  async as(msp: string): Promise<Ledger> {
+    return (await this.#options.base?.open?.(msp)) ?? this.embedded.as(msp);
+  }
+
   async start(): Promise<void> {
-    const { data, config = {}, hooks = {}, simulate = "once" } = this.#options;
+    const { data, config = {}, hooks = {}, simulate = "once", base = EMBEDDED_BASE } = this.#options;
     const file = path.join(data, "gateway.json");
-    const input = { port: 0, publicUrl: PUBLIC_URL, network: { net: NET }, ...config };
+    const input = { port: 0, publicUrl: PUBLIC_URL, network: { net: NET }, ...base.config, ...config };
     await writeFile(file, JSON.stringify(input));
     this.#gateway = await openGateway(configOf({ data, file, input, environment: {} }), {
       clock: this.clock,
@@ -134,7 +158,11 @@ export class LocalHost implements Host {
       variables: {},
       durability: "buffered",
       openLedger: async (ledger) => {
-        this.#ledger = new WatchedLedger(await openEmbeddedLedger({ ...ledger, hooks, simulate }));
+        this.#embedded = await openEmbeddedLedger({ ...ledger, hooks, simulate });
+        return this.#embedded;
+      },
+      watchLedger: (ledger) => {
+        this.#ledger = new WatchedLedger(ledger);
         return this.#ledger;
       },
     });

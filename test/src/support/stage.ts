@@ -20,7 +20,9 @@ import {
 } from "@quanji/client";
 import { type OpenedTrust, openTrust } from "@quanji/client/verify";
 import { type Reply, send } from "@quanji/gateway/testing";
+import { type Base, EMBEDDED, EMBEDDED_BASE, type Ground } from "./ground.js";
 import { type Host, type HostOptions, LocalHost, LOG, NET, PUBLIC_URL } from "./host.js";
+import { ChildHost } from "./child.js";
 import { CountingSource } from "./source.js";
 
 /** Ids with right check characters, of nobody. */
@@ -80,7 +82,9 @@ export const sourcesOf = (
   })),
 });
 
-export interface StageOptions extends Partial<Omit<HostOptions, "data">> {
+export interface StageOptions extends Partial<Omit<HostOptions, "data" | "base">> {
+  /** Default: {@link EMBEDDED}. */
+  readonly ground?: Ground;
   /** Which resources the source serves. Default: {@link RESOURCE} alone. */
   readonly resources?: readonly string[];
 }
@@ -91,28 +95,50 @@ export class Stage<H extends Host = Host> {
   readonly host: H;
   readonly source: CountingSource;
   readonly signers: Record<Name, Signer>;
+  /** What its gateway stands on. */
+  readonly base: Base;
   readonly #clients = new Map<string, Promise<Client>>();
   readonly #sequences = new Map<string, number>();
 
-  private constructor(host: H, source: CountingSource, signers: Record<Name, Signer>) {
+  private constructor(host: H, source: CountingSource, base: Base, signers: Record<Name, Signer>) {
     this.host = host;
     this.source = source;
+    this.base = base;
     this.signers = signers;
   }
 
   /** A gateway in this process. */
-  static async open({ resources, ...options }: StageOptions = {}): Promise<Stage<LocalHost>> {
+  static async open({ resources, ground = EMBEDDED, ...options }: StageOptions = {}): Promise<Stage<LocalHost>> {
+    const base = await ground.lay();
     const source = await CountingSource.open();
-    const config = { ...sourcesOf(source, resources), ...options.config };
-    return Stage.on(await LocalHost.open({ ...options, data: await newFolder(), config }), source);
+    try {
+      const config = { ...sourcesOf(source, resources), ...options.config };
+      return await Stage.on(await LocalHost.open({ ...options, base, data: await newFolder(), config }), source, base);
+    } catch (error) {
+      await base.close();
+      throw error;
+    }
+  }
+
+  /** A gateway in a process of its own. */
+  static async apart(ground: Ground): Promise<Stage<ChildHost>> {
+    const base = await ground.lay();
+    const source = await CountingSource.open();
+    try {
+      const host = await ChildHost.open(await newFolder(), { ...sourcesOf(source), ...base.config });
+      return await Stage.on(host, source, base);
+    } catch (error) {
+      await base.close();
+      throw error;
+    }
   }
 
   /** On a gateway whose network has just begun: everybody registers, and the bureau its table. */
-  static async on<H extends Host>(host: H, source: CountingSource): Promise<Stage<H>> {
+  static async on<H extends Host>(host: H, source: CountingSource, base: Base = EMBEDDED_BASE): Promise<Stage<H>> {
     const { jwk } = await readKeyFile(path.join(host.data, "keys", "regulator.jwk"));
     const made = async (name: Name, alg: "ES256" | "EdDSA") =>
       openSigner({ jwk: await generateKey(alg), party: IDS[name] });
-    const stage = new Stage(host, source, {
+    const stage = new Stage(host, source, base, {
       regulator: await openSigner({ jwk, party: IDS.regulator }),
       bureau: await made("bureau", "ES256"),
       insurer: await made("insurer", "EdDSA"),
@@ -127,6 +153,7 @@ export class Stage<H extends Host = Host> {
   async close(): Promise<void> {
     for (const client of this.#clients.values()) await (await client).close();
     await this.host.close();
+    await this.base.close();
     await this.source.close();
     await rm(this.host.data, { recursive: true, force: true });
   }

@@ -18,11 +18,15 @@ export async function until<T>(look: () => Promise<T | undefined> | T | undefine
 /** A promise and its end, to hold something back or to be told of it. */
 export class Gate {
   readonly passed: Promise<void>;
+  isOpen = false;
   open: () => void = () => undefined;
 
   constructor() {
     this.passed = new Promise((resolve) => {
-      this.open = resolve;
+      this.open = () => {
+        this.isOpen = true;
+        resolve();
+      };
     });
   }
 }

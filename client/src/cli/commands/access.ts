@@ -1,16 +1,9 @@
-import { basename, dirname } from "node:path";
 import { type Command } from "commander";
 import { ACTIONS, ENVIRONMENTS, type Grant, type Party, type Resource } from "@quanji/chaincode/domain";
 import { canonical, type FlattenedJws, fromUtf8, type Json } from "@quanji/chaincode/log";
-import {
-  type Access,
-  AccessRefused,
-  type CheckedReceipt,
-  type Client,
-  parseRows,
-  replaceFile,
-} from "../../sdk/index.js";
+import { type Access, AccessRefused, type CheckedReceipt, type Client, parseRows } from "../../sdk/index.js";
 import type { Context } from "../context.js";
+import { assertWritable, writeBeside } from "../files.js";
 import { type Options, toRange, UsageError } from "../options.js";
 import type { Result } from "../output.js";
 import { declare, type Runtime } from "../program.js";
@@ -47,9 +40,12 @@ export function accessCommands(program: Command, runtime: Runtime): void {
 
 async function access(context: Context, [resource = ""]: readonly string[], options: Options): Promise<Result> {
   options.oneOf("mode", "--mode", ["normal"]);
-  const client = await context.client();
-  const wanted = await complete(lookupOf(client), await wantedOf(context, resource, options));
+  const typed = await wantedOf(context, resource, options);
   const receiptFile = options.text("receipt");
+  await assertWritable(context, receiptFile, "--receipt");
+  await assertWritable(context, options.text("out"), "--out");
+  const client = await context.client();
+  const wanted = await complete(lookupOf(client), typed);
   try {
     const { access: permitted, data } = await client.fetch(wanted);
     await keepReceipt(context, receiptFile, permitted.receipt);
@@ -57,7 +53,7 @@ async function access(context: Context, [resource = ""]: readonly string[], opti
     const facts = {
       request,
       decision: "permit",
-      log: wanted.log,
+      log: receipt.record.face.log,
       index: receipt.record.face.index,
       grant: wanted.grant,
     };
@@ -148,14 +144,11 @@ export async function complete(ledger: Lookup, wanted: Wanted): Promise<Access> 
   const { environment, jurisdiction, operator, ...rest } = wanted;
   const [found] =
     wanted.grant === undefined ? await ledger.usable(wanted.resource) : [await ledger.grant(wanted.grant)];
-  const log = wanted.log ?? found?.logs[0] ?? (await ledger.resource(wanted.resource)).logs[0];
-  if (log === undefined) throw new UsageError(`${wanted.resource} has no log to be used through`);
   const fields =
     wanted.fields ?? found?.terms.fields ?? (await ledger.resource(wanted.resource)).fields.map(({ name }) => name);
   return {
     ...rest,
     action: wanted.action ?? "query",
-    log,
     fields: [...fields],
     purpose: purposeOf(wanted.purpose, found?.terms.purposes),
     environment: { kind: environment, jurisdiction: jurisdiction ?? (await ledger.self()).jurisdiction },
@@ -176,11 +169,4 @@ export const receiptText = (jws: FlattenedJws): string => `${canonical(jws, { ma
 
 async function keepReceipt(context: Context, file: string | undefined, { jws }: CheckedReceipt): Promise<void> {
   if (file !== undefined) await writeBeside(context, file, receiptText(jws));
-}
-
-export async function writeBeside(context: Context, file: string, content: string | Uint8Array): Promise<void> {
-  const path = context.path(file);
-  await replaceFile(dirname(path), basename(path), content).catch((cause: unknown) => {
-    throw new UsageError(`${path} cannot be written: ${cause instanceof Error ? cause.message : "unknown reason"}`);
-  });
 }

@@ -1,21 +1,22 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
-import { once } from "node:events";
+import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { type Command } from "commander";
-import { LEVELS, TRAIL_KINDS } from "@quanji/chaincode/domain";
+import { isQuanjiError, LEVELS, TRAIL_KINDS } from "@quanji/chaincode/domain";
 import type { Client } from "../../sdk/index.js";
 import { splitLines } from "../../sdk/transport.js";
 import { type OpenedTrust, type Verdict, verifyReceipt, verifyTrail } from "../../verify/index.js";
 import type { Context } from "../context.js";
 import { trailCsv } from "../export-csv.js";
 import { trailHtml } from "../export-html.js";
+import { assertWritable, unreadable, unwritable, writeBeside } from "../files.js";
 import { type Options, toInstant, toOneOf, UsageError } from "../options.js";
 import { pairs, type Result } from "../output.js";
 import { progress } from "../progress.js";
 import { declare, group, type Runtime } from "../program.js";
 import { verdictText } from "../verdict.js";
-import { receiptText, writeBeside } from "./access.js";
+import { receiptText } from "./access.js";
 
 export function evidenceCommands(program: Command, runtime: Runtime): void {
   declare(group(program, runtime, "receipt", "Receipts of accesses."), runtime, [
@@ -83,9 +84,10 @@ export function evidenceCommands(program: Command, runtime: Runtime): void {
 }
 
 async function getReceipt(context: Context, [request = ""]: readonly string[], options: Options): Promise<Result> {
+  const out = options.text("out");
+  await assertWritable(context, out, "--out");
   const client = await context.client();
   const { access, delivery } = await client.receipt(request);
-  const out = options.text("out");
   const text = receiptText(access.jws);
   if (out === undefined) return { json: { access: access.jws, delivery: delivery?.jws }, text: text.trimEnd() };
   await writeBeside(context, out, text);
@@ -105,6 +107,7 @@ const deliveryName = (file: string): string =>
 async function getTrail(context: Context, [name = "", id = ""]: readonly string[], options: Options): Promise<Result> {
   const kind = toOneOf(name, "the kind of trail", TRAIL_KINDS);
   const out = options.required("out", "--out");
+  await assertWritable(context, out, "--out");
   const [from, to] = [options.text("from"), options.text("to")];
   const period = {
     ...(from !== undefined && { from: toInstant(from, "--from") }),
@@ -119,26 +122,22 @@ async function getTrail(context: Context, [name = "", id = ""]: readonly string[
 /** Written beside and renamed once whole: a file of that name is a trail that came to its end. */
 async function save(context: Context, lines: ReturnType<Client["trail"]>, path: string): Promise<number> {
   const partial = `${path}.part`;
-  const file = createWriteStream(partial, { mode: 0o600 });
-  const target = path.endsWith(".gz") ? createGzip() : file;
-  if (target !== file) target.pipe(file);
-  const finished = once(file, "close");
   const bar = progress(context.io, "fetching", "lines");
   let count = 0;
-  try {
+  const texts = async function* (): AsyncGenerator<string, void, void> {
     for await (const line of lines) {
-      if (!target.write(`${line}\n`)) await once(target, "drain");
+      yield `${line}\n`;
       bar.update(++count);
     }
-    target.end();
-    await finished;
+  };
+  try {
+    const file = createWriteStream(partial, { mode: 0o600 });
+    await (path.endsWith(".gz") ? pipeline(texts, createGzip(), file) : pipeline(texts, file));
     await rename(partial, path);
     return count;
   } catch (error) {
-    target.destroy();
-    file.destroy();
-    await Promise.allSettled([finished]);
-    await rm(partial, { force: true });
+    await Promise.allSettled([rm(partial, { force: true })]); // the first fault is the one to tell
+    if (error instanceof Error && "syscall" in error) throw unwritable(path, error);
     throw error;
   } finally {
     bar.end();
@@ -146,23 +145,32 @@ async function save(context: Context, lines: ReturnType<Client["trail"]>, path: 
 }
 
 async function seq(context: Context, _args: readonly string[], options: Options): Promise<Result> {
-  const client = await context.client();
-  const log = options.text("log") ?? client.network.logs.find(({ gateway }) => gateway === client.gateway.name)?.origin;
-  if (log === undefined) throw new UsageError("which log? give --log: quanji ls logs lists them");
   const single = options.count("void", "--void");
-  const voided = options.flag("voidLost") ? await client.voidLost(log) : [];
+  const client = await context.client();
+  const named = options.text("log");
+  const logs = named === undefined ? client.ownLogs : [named];
+  const [log, ...others] = logs;
+  if (log === undefined || (single !== undefined && others.length > 0)) {
+    throw new UsageError("which log? give --log: quanji ls logs lists them");
+  }
   if (single !== undefined) await client.voidSeq(log, single);
-  const { next } = await client.seq(log);
-  const facts = { log, next, voided: [...voided, ...(single === undefined ? [] : [single])] };
-  return { json: facts, text: pairs(facts) };
+  const each = [];
+  for (const one of logs) {
+    const voided = options.flag("voidLost") ? await client.voidLost(one) : [];
+    const { next } = await client.seq(one);
+    each.push({ log: one, next, voided: [...voided, ...(single === undefined ? [] : [single])] });
+  }
+  const [facts = {}] = each;
+  return { json: others.length === 0 ? facts : { logs: each }, text: each.map((one) => pairs(one)).join("\n\n") };
 }
 
 async function exportTrail(context: Context, [file = ""]: readonly string[], options: Options): Promise<Result> {
   const format = options.oneOf("as", "--as", ["csv", "html"] as const) ?? "csv";
+  await assertWritable(context, options.text("out"), "--out");
   const path = context.path(file);
   const trust = await context.trust();
   const verdict = trust === undefined ? undefined : await verifyTrail(chunksOf(path), trust);
-  const lines = splitLines(chunksOf(path));
+  const lines = linesOf(path);
   const text =
     format === "csv"
       ? await trailCsv(lines)
@@ -178,6 +186,16 @@ async function exportTrail(context: Context, [file = ""]: readonly string[], opt
   return { json: { format, out, verdict }, text: "", notes: [...notes, `written to ${out}`], exitCode };
 }
 
+/** Errors: usage, if the file cannot be read or its last line is cut. */
+async function* linesOf(path: string): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* splitLines(chunksOf(path));
+  } catch (error) {
+    if (!isQuanjiError(error, "UNREACHABLE")) throw error;
+    throw new UsageError(`${path} ends in the middle of a line: get the trail again`);
+  }
+}
+
 /** A file's bytes, unpacked if its name ends in .gz. Errors: usage, if it cannot be read. */
 async function* chunksOf(path: string): AsyncGenerator<Uint8Array, void, void> {
   const file = createReadStream(path);
@@ -186,7 +204,7 @@ async function* chunksOf(path: string): AsyncGenerator<Uint8Array, void, void> {
   try {
     for await (const chunk of stream) yield chunk as Uint8Array;
   } catch (cause) {
-    throw new UsageError(`${path} cannot be read: ${cause instanceof Error ? cause.message : "unknown reason"}`);
+    throw unreadable(path, cause);
   }
 }
 

@@ -6,7 +6,7 @@ import { type Options, UsageError } from "../options.js";
 import type { Result } from "../output.js";
 import { type Declaration, declare, group, type Runtime } from "../program.js";
 import { sentResult } from "./send.js";
-import { TERM_OPTIONS, termsOf, withTerms } from "./terms.js";
+import { assertTermFlags, TERM_OPTIONS, termsOf, toShares, withTerms } from "./terms.js";
 
 const GROUND: readonly [string, string] = ["--ground <text>", "why; committed to, never public"];
 const DEPTH: readonly [string, string] = ["--depth <n>", "how many generations of sub-grants may follow (default: 0)"];
@@ -90,6 +90,13 @@ export function grantCommands(program: Command, runtime: Runtime): void {
       examples: ["grant derive 0b0f2c52-… --to urn:uuid:6b1c… --fields date,temp_max --quota 100/P1D"],
       run: derive,
     },
+    {
+      usage: "allot <id>",
+      summary: "Share your grant's quota out among its logs anew. What a log has used in the present period it keeps.",
+      options: [["--share <log=n>...", "the log by its number or name; a log that is not named gets nothing"]],
+      examples: ["grant allot 0b0f2c52-… --share 0=600 --share 1=400"],
+      run: allot,
+    },
     decision("accept", "Accept a grant that was offered to you.", undefined, ({ grants: g }, id) => g.accept(id)),
     decision("approve", "Approve your open step of a grant.", undefined, ({ grants: g }, id) => g.approve(id)),
     decision(
@@ -124,10 +131,11 @@ const depthOf = (options: Options) => {
 };
 
 async function request(context: Context, [id = ""]: readonly string[], options: Options): Promise<Result> {
-  const client = await context.client();
-  const resource = await client.resources.get(id);
   const grantor = options.text("grantor");
   const right = options.oneOf("right", "--right", RIGHTS);
+  assertTermFlags(options, context.io.clock());
+  const client = await context.client();
+  const resource = await client.resources.get(id);
   const sent = await client.grants.request({
     resource: id,
     terms: await freshTerms(context, client, resource, options),
@@ -143,9 +151,10 @@ async function request(context: Context, [id = ""]: readonly string[], options: 
 }
 
 async function offer(context: Context, [id = ""]: readonly string[], options: Options): Promise<Result> {
-  const client = await context.client();
   const grantee = options.required("to", "--to");
   const right = options.oneOf("right", "--right", RIGHTS);
+  assertTermFlags(options, context.io.clock());
+  const client = await context.client();
   const resource = await client.resources.get(id);
   const terms = await freshTerms(context, client, resource, options);
   const sent = await client.grants.offer({
@@ -161,14 +170,24 @@ async function offer(context: Context, [id = ""]: readonly string[], options: Op
 }
 
 async function derive(context: Context, [parent = ""]: readonly string[], options: Options): Promise<Result> {
-  const client = await context.client();
   const grantee = options.required("to", "--to");
+  assertTermFlags(options, context.io.clock());
+  const client = await context.client();
   const from: Grant = await client.grants.get(parent);
-  const terms = withTerms(narrowed(from), options, client.nowMs());
+  const terms = withTerms({ terms: narrowed(from), logs: from.logs }, options, client.nowMs());
   const sent = await client.grants.derive(parent, { grantee, terms, ...depthOf(options) });
   return sentResult(sent, { grant: sent.grant, state: "active" }, [
     `next: ${grantee} uses it: quanji access RESOURCE --grant ${sent.grant}`,
   ]);
+}
+
+async function allot(context: Context, [grant = ""]: readonly string[], options: Options): Promise<Result> {
+  const client = await context.client();
+  const typed = options.many("share");
+  if (typed.length === 0) throw new UsageError("which shares? give --share, e.g. --share 0=600 --share 1=400");
+  const allotted = toShares(typed, (await client.grants.get(grant)).logs);
+  const shares = allotted.map(({ log, n }) => `${log}=${n}`);
+  return sentResult(await client.grants.allot(grant, allotted), { grant, shares });
 }
 
 /** A child may not sub-grant unless it is told to, and shares of logs are the parent's own. */

@@ -1,6 +1,8 @@
 import { type Command } from "commander";
 import { ALGORITHMS, algorithmOf, thumbprint } from "@quanji/chaincode/log";
-import { encryptedKeyId, generateKey, kidOf, publicOf, readKeyFile, writeKeyFile } from "../../sdk/index.js";
+import { encryptedKeyId, generateKey, kidOf, publicOf, writeKeyFile } from "../../sdk/index.js";
+import { openKeyFile } from "../files.js";
+import { toPartyId } from "../options.js";
 import { pairs } from "../output.js";
 import { declare, group, type Runtime } from "../program.js";
 
@@ -20,7 +22,8 @@ export function keysCommands(program: Command, runtime: Runtime): void {
         const out = options.required("out", "--out");
         const alg = options.oneOf("alg", "--alg", ALGORITHMS) ?? "EdDSA";
         const jwk = await generateKey(alg);
-        const party = options.text("party");
+        const typed = options.text("party");
+        const party = typed === undefined ? undefined : toPartyId(typed, "--party");
         const passphrase = context.passphrase();
         const pair = party === undefined ? { jwk } : { jwk, party };
         await writeKeyFile(context.path(out), pair, passphrase === undefined ? {} : { passphrase });
@@ -46,7 +49,7 @@ export function keysCommands(program: Command, runtime: Runtime): void {
           const shown = { file, encrypted: true, kid: encrypted.kid };
           return { json: shown, text: pairs(shown), notes: ["encrypted: give --passphrase-env to see the public key"] };
         }
-        const { jwk, party } = await readKeyFile(path, passphrase);
+        const { jwk, party } = await openKeyFile(path, passphrase);
         const publicJwk = publicOf(jwk);
         const shown = {
           file,

@@ -1,9 +1,12 @@
 import { type Command } from "commander";
 import { type Grant, openSteps, QuanjiError } from "@quanji/chaincode/domain";
-import type { Client } from "../../sdk/index.js";
+import type { Client, PartyKeyPair } from "../../sdk/index.js";
 import { DEADLINES } from "../../sdk/index.js";
+import { signatureVerifier } from "../../sdk/engine.js";
+import { loadNetwork, parseAddress } from "../../sdk/network.js";
 import { exchange } from "../../sdk/transport.js";
 import type { Context } from "../context.js";
+import { EXIT } from "../failure.js";
 import { type Options, toOneOf, UsageError } from "../options.js";
 import { display, pairs, type Result, table } from "../output.js";
 import { progress } from "../progress.js";
@@ -60,7 +63,7 @@ export function listCommands(program: Command, runtime: Runtime): void {
     },
     {
       usage: "status",
-      summary: "Is the gateway there, is it the one you trust, and who are you to it?",
+      summary: "Is the gateway there, is it the one you trust, and (with a key) who are you to it?",
       examples: ["status"],
       run: status,
     },
@@ -72,8 +75,8 @@ const stepOf = (grant: Grant, party: string): string =>
 
 async function list(context: Context, [name = ""]: readonly string[], options: Options): Promise<Result> {
   const kind = toOneOf(name, "what is listed", KINDS);
-  const client = await context.client();
   const filters = options.many("filter").map(parseFilter);
+  const client = await context.client();
   const bar = progress(context.io, `reading ${kind}`, kind);
   const items: Readonly<Record<string, unknown>>[] = [];
   let read = 0;
@@ -104,12 +107,8 @@ function parseFilter(text: string): readonly [string, string] {
 }
 
 async function show(context: Context, [kind = "", id = ""]: readonly string[]): Promise<Result> {
-  const client = await context.client();
-  const found = await find(
-    client,
-    toOneOf(kind, "what is shown", ["party", "resource", "grant", "command"] as const),
-    id,
-  );
+  const shown = toOneOf(kind, "what is shown", ["party", "resource", "grant", "command"] as const);
+  const found = await find(await context.client(), shown, id);
   return { json: found, text: JSON.stringify(found, null, 2) };
 }
 
@@ -130,28 +129,45 @@ async function find(
   }
 }
 
+/** Public material alone says what the gateway is; a key adds who its party is there. */
 async function status(context: Context): Promise<Result> {
-  const gateway = await context.gateway();
-  const ready = await readiness(context, gateway);
+  const address = parseAddress(await context.gateway());
   const trust = await context.trust();
+  const key = (await context.namedKey()) === undefined ? undefined : await context.key();
+  const ready = await readiness(context, address);
+  const { network, gateway } = await loadNetwork({
+    address,
+    fetch: context.io.fetch,
+    verify: signatureVerifier(),
+    deadlines: DEADLINES,
+    nowMs: context.io.clock(),
+    ...(trust !== undefined && { trust }),
+  });
+  const facts = {
+    gateway: address,
+    registered: gateway.publicUrl,
+    name: gateway.name,
+    net: network.net,
+    ready,
+    logs: network.logs.filter((log) => log.gateway === gateway.name).map(({ origin }) => origin),
+    trust: trust?.digest ?? "none pinned: the gateway's key is believed as found",
+    ...(await self(context, key)),
+  };
+  return { json: facts, text: pairs(facts), exitCode: ready ? EXIT.ok : EXIT.unreachable };
+}
+
+async function self(context: Context, key: PartyKeyPair | undefined): Promise<Readonly<Record<string, unknown>>> {
+  if (key === undefined) return { party: "no key given: only what is public was asked" };
+  if (key.party === undefined) return { party: "the key belongs to no party yet: quanji party register" };
   const client = await context.client();
   const me = await client.parties.get(client.party).catch((error: unknown) => {
     if (error instanceof QuanjiError && error.code !== "UNREACHABLE" && error.code !== "ANSWER_MISMATCH")
       return error.code;
     throw error;
   });
-  const facts = {
-    gateway,
-    registered: client.gateway.publicUrl,
-    name: client.gateway.name,
-    net: client.network.net,
-    ready,
-    trust: trust?.digest ?? "none pinned: the gateway's key is believed as found",
-    party: client.party,
-    state: typeof me === "string" ? me : me.state,
-    roles: typeof me === "string" ? undefined : me.roles,
-  };
-  return { json: facts, text: pairs(facts) };
+  return typeof me === "string"
+    ? { party: client.party, state: me }
+    : { party: client.party, state: me.state, roles: me.roles };
 }
 
 async function readiness({ io }: Context, gateway: string): Promise<boolean> {

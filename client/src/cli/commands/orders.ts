@@ -73,8 +73,9 @@ export function orderCommands(program: Command, runtime: Runtime): void {
       options: [["--ground <text>", "why; committed to, never public"]],
       examples: ['order lift 2f6b9a1e-… --ground "case 12 closed"'],
       run: async (context, [id = ""], options) => {
+        const ground = options.required("ground", "--ground");
         const client = await context.client();
-        return sentResult(await client.lift(id, options.required("ground", "--ground")), {
+        return sentResult(await client.lift(id, ground), {
           order: id,
           state: "lifted",
         });

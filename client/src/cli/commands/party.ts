@@ -1,9 +1,10 @@
 import { type Command } from "commander";
 import { ROLES, type Role } from "@quanji/chaincode/domain";
 import { thumbprint } from "@quanji/chaincode/log";
-import { openSigner, type PartyKeyPair, publicOf, readKeyFile, uuid, writeKeyFile } from "../../sdk/index.js";
+import { openSigner, type PartyKeyPair, publicOf, uuid, writeKeyFile } from "../../sdk/index.js";
 import type { Context } from "../context.js";
-import { type Options, toInstant, toOneOf, UsageError } from "../options.js";
+import { openKeyFile } from "../files.js";
+import { type Options, toInstant, toOneOf, toPartyId, UsageError } from "../options.js";
 import { declare, group, type Runtime } from "../program.js";
 import { sentResult } from "./send.js";
 
@@ -62,7 +63,8 @@ async function register(context: Context, _args: readonly string[], options: Opt
   const file = await context.keyPath();
   const key = await context.key();
   const kind = options.oneOf("kind", "--kind", ["org", "person", "foreign"] as const) ?? "org";
-  const party = options.text("party") ?? key.party ?? personalId(context, kind);
+  const typed = options.text("party");
+  const party = typed === undefined ? (key.party ?? personalId(context, kind)) : toPartyId(typed, "--party");
   const pair: PartyKeyPair = { jwk: key.jwk, party };
   const client = await context.connect(pair);
   const { profile } = await context.profile();
@@ -98,12 +100,12 @@ async function rewrite(context: Context, file: string, pair: PartyKeyPair): Prom
 
 async function rotateKey(context: Context, _args: readonly string[], options: Options) {
   const file = context.path(options.required("new", "--new"));
-  const present = await context.key();
-  const client = await context.client();
-  const next = await readKeyFile(file, context.passphrase());
-  const pair = { jwk: next.jwk, party: client.party };
   const until = options.text("until");
   const purpose = options.oneOf("purpose", "--purpose", ["act", "recovery"] as const);
+  const present = await context.key();
+  const next = await openKeyFile(file, context.passphrase());
+  const client = await context.client();
+  const pair = { jwk: next.jwk, party: client.party };
   const sent = await client.parties.rotateKey(await openSigner(pair), {
     ...(options.flag("retire") && { retire: thumbprint(publicOf(present.jwk)) }),
     ...(until !== undefined && { until: toInstant(until, "--until") }),

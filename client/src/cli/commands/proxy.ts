@@ -74,9 +74,7 @@ async function serve(context: Context, _args: readonly string[], options: Option
 
 /** What an earlier run handed out and a crash kept from being sent. */
 async function voidLost(client: Client): Promise<void> {
-  for (const { origin, gateway } of client.network.logs) {
-    if (gateway === client.gateway.name) await client.voidLost(origin);
-  }
+  for (const log of client.ownLogs) await client.voidLost(log);
 }
 
 async function defaultsOf(context: Context, options: Options): Promise<ProxyOptions["defaults"]> {

@@ -58,7 +58,7 @@ async function inputOf(context: Context, verb: string, file: string, options: Op
 export function toObject(text: string, what: string): JsonObject {
   const json = toJson(text, what);
   assertProfile(json, { maxBytes: Infinity, maxDepth: 12 });
-  if (typeof json !== "object" || Array.isArray(json)) throw new QuanjiError("MALFORMED", `${what} is a JSON object`);
+  if (typeof json !== "object" || Array.isArray(json)) throw new UsageError(`${what} is a JSON object, {…}`);
   return json as JsonObject;
 }
 

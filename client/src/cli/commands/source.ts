@@ -5,6 +5,7 @@ import { FieldName, parseWith, PartyId, QuanjiError, ResourceId } from "@quanji/
 import { z } from "zod";
 import { replaceFile } from "../../sdk/index.js";
 import type { Context } from "../context.js";
+import { unreadable } from "../files.js";
 import { type Options, toJson, UsageError } from "../options.js";
 import { pairs, type Result } from "../output.js";
 import { declare, group, type Runtime } from "../program.js";
@@ -124,14 +125,15 @@ function pairOf(text: string, flag: string): readonly [string, string] {
 async function inSources(file: string, data: string, resource: string): Promise<string> {
   const folder = join(data, SOURCES);
   await mkdir(folder, { recursive: true });
-  const unreadable = (): never => {
-    throw new UsageError(`${file} cannot be read`);
-  };
-  const real = await realpath(file).catch(unreadable);
+  const real = await realpath(file).catch((cause: unknown) => {
+    throw unreadable(file, cause);
+  });
   const inside = relative(await realpath(folder), real);
   if (inside !== "" && !inside.startsWith("..") && !inside.startsWith(sep)) return inside.split(sep).join("/");
   const name = `${resource.replace("/", "-")}${extname(real)}`;
-  await copyFile(real, join(folder, name));
+  await copyFile(real, join(folder, name)).catch((cause: unknown) => {
+    throw unreadable(file, cause);
+  });
   return name;
 }
 

@@ -2,6 +2,7 @@
 import {
   ACTIONS,
   ENVIRONMENTS,
+  type Grant,
   instant,
   type Obligation,
   PERIODS,
@@ -25,6 +26,7 @@ export const TERM_OPTIONS: readonly (readonly [string, string])[] = [
   ["--jurisdictions <codes>", "where it is used (default: yours)"],
   ["--lawful-basis <text>", "default: the resource's"],
   ["--quota <n/period>", `calls a period: 1000/P1M; rows: 1000/P1M/row. Periods: ${PERIODS.join(", ")}`],
+  ["--share <log=n>...", "of the quota, by log: its number or name, e.g. 0=600 (default: all in the first log)"],
   ["--rate <n/seconds>", "at most n accesses in so many seconds, e.g. 10/60"],
   ["--mask <field[:p,s]>...", "keep p characters of its beginning and s of its end"],
   ["--round <field:step>...", "round to steps, e.g. temp_max:0.5"],
@@ -56,18 +58,40 @@ export async function termsOf(
     onStop: "stop",
     ...given,
   };
-  const terms = { ...base, ...flags(options, nowMs) };
+  const terms = shared({ ...base, ...flags(options, nowMs) }, resource.logs, options);
   if (!("purposes" in terms)) throw new UsageError("for which purpose? give --purpose, e.g. insurance.pricing");
   return parseWith(Terms, terms);
 }
 
 /** Terms of a parent, narrowed by flags. */
-export function withTerms(parent: Terms, options: Options, nowMs: number): Terms {
+export function withTerms(
+  { terms: parent, logs }: Pick<Grant, "terms" | "logs">,
+  options: Options,
+  nowMs: number,
+): Terms {
   const narrowed = flags(options, nowMs);
   const window =
     "window" in narrowed ? narrowed["window"] : { ...parent.window, from: laterOf(parent.window.from, instant(nowMs)) };
-  const merged = { ...parent, ...narrowed, window };
+  const merged = shared({ ...parent, ...narrowed, window }, logs, options);
   return parseWith(Terms, { ...merged, obligations: kept(merged) });
+}
+
+/** Shares of a quota by log, as they were typed. Without any they stay as they are. */
+function shared<T extends { readonly quota?: unknown }>(terms: T, logs: readonly string[], options: Options): T {
+  const typed = options.many("share");
+  if (typed.length === 0) return terms;
+  if (terms.quota === undefined) throw new UsageError("--share is a share of a quota: give --quota, too");
+  return { ...terms, quota: { ...(terms.quota as object), allotted: toShares(typed, logs) } };
+}
+
+/** `<log>=<n>`, the log by its name or by the number at its end. */
+export function toShares(typed: readonly string[], logs: readonly string[]): { log: string; n: number }[] {
+  return typed.map((text) => {
+    const [, name = "", n = ""] = /^(.+)=(\d{1,15})$/.exec(text) ?? [];
+    const log = logs.find((origin) => origin === name || origin.endsWith(`/${name}`));
+    if (log === undefined) throw new UsageError(`--share looks like 0=600; the logs are ${logs.join(", ")}`);
+    return { log, n: Number(n) };
+  });
 }
 
 const laterOf = (a: string, b: string): string => (a > b ? a : b);
@@ -75,6 +99,12 @@ const laterOf = (a: string, b: string): string => (a > b ? a : b);
 /** Obligations on fields that are no longer granted have nothing to bind. */
 const kept = ({ fields, obligations = [] }: Pick<Terms, "fields" | "obligations">) =>
   obligations.filter(({ field }) => fields.includes(field));
+
+/** Errors: usage. Before anything is asked of the gateway. */
+export function assertTermFlags(options: Options, nowMs: number): void {
+  options.count("depth", "--depth");
+  flags(options, nowMs);
+}
 
 function flags(options: Options, nowMs: number): Record<string, unknown> {
   const all: Record<string, unknown> = {

@@ -31,12 +31,11 @@ export function trustCommands(program: Command, runtime: Runtime): void {
         const out = context.path(options.text("out") ?? (await context.trustPath()) ?? "trust.json");
         const text = await download(context, url);
         const digest = options.text("digest");
-        const previous = await existing(context, out);
-        const opened = await openTrust(text, {
-          now: context.io.clock(),
-          ...(digest !== undefined && { digest }),
-          ...(previous !== undefined && { previous }),
-        });
+        const stored = await existing(context, out);
+        const now = context.io.clock();
+        const newest = await openTrust(text, { now, ...(digest !== undefined && { digest }) });
+        const previous = stored === undefined ? undefined : await followed(context, url, stored, newest);
+        const opened = previous === undefined ? newest : await openTrust(text, { now, previous });
         const known = digest !== undefined || previous !== undefined;
         if (!known) await confirm(context, opened);
         await replaceFile(dirname(out), basename(out), text);
@@ -73,6 +72,16 @@ async function existing(context: Context, path: string): Promise<OpenedTrust | u
     throw error;
   });
   return text === undefined ? undefined : openTrust(text, { now: context.io.clock() });
+}
+
+/** The version before the newest, by way of all between: each vouches for the next. */
+async function followed(context: Context, url: string, stored: OpenedTrust, newest: OpenedTrust): Promise<OpenedTrust> {
+  let previous = stored;
+  while (previous.trust.version + 1 < newest.trust.version) {
+    const text = await download(context, `${new URL(url).origin}/v1/trust/${previous.trust.version + 1}`);
+    previous = await openTrust(text, { now: context.io.clock(), previous });
+  }
+  return previous;
 }
 
 async function confirm({ io }: Context, { digest, trust }: OpenedTrust): Promise<void> {

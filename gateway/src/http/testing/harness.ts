@@ -33,7 +33,7 @@ import { openEmbeddedLedger } from "../../ledger/embedded/index.js";
 import type { Ledger } from "../../ledger/ledger.js";
 import type { KnownRecord, ReadModel } from "../../readmodel/readmodel.js";
 import { openReadModel } from "../../readmodel/open.js";
-import { createRecorder } from "../../recorder/index.js";
+import { type ClosingRecorder, createRecorder, type RecorderOptions } from "../../recorder/index.js";
 import { Accesses } from "../../service/accesses.js";
 import { Closers } from "../../service/closers.js";
 import { Commands } from "../../service/commands.js";
@@ -69,6 +69,10 @@ export interface HarnessOptions {
   readonly deliveries?: (readModel: ReadModel) => Deliveries;
   readonly perSecond?: number;
   readonly bodyTimeoutMs?: number;
+  /** Of ledger and recorder; default: the machine's. */
+  readonly clock?: () => number;
+  /** A recorder that meets what the real one seldom does. */
+  readonly recorder?: (usual: RecorderOptions) => RecorderOptions;
 }
 
 /** Everything that the edge has said to its log. */
@@ -84,15 +88,20 @@ export class Harness {
   readonly address: string;
   readonly edge: Edge;
   readonly ledger: Ledger;
+  readonly recorder: ClosingRecorder;
   readonly signers: Record<Name, Signer>;
   readonly lines: LogLines;
   readonly #closers: Closers;
   #seq = 0;
 
-  private constructor(parts: Pick<Harness, "address" | "edge" | "ledger" | "signers" | "lines">, closers: Closers) {
+  private constructor(
+    parts: Pick<Harness, "address" | "edge" | "ledger" | "recorder" | "signers" | "lines">,
+    closers: Closers,
+  ) {
     this.address = parts.address;
     this.edge = parts.edge;
     this.ledger = parts.ledger;
+    this.recorder = parts.recorder;
     this.signers = parts.signers;
     this.lines = parts.lines;
     this.#closers = closers;
@@ -104,13 +113,14 @@ export class Harness {
     const folder = await mkdtemp(path.join(tmpdir(), "quanji-edge-"));
     closers.add(folder, (made) => rm(made, { recursive: true }));
     const signers = await newSigners();
-    const { ledger, readModel } = await openState(folder, signers, closers);
+    const { ledger, readModel } = await openState(folder, signers, options, closers);
     const lines = new LogLines();
-    const edge = await openEdge(folder, { ledger, readModel, gateway: signers.gateway, lines }, options, closers);
+    const parts = { ledger, readModel, gateway: signers.gateway, lines };
+    const { edge, recorder } = await openEdge(folder, parts, options, closers);
     const server = closers.add(await listen(newApp(edge), { host: "127.0.0.1", port: 0 }, SERVER_LIMITS), (open) =>
       open.close(),
     );
-    const harness = new Harness({ address: server.address, edge, ledger, signers, lines }, closers);
+    const harness = new Harness({ address: server.address, edge, ledger, recorder, signers, lines }, closers);
     for (const name of ["bureau", "insurer", "stranger"] as const) await harness.join(name);
     await harness.registerResource("bureau", "res/weather");
     return harness;
@@ -197,14 +207,14 @@ export class Harness {
   }
 
   /** A grant of the bureau's weather to `grantee`, approved. */
-  async granted(grantee: Name, terms: JsonObject = {}): Promise<string> {
+  async granted(grantee: Name, terms: JsonObject = {}, depth = 0): Promise<string> {
     const grant = crypto.randomUUID();
     const payload = {
       grant,
       resource: "res/weather@1",
       grantor: IDS.bureau,
       right: "holding",
-      depth: 0,
+      depth,
       logs: [LOG],
       terms: { ...TERMS, ...terms },
       route: [[IDS.bureau]],
@@ -243,7 +253,7 @@ async function newSigners(): Promise<Signers> {
   };
 }
 
-async function openState(folder: string, signers: Signers, closers: Closers) {
+async function openState(folder: string, signers: Signers, { clock = Date.now }: HarnessOptions, closers: Closers) {
   const topology = {
     channel: "quanji",
     organisations: [
@@ -257,7 +267,7 @@ async function openState(folder: string, signers: Signers, closers: Closers) {
       folder,
       topology,
       contracts: createChaincode({ verify }),
-      clock: Date.now,
+      clock,
       random: randomBytes,
       durability: "buffered",
     }),
@@ -283,7 +293,7 @@ async function openState(folder: string, signers: Signers, closers: Closers) {
     input: { publicUrl: PUBLIC_URL, network: { net: NET } },
     environment: {},
   });
-  const keys = { folder, regulator: signers.regulator, gateway: signers.gateway, log: note, heads: note };
+  const keys = { folder, regulator: signers.regulator, gateway: signers.gateway, logs: [note], heads: note };
   await foundNetwork({
     config,
     keys,
@@ -310,14 +320,12 @@ async function openEdge(
   { ledger, readModel, gateway, lines }: EdgeParts,
   options: HarnessOptions,
   closers: Closers,
-): Promise<Edge> {
+): Promise<{ readonly edge: Edge; readonly recorder: ClosingRecorder }> {
   const answers = new Answers(gateway);
   const log = newRequestLog(pino({ level: "debug", base: null }, lines));
   const report = (error: unknown) => log.fault("background", error);
-  const recorder = closers.add(
-    createRecorder({ ledger, readModel, log: LOG, clock: Date.now, random: randomBytes }),
-    (open) => open.close(),
-  );
+  const usual: RecorderOptions = { ledger, readModel, log: LOG, clock: options.clock ?? Date.now, random: randomBytes };
+  const recorder = closers.add(createRecorder(options.recorder?.(usual) ?? usual), (open) => open.close());
   const folding = closers.add(new Folding({ ledger, readModel, gateway: "gw", patience: PATIENCE, report }), (open) =>
     open.close(),
   );
@@ -332,7 +340,7 @@ async function openEdge(
     (open) => open.close(),
   );
   const perSecond = options.perSecond ?? 100_000;
-  return {
+  const edge: Edge = {
     settings: {
       net: NET,
       gateway: "gw",
@@ -358,10 +366,12 @@ async function openEdge(
     replays: closers.add(await openReplays(path.join(folder, "replays"), Date.now), (open) => open.close()),
     limiter: new RateLimiter({ perSecond, burst: perSecond }, Date.now),
     trustText: () => "{}",
+    earlierTrust: (version) => (version === 1 ? "{}" : undefined),
     clock: Date.now,
     metrics: newMetrics({ ledgerHeight: () => ledger.height(), readModelHeight: () => readModel.height() }),
     log,
   };
+  return { edge, recorder };
 }
 
 /** Says which record and for whom, signed: enough to tell receipts apart. */

@@ -4,7 +4,8 @@
  */
 import { decodeError, encodeError, isQuanjiError, QuanjiError } from "@quanji/chaincode/domain";
 import type { World } from "@quanji/chaincode/world";
-import { type SimulationContext, Simulator } from "./simulator.js";
+import { LedgerError } from "../ledger.js";
+import { PrivateDataMissing, type SimulationContext, Simulator } from "./simulator.js";
 import type { Outcome } from "./transaction.js";
 import type { PrivateWrites } from "./rwset.js";
 
@@ -32,7 +33,10 @@ export class Chaincode {
     this.#report = report;
   }
 
-  /** Simulates `name` (`contract:function`). Throws a QuanjiError: the contract's own, or INTERNAL. */
+  /**
+   * Simulates `name` (`contract:function`). Throws a QuanjiError: the contract's own, or INTERNAL; LedgerError UNAVAILABLE if
+   * an endorser lacks a private value that the contract read.
+   */
   async execute(context: SimulationContext, name: string, args: readonly string[]): Promise<Executed> {
     const simulator = new Simulator(context);
     try {
@@ -48,7 +52,8 @@ export class Chaincode {
     }
   }
 
-  #cross(error: unknown, name: string): QuanjiError {
+  #cross(error: unknown, name: string): QuanjiError | LedgerError {
+    if (error instanceof PrivateDataMissing) return new LedgerError("UNAVAILABLE", error.message, { cause: error });
     // Contracts on fabric-contract-api encode the error themselves: their message is the text that leaves chaincode.
     const decoded =
       error instanceof Error ? decodeError(isQuanjiError(error) ? encodeError(error) : error.message) : undefined;

@@ -6,7 +6,7 @@ import { type Committed, type LedgerBlock, LedgerError, type LedgerFault, type T
 import { conflictWith } from "./conflict.js";
 import type { Endorser } from "./endorser.js";
 import { readCommitted, toLedgerBlock } from "./feed.js";
-import { check, type FsckReport } from "./fsck.js";
+import { check, type FsckProgress, type FsckReport } from "./fsck.js";
 import type { Hooks } from "./hooks.js";
 import type { Landed, Ordered, Orderer } from "./orderer.js";
 import { type Signal, withDeadline } from "./signal.js";
@@ -102,10 +102,10 @@ export class Engine {
     return this.#parts.store.view();
   }
 
-  fsck(): Promise<FsckReport> {
+  fsck(progress?: FsckProgress): Promise<FsckReport> {
     return this.#tracked(async () => {
       await using view = this.#parts.store.view();
-      return await check(view, this.#parts.rules);
+      return await check(view, this.#parts.rules, progress);
     });
   }
 

@@ -98,8 +98,15 @@ class Rebuilt implements StateReader {
   }
 }
 
+/** Told after each block how many are done, of how many. */
+export type FsckProgress = (blocks: number, of: number) => void;
+
 /** @param view everything is read at this one height, so a running ledger can be checked. */
-export async function check(view: StateView, network: Omit<Rules, "isKnown">): Promise<FsckReport> {
+export async function check(
+  view: StateView,
+  network: Omit<Rules, "isKnown">,
+  progress: FsckProgress = () => undefined,
+): Promise<FsckReport> {
   const rebuilt = new Rebuilt();
   const rules: Rules = { ...network, isKnown: (txId) => rebuilt.transactions.has(txId) };
   let number = 0;
@@ -119,6 +126,7 @@ export async function check(view: StateView, network: Omit<Rules, "isKnown">): P
         number === 0 ? new Uint8Array() : await checkContent(view, block, previous.commitHash, rebuilt, rules);
       previous = { hash: headerHash(block.header), commitHash };
       transactions += number === 0 ? 0 : block.envelopes.length;
+      progress(number + 1, tip.number + 1);
     }
     if (!equalBytes(previous.hash, tip.hash) || !equalBytes(previous.commitHash, tip.commitHash)) {
       throw new Difference("TIP", "the tip does not name the last block", { block: tip.number });

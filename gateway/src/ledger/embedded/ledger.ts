@@ -11,7 +11,7 @@ import { Chaincode, type ChaincodeTable, type Report } from "./chaincode.js";
 import { Endorser, type SimulationMode } from "./endorser.js";
 import { Engine, type Limits } from "./engine.js";
 import { Stream } from "./feed.js";
-import type { FsckReport } from "./fsck.js";
+import type { FsckProgress, FsckReport } from "./fsck.js";
 import type { Hooks } from "./hooks.js";
 import { openChain } from "./opening.js";
 import { Orderer } from "./orderer.js";
@@ -48,7 +48,7 @@ export interface EmbeddedLedger extends Ledger {
   /** The same ledger through another organisation's client. Closing either closes both. Errors: CONFIG_INVALID. */
   as(msp: string): EmbeddedLedger;
   /** Re-derives everything from the blocks and compares. Costs a pass over the whole ledger, and its state in memory. */
-  fsck(): Promise<FsckReport>;
+  fsck(progress?: FsckProgress): Promise<FsckReport>;
 }
 
 /**
@@ -151,8 +151,8 @@ class ClientLedger implements EmbeddedLedger {
     return promised(() => newWitnessView(this.#engine.view()));
   }
 
-  fsck(): Promise<FsckReport> {
-    return this.#engine.fsck();
+  fsck(progress?: FsckProgress): Promise<FsckReport> {
+    return this.#engine.fsck(progress);
   }
 
   close(): Promise<void> {

@@ -63,7 +63,8 @@ interface Cell {
 /** What a transaction read, when it was simulated. */
 interface Simulated {
   readonly plan: Plan;
-  readonly refused: boolean;
+  /** Undefined: it is ordered. */
+  readonly fault: "REFUSED" | "UNAVAILABLE" | undefined;
   readonly answers: readonly (string | null)[];
   readonly reads: ReadonlyMap<string, number | undefined>;
 }
@@ -81,11 +82,14 @@ class Model {
       return cell?.value ?? null;
     });
     const peers = plan.endorsers ?? (plan.client === REGULATOR ? [REGULATOR] : [plan.client, REGULATOR]);
-    const refused = plan.steps.some(
-      (step) =>
-        isPrivate(step) && ![plan.client, ...peers].every((msp) => msp === REGULATOR || collectionOf(msp) === step[1]),
-    );
-    return { plan, refused, answers, reads };
+    const isMember = (msp: string, step: Step): boolean => msp === REGULATOR || collectionOf(msp) === step[1];
+    const faults = plan.steps.filter(isPrivate).map((step) => {
+      if (!isMember(plan.client, step)) return "REFUSED";
+      const isThere = step[0] === "getPrivate" && this.cells.has(nameOf(step));
+      return isThere && !peers.every((msp) => isMember(msp, step)) ? "UNAVAILABLE" : undefined;
+    });
+    const fault = faults.find((one) => one !== undefined);
+    return { plan, fault, answers, reads };
   }
 
   /** Codes of a block's transactions, in order; applies those that are valid. */
@@ -179,8 +183,9 @@ async function runRound(ledger: EmbeddedLedger, model: Model, plans: readonly Pl
     }
     const error = outcome.reason as LedgerError;
     expect(error).to.be.instanceOf(LedgerError);
-    expect(error.fault === "REFUSED").to.equal(simulated[n]!.refused);
-    if (error.fault !== "REFUSED") byId.set(error.txId!, n);
+    const { fault } = simulated[n]!;
+    if (fault === undefined) byId.set(error.txId!, n);
+    else expect(error.fault).to.equal(fault);
   });
   const valid: Simulated[] = [];
   for (const { transactions } of await blocksFrom(ledger, from)) {

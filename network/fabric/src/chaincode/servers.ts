@@ -41,7 +41,7 @@ export function serverProgram(
     id: serverId(label, peer),
     kind: "chaincode",
     file: process.execPath,
-    args: [bundleFile(label), "--chaincode-address", address, "--chaincode-id", id],
+    args: [bundleFile(label), "--chaincode-address", address, "--chaincode-id", id, "--peer-batches"],
     cwd: layout.node(peer.id),
     env: { QUANJI_BUNDLE_SHA256: bundleSha256, CORE_PEER_LOCALMSPID: peer.organisation.msp, NODE_ENV: "production" },
     endpoint: address,

@@ -37,7 +37,11 @@ const probe = {
 };
 
 const { values } = parseArgs({
-  options: { "chaincode-address": { type: "string" }, "chaincode-id": { type: "string" } },
+  options: {
+    "chaincode-address": { type: "string" },
+    "chaincode-id": { type: "string" },
+    "peer-batches": { type: "boolean" },
+  },
 });
 // No TLS: only the peer beside it speaks to this server, over loopback. The type asks for it, the shim does not.
 const options = { address: values["chaincode-address"] ?? "", ccid: values["chaincode-id"] ?? "" };

@@ -1,0 +1,82 @@
+/**
+ * What a batch will read, asked for at once: a peer answers many keys in one message, and one key in one message too. Nothing is
+ * decided here. Each value is kept by {@link State}, so the code that decides reads as if nobody had been there before it.
+ */
+import { decodeRecord, type LogState, type QuanjiRecord, splitOrigin, splitVersion } from "../domain/index.js";
+import type { State } from "../world/state.js";
+import type { BatchInput } from "../world/stored.js";
+import type { BatchOverlay } from "./batch-overlay.js";
+import type { CheckedRequest } from "./requests.js";
+
+/** What every batch reads. */
+export async function readBasics(state: State, log: string): Promise<void> {
+  await Promise.all([
+    state.log(log),
+    state.findNetwork(),
+    state.gateway(splitOrigin(log).gateway),
+    state.clockOffsetMs(),
+    state.findOrders(),
+    state.boundaries(),
+  ]);
+}
+
+/** The recorded accesses that deliveries name, by the delivery's place in the batch; a batch that is named is read once. */
+export async function permitsOf(
+  state: State,
+  log: LogState,
+  { records }: BatchInput,
+): Promise<ReadonlyMap<number, QuanjiRecord>> {
+  const permits = new Map<number, QuanjiRecord>();
+  await Promise.all(
+    records.map(async (item, place) => {
+      if (item.type !== "delivery") return;
+      const stored = await state.stored(log.msp, log.origin, item.first, item.access);
+      if (stored !== undefined) permits.set(place, decodeRecord(stored));
+    }),
+  );
+  return permits;
+}
+
+/** Objects by which requests are decided; then what depends on them: counters, positions, sequence windows. */
+export async function readAhead(
+  state: State,
+  overlay: BatchOverlay,
+  requests: readonly (CheckedRequest | undefined)[],
+  permits: ReadonlyMap<number, QuanjiRecord>,
+): Promise<void> {
+  const grants = new Set<string>();
+  const resources = new Set<string>();
+  const parties = new Set<string>();
+  const keys = new Set<string>();
+  for (const request of requests) {
+    if (request === undefined) continue;
+    parties.add(request.party.id);
+    keys.add(request.jws.header.kid);
+    if (request.type !== "access") continue;
+    resources.add(request.payload.resource);
+    if (request.payload.grant !== undefined) grants.add(request.payload.grant);
+  }
+  const { msp, origin } = overlay.log;
+  const [found] = await Promise.all([
+    Promise.all([...grants].map((id) => state.grant(msp, id))),
+    Promise.all([...grants].map((id) => state.stop(id))),
+    Promise.all([...resources].map((id) => state.resource(id))),
+  ]);
+  const counted = new Set(found.flatMap((grant) => (grant === undefined ? [] : [grant.id, ...grant.ancestors])));
+  const linked = new Set(found.flatMap((grant) => (grant === undefined ? [] : [grant.id])));
+  for (const { type, face, body } of permits.values()) {
+    if (type !== "access") continue;
+    if (body.grant !== undefined) linked.add(splitVersion(body.grant).id);
+    resources.add(splitVersion(body.resource).id);
+    parties.add(face.unit);
+  }
+  const ancestors = [...counted].filter((id) => !grants.has(id));
+  await Promise.all([
+    ...ancestors.flatMap((id) => [state.grant(msp, id), state.stop(id)]),
+    ...[...counted].map((id) => state.counter(msp, origin, id)),
+    ...[...keys].map((kid) => overlay.window(kid)),
+    ...[...linked].map((id) => overlay.head(overlay.chainKey("grant", id))),
+    ...[...resources].map((id) => overlay.head(overlay.chainKey("resource", id))),
+    ...[...parties].map((id) => overlay.head(overlay.chainKey("party", id))),
+  ]);
+}

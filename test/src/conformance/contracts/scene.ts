@@ -1,0 +1,136 @@
+/** Who and what there is to act on, as the ledger has it, for transactions that are made up at random. */
+import type { Grant, LogState, Order, Orders, Party, Resource, StopState } from "@quanji/chaincode/domain";
+import { stopDigest } from "@quanji/chaincode/domain";
+import { type Actor, actor, IDS, type Name, NET, URL_BASE } from "@quanji/chaincode/testing";
+import { decodeBatch, publicKeys } from "@quanji/chaincode/world";
+import type { Dice } from "../dice.js";
+import type { Msp } from "../pair.js";
+import type { PairedNetwork } from "./paired-network.js";
+
+export interface Gateway {
+  readonly name: string;
+  readonly msp: Msp;
+  readonly url: string;
+}
+
+/** By which commands enter. The first is there from the beginning. */
+export const GATEWAYS = {
+  holder: { name: "holder", msp: "HolderMSP", url: URL_BASE },
+  exchange: { name: "exchange", msp: "ExchangeMSP", url: "https://exchange.test" },
+  regulator: { name: "regulator", msp: "RegulatorMSP", url: "https://regulator.test" },
+} as const satisfies Record<string, Gateway>;
+
+export const EXCHANGE_LOG = `${NET}/exchange/0`;
+
+export interface PlacedGrant {
+  readonly msp: Msp;
+  readonly grant: Grant;
+  readonly stop: StopState | undefined;
+}
+
+export interface Permit {
+  readonly log: LogState;
+  readonly index: number;
+  readonly first: number;
+}
+
+export class Scene {
+  readonly network: PairedNetwork;
+  readonly dice: Dice;
+  /** Keys by party, newest last. */
+  readonly keys = new Map<string, Actor[]>();
+
+  constructor(network: PairedNetwork, dice: Dice) {
+    this.network = network;
+    this.dice = dice;
+    for (const one of Object.values(network.actors)) this.keys.set(one.party, [one]);
+  }
+
+  /** Mostly one that fits. */
+  likely<T>(all: readonly T[], fits: (one: T) => boolean): T | undefined {
+    const fitting = all.filter(fits);
+    const from = fitting.length > 0 && !this.dice.once(6) ? fitting : all;
+    return from.length === 0 ? undefined : this.dice.one(from);
+  }
+
+  /** Somebody's newest key, or now and then an older one. */
+  keyOf(party: string): Actor {
+    const known = this.keys.get(party) ?? [];
+    const chosen = this.dice.once(10) ? this.dice.one(known) : known.at(-1);
+    return chosen ?? this.anybody();
+  }
+
+  /** Mostly that party. */
+  by(party: string): Actor {
+    return this.dice.once(8) ? this.anybody() : this.keyOf(party);
+  }
+
+  named(name: Name): Actor {
+    return this.by(IDS[name]);
+  }
+
+  anybody(): Actor {
+    const party = this.dice.one([...this.keys.keys()]);
+    return this.keys.get(party)?.at(-1) ?? this.network.actors.stranger;
+  }
+
+  /** A party that nobody knows yet. */
+  newcomer(): Actor {
+    const made = actor(`urn:quanji:test-${this.keys.size}`, this.dice.once(2) ? "ES256" : "EdDSA");
+    this.keys.set(made.party, [made]);
+    return made;
+  }
+
+  parties(): readonly Party[] {
+    return this.#all("party/") as readonly Party[];
+  }
+
+  /** Of those who came in this run: what becomes of them spoils nobody else's business. */
+  newcomers(): readonly Party[] {
+    return this.parties().filter(({ id }) => id.startsWith("urn:"));
+  }
+
+  resources(): readonly Resource[] {
+    return this.#all("resource/") as readonly Resource[];
+  }
+
+  logs(): readonly LogState[] {
+    return this.#all("log/") as readonly LogState[];
+  }
+
+  orders(): readonly Order[] {
+    return (this.network.get(publicKeys.orders) as Orders | undefined)?.entries ?? [];
+  }
+
+  grants(): readonly PlacedGrant[] {
+    return (["HolderMSP", "ExchangeMSP"] as const).flatMap((msp) =>
+      (this.#all(`org-${msp}\u0000grant/`) as readonly { readonly value: Grant }[]).map(({ value: grant }) => ({
+        msp,
+        grant,
+        stop: this.network.get(publicKeys.stop(stopDigest(grant.id))) as StopState | undefined,
+      })),
+    );
+  }
+
+  permits(): readonly Permit[] {
+    return this.logs().flatMap((log) =>
+      [...this.network.state.values]
+        .filter(([key]) => key.startsWith(`org-${log.msp}\u0000batch/${log.origin}/`))
+        .flatMap(([, text]) => {
+          const { first, records } = decodeBatch(text);
+          return records.flatMap(({ face }, i) =>
+            face.includes('"permit"') ? [{ log, first, index: first + i }] : [],
+          );
+        }),
+    );
+  }
+
+  #all(prefix: string): readonly unknown[] {
+    return [...this.network.state.values]
+      .filter(([key]) => key.startsWith(prefix))
+      .map(([, text]) => JSON.parse(text) as unknown);
+  }
+}
+
+export const gatewayOf = (msp: string): Gateway =>
+  Object.values(GATEWAYS).find((gateway) => gateway.msp === msp) ?? GATEWAYS.holder;

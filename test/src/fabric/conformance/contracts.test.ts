@@ -1,0 +1,340 @@
+import { randomUUID } from "node:crypto";
+import { createChaincode } from "@quanji/chaincode/contracts";
+import { COMMANDS, type Grant, instant, stopDigest, type Verb } from "@quanji/chaincode/domain";
+import { canonical, possessionInput, sha256Text, thumbprint, toBase64url } from "@quanji/chaincode/log";
+import {
+  type Actor,
+  actor,
+  IDS,
+  LOG,
+  type Name,
+  NET,
+  randomText,
+  resourcePayload,
+  terms,
+} from "@quanji/chaincode/testing";
+import { nodeVerifier, publicKeys, TRANSACTIONS } from "@quanji/chaincode/world";
+import { expect } from "chai";
+import { HOSTILE_VALUES, TEMPLATES } from "../../attacks/payloads.js";
+import { type CommandVerb, type Draft, RESOURCES, TERMS } from "../../conformance/contracts/drafts.js";
+import { PairedNetwork } from "../../conformance/contracts/paired-network.js";
+import { EXCHANGE_LOG, type Gateway, GATEWAYS, Scene } from "../../conformance/contracts/scene.js";
+import { sign, transactionOf, unsigned } from "../../conformance/contracts/signing.js";
+import { sendingAtRandom } from "../../conformance/contracts/transactions.js";
+import { Dice } from "../../conformance/dice.js";
+import { deploy, type DeployedNetwork } from "../../conformance/network.js";
+import { type Ended, Pair } from "../../conformance/pair.js";
+
+const contracts = createChaincode({ verify: nodeVerifier() });
+
+/** What the random part draws at least, and at most until it has met all of {@link RULES}. */
+const DRAWS = 400;
+const MOST_DRAWS = 3_000;
+const RULES = ["permit", "GRANT_REVOKED", "PURPOSE_OUTSIDE_GRANT"];
+
+const VERBS = Object.keys(COMMANDS) as Verb[];
+const isCommand = (verb: Verb): verb is CommandVerb => verb !== "access" && verb !== "access.void";
+const [WEATHER, , BUS] = RESOURCES;
+const GROUND = { ground: "what it rests on" };
+const OPEN = { terms: terms(TERMS) };
+
+describe("G9 the contracts on both ledgers", () => {
+  let deployed: DeployedNetwork;
+  let pair: Pair;
+  let network: PairedNetwork;
+  let scene: Scene;
+  const dice = Dice.roll();
+
+  before(async () => {
+    deployed = await deploy("small");
+    pair = await Pair.open({ network: deployed.network, contracts });
+    network = new PairedNetwork(pair);
+    scene = new Scene(network, dice);
+  });
+  after(async () => {
+    await pair.close();
+    await deployed[Symbol.asyncDispose]();
+  });
+
+  const send = (
+    by: Name | Actor,
+    verb: CommandVerb,
+    payload: object,
+    more: Partial<Draft> & { readonly via?: Gateway } = {},
+  ): Promise<Ended> => {
+    const signer = typeof by === "string" ? network.actors[by] : by;
+    const draft = { by: signer, payload: { net: NET, ...payload }, via: GATEWAYS.holder, ...more };
+    const words = unsigned(scene, verb, `/v1/commands/${verb}`, draft);
+    const { msp, request } = transactionOf(verb, draft, sign(words), words.openings);
+    return network.attempt(msp, request);
+  };
+  const done = async (...args: Parameters<typeof send>): Promise<void> => {
+    expect((await send(...args)).outcome, args[1]).to.deep.equal({ result: "{}" });
+  };
+  const codeOf = ({ outcome }: Ended): string => ("result" in outcome ? "done" : (outcome.code ?? outcome.fault));
+  const stateOf = (id: string): Grant["state"] | undefined => network.grant(id)?.state;
+  const stopped = (verb: "grant.suspend" | "grant.revoke", grant: string, epoch = 1): Promise<void> =>
+    done(
+      "bureau",
+      verb,
+      { target: stopDigest(grant), epoch },
+      {
+        transient: { grant },
+        transaction: TRANSACTIONS.stop,
+        secrets: GROUND,
+      },
+    );
+
+  it("begin a network: gateways and logs of two organisations, parties, resources", async () => {
+    await network.found({ testClock: true });
+    for (const { name, msp, url: publicUrl } of [GATEWAYS.exchange, GATEWAYS.regulator]) {
+      const { jwk } = actor(name, "EdDSA");
+      await done("regulator", "gateway.register", { gateway: { name, msp, publicUrl, jwk } });
+    }
+    const log = { log: EXCHANGE_LOG, gateway: "exchange", vkey: "test" };
+    await done("regulator", "log.create", log, { via: GATEWAYS.exchange, transient: { secret: randomText(32) } });
+    for (const id of RESOURCES) {
+      const place = id.startsWith("res/bus") ? { servedBy: "ExchangeMSP", logs: [EXCHANGE_LOG] } : {};
+      await network.registerResource("bureau", id, { class: id.slice("res/".length), ...place });
+    }
+    await done("regulator", "clock.set", { offsetMs: 5 }, { via: GATEWAYS.regulator });
+  });
+
+  it("keep parties, their keys, resources, lists and orders", async () => {
+    const newcomer = scene.newcomer();
+    const { party, jwk } = newcomer;
+    await done(
+      newcomer,
+      "party.register",
+      {
+        party,
+        kind: "org",
+        name: "新 Newcomer",
+        roles: ["user"],
+        jurisdiction: "CN",
+        home: "ExchangeMSP",
+        key: { jwk, purpose: "act", custody: "self" },
+      },
+      { secrets: { responsibleHead: { name: "Han Mei" } }, via: GATEWAYS.regulator },
+    );
+    await done("regulator", "party.admit", { party, roles: ["user"] });
+    const next = actor(party, "EdDSA");
+    const possession = toBase64url(next.sign(possessionInput(NET, party, next.jwk)));
+    await done(newcomer, "party.rotateKey", {
+      party,
+      key: { jwk: next.jwk, purpose: "act", custody: "self" },
+      possession,
+    });
+    const compromised = { party, thumbprint: thumbprint(jwk), since: instant(network.now() - 1) };
+    await done(next, "party.compromiseKey", compromised);
+    expect(codeOf(await send(newcomer, "party.compromiseKey", compromised))).to.equal("KEY_INVALID");
+    scene.keys.set(party, [next]);
+    await done("regulator", "party.suspend", { party }, { secrets: GROUND });
+    await done("regulator", "party.resume", { party });
+
+    const {
+      net: _net,
+      steward: _by,
+      servedBy: _where,
+      logs: _logs,
+      kind: _kind,
+      ...fresh
+    } = resourcePayload("bureau", "res/x.a");
+    await network.registerResource("bureau", "res/x.a", { class: "x.a" });
+    await done("bureau", "resource.amend", { ...fresh, version: 2 }, { secrets: { responsibleHead: "Han Mei" } });
+    await done("bureau", "resource.suspend", { resource: "res/x.a" }, { secrets: GROUND });
+    await done("regulator", "resource.resume", { resource: "res/x.a" });
+
+    const cell = { from: "any", to: "any", class: "any", purpose: "gambling", action: "any", effect: "forbid" };
+    const effectiveFrom = instant(network.now() + 60_000);
+    await done("regulator", "boundary.publish", { list: "first", version: 1, effectiveFrom, cells: [cell] });
+
+    const order = randomUUID();
+    await done(
+      "regulator",
+      "order.freeze",
+      { order, target: { kind: "resource", id: "res/x.a" } },
+      { secrets: GROUND },
+    );
+    expect(network.get(publicKeys.orders)).to.have.nested.property("entries[0].id", order);
+    await done("regulator", "order.lift", { order }, { secrets: GROUND });
+  });
+
+  it("take a grant through its route, hand it on, stop, fold and resume it, and end it in each way", async () => {
+    const grant = await network.granted("insurer", WEATHER, "bureau", {
+      depth: 1,
+      terms: terms({ ...TERMS, actions: ["query", "subgrant"] }),
+    });
+    const derived = randomUUID();
+    await done("insurer", "grant.derive", {
+      grant: derived,
+      resource: `${WEATHER}@1`,
+      depth: 0,
+      logs: [LOG],
+      ...OPEN,
+      grantee: IDS.operator,
+      ancestors: [grant],
+    });
+    expect([stateOf(grant), stateOf(derived)]).to.deep.equal(["active", "active"]);
+
+    const offered = randomUUID();
+    const offer = { resource: `${WEATHER}@1`, depth: 0, logs: [LOG], ...OPEN, right: "holding", route: [[IDS.bureau]] };
+    await done("bureau", "grant.offer", { ...offer, grant: offered, grantee: IDS.operator });
+    expect(codeOf(await send("insurer", "grant.accept", { grant: offered }))).to.equal("ROLE_REQUIRED");
+    await done("operator", "grant.accept", { grant: offered });
+    const refused = await network.request("insurer", WEATHER, "bureau", OPEN);
+    await done("bureau", "grant.refuse", { grant: refused }, { secrets: GROUND });
+    const withdrawn = await network.request("insurer", WEATHER, "bureau", OPEN);
+    await done("insurer", "grant.withdraw", { grant: withdrawn });
+    expect([offered, refused, withdrawn].map(stateOf)).to.deep.equal(["active", "refused", "withdrawn"]);
+
+    await stopped("grant.suspend", grant);
+    expect(codeOf(await send("bureau", "grant.resume", { grant, epoch: 1 }))).to.equal("STOP_PENDING");
+    await network.fold(grant);
+    await done("bureau", "grant.resume", { grant, epoch: 1 });
+    expect(network.grant(grant)).to.include({ state: "active", epoch: 2 });
+    await stopped("grant.revoke", offered);
+    await network.fold(offered);
+    const target = { target: stopDigest(derived), epoch: 1 };
+    await done("regulator", "grant.suspend", target, { transient: { grant: derived } });
+    await done("regulator", "grant.revoke", target, { transient: { grant: derived } });
+    expect([offered, derived].map(stateOf)).to.deep.equal(["revoked", "revoked"]);
+  });
+
+  it("record permits, denials, voids and deliveries, and refuse a batch for one record in it", async () => {
+    const quota = { ...terms(TERMS), quota: { unit: "call", n: 2, per: "P1D" } };
+    const grant = await network.granted("insurer", WEATHER, "bureau", { terms: quota });
+    const use = (change: object = {}) => network.access("insurer", { grant, ...change });
+    const { stored } = await network.record([
+      await use(),
+      await use({ purpose: "gambling" }),
+      await use(),
+      await use(),
+      await use({ grant: randomUUID() }),
+    ]);
+    const rules = stored.records.map(({ body }) => (JSON.parse(body) as { rule: string }).rule);
+    expect(rules).to.deep.equal(["permit", "PURPOSE_OUTSIDE_GRANT", "permit", "QUOTA_EXCEEDED", "GRANT_MISSING"]);
+
+    const voided = { net: NET, log: LOG, seq: network.nextSeq(network.actors.insurer.kid) };
+    const options = { url: `${GATEWAYS.holder.url}/v1/commands/access.void` };
+    const request = await network.sign("insurer", "access.void", voided, options);
+    const delivery = {
+      type: "delivery" as const,
+      ...network.item(),
+      access: stored.first,
+      first: stored.first,
+      bytes: 3,
+      digest: sha256Text("abc"),
+      masked: [],
+      outcome: "failed" as const,
+      rows: 0,
+    };
+    await network.record([{ type: "void", request, ...network.item() }, delivery]);
+    // Nothing arrived, so a call of the quota is back.
+    expect(await network.decide(await use(), await use())).to.deep.equal(["permit", "QUOTA_EXCEEDED"]);
+
+    const size = network.log()?.size;
+    for (const [code, records] of [
+      ["COMMAND_REPLAYED", [await use(), await use({ seq: 0 })]],
+      ["COMMAND_REPLAYED", [{ type: "void" as const, request, ...network.item() }]],
+      ["NOT_FOUND", [await use(), { ...delivery, ...network.item(), access: stored.first + 1 }]],
+      ["COMMAND_MISDIRECTED", [await use({ net: "quanji.test/other" })]],
+    ] as const) {
+      const refusal = await network.record(records).then(String, (error: unknown) => String(error));
+      expect(refusal).to.contain(code);
+    }
+    expect(network.log()?.size).to.equal(size);
+  });
+
+  it("keep one organisation's grants and records from another's gateway", async () => {
+    const grant = await network.granted("insurer", WEATHER, "bureau", OPEN);
+    const head = network.log();
+    const batch = JSON.stringify({ nonce: randomText(32), records: [await network.access("insurer", { grant })] });
+    const args = [canonical({ log: LOG, size: head?.size ?? 0, root: head?.root ?? "", digest: sha256Text(batch) })];
+    const foreign = { name: TRANSACTIONS.recordBatch, args, transient: { batch } };
+    expect(codeOf(await network.attempt("ExchangeMSP", foreign))).to.equal("ROLE_REQUIRED");
+    const via = GATEWAYS.exchange;
+    expect(codeOf(await send("bureau", "grant.resume", { grant, epoch: 1 }, { via }))).to.equal("STATE_CONFLICT");
+    const product = {
+      ...resourcePayload("bureau", "res/x.product"),
+      kind: "product",
+      lineage: [{ resource: `${WEATHER}@1`, grant }],
+    };
+    // The catalogue is public, but the parent's grant is not: the exchange's client may not even ask for it.
+    const secrets = { responsibleHead: "Han Mei" };
+    expect(codeOf(await send("bureau", "resource.register", product, { via, secrets }))).to.equal("INTERNAL");
+    expect(codeOf(await send("bureau", "resource.register", product, { secrets }))).to.equal("LINEAGE_UNGRANTED");
+    const bus = {
+      resource: `${BUS}@1`,
+      depth: 0,
+      logs: [EXCHANGE_LOG],
+      ...OPEN,
+      grantor: IDS.bureau,
+      right: "holding",
+    };
+    const asked = { ...bus, grant: randomUUID(), route: [[IDS.bureau]] };
+    expect(codeOf(await send("insurer", "grant.request", asked))).to.equal("COMMAND_MISDIRECTED");
+    await done("insurer", "grant.request", asked, { via });
+    await done("bureau", "grant.approve", { grant: asked.grant }, { via });
+  });
+
+  for (const verb of VERBS.filter(isCommand)) {
+    it(`refuse ${verb} from whoever has no business with it`, async () => {
+      const grant = scene.grants()[0]?.grant.id ?? "";
+      const payload = { net: NET, ...TEMPLATES[verb]({ grant, target: stopDigest(grant), id: randomUUID() }) };
+      const ended = await send("stranger", verb, payload, { transient: { grant } });
+      expect(ended.outcome).to.include({ fault: "REFUSED" });
+    });
+  }
+
+  const transactions = contracts.flatMap(({ name, functions }) =>
+    Object.keys(functions).map((verb) => `${name}:${verb}`),
+  );
+  it(`refuse ${HOSTILE_VALUES.length} hostile values as command, as batch and as argument of each transaction`, async () => {
+    for (const [n, value] of HOSTILE_VALUES.entries()) {
+      const name = transactions[n % transactions.length] ?? "";
+      const batch = { name: TRANSACTIONS.recordBatch, transient: { batch: value } };
+      const { size = 0, root = "" } = network.log() ?? {};
+      for (const request of [
+        { name, args: ['{"gateway":"holder"}'], transient: { command: value } },
+        { name, args: [value], transient: { command: "{}" } },
+        { ...batch, args: [canonical({ log: LOG, size, root, digest: sha256Text(value) })] },
+      ]) {
+        const { outcome } = await network.attempt("HolderMSP", request);
+        expect(outcome, `${request.name} ${value}`).to.have.property("fault", "REFUSED");
+      }
+    }
+  });
+
+  it("answer a simulation alike, and leave nothing behind", async () => {
+    const by = network.actors.regulator;
+    const draft = { by, payload: { net: NET, offsetMs: 10 }, via: GATEWAYS.holder };
+    const words = unsigned(scene, "clock.set", "/v1/commands/clock.set", draft);
+    const { msp, request } = transactionOf("clock.set", draft, sign(words), words.openings);
+    expect(await network.evaluate(msp, request)).to.deep.equal({ result: "{}" });
+    expect(await network.evaluate(msp, { ...request, transient: {} })).to.include({ code: "MALFORMED" });
+    expect((await network.attempt(msp, request)).outcome).to.deep.equal({ result: "{}" });
+    expect(await network.evaluate(msp, request)).to.include({ code: "COMMAND_REPLAYED" });
+  });
+
+  it(`do the same in random transactions (QUANJI_SEED=${dice.seed})`, async () => {
+    const isMissing = (): boolean => RULES.some((rule) => !network.tally.rules.has(rule));
+    for (let n = 0; n < DRAWS || (isMissing() && n < MOST_DRAWS); n++) {
+      const { msp, request } = sendingAtRandom(scene);
+      if (dice.once(20)) await network.evaluate(msp, request);
+      await network.attempt(msp, request);
+    }
+    process.stdout.write(network.tally.toString());
+    expect([...network.tally.rules.keys()]).to.include.members(RULES);
+  });
+
+  it("have each been accepted and refused: every command, every transaction", () => {
+    const { accepted, refused } = network.tally;
+    expect([...accepted.keys()]).to.include.members([...VERBS, ...transactions]);
+    expect([...refused.keys()]).to.include.members([...VERBS, ...transactions]);
+  });
+
+  it("end in the same state everywhere: every value, and every hash of a private one, at every organisation", async () => {
+    expect(await pair.compareStates()).to.equal(network.state.values.size);
+  });
+});

@@ -1,0 +1,4 @@
+import { g8 } from "../../guarantees/g8.js";
+import { onFabric } from "../support/ground.js";
+
+g8(onFabric("fabric-gateway"));
