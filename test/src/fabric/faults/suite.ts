@@ -188,7 +188,7 @@ export function faultsOn(topology: string, { crowded, second }: Cast): void {
         out: crowded === "peer0.holder" && !second,
         mend: async () => {
           full.free();
-          // It may still run, and refuse for ever: its databases take nothing any more after a write that failed.
+          // It may still run, and was seen to serve nothing any more although there was room again.
           await network.processes.stop(crowded);
           await startAgain();
         },
