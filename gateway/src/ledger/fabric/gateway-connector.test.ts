@@ -1,3 +1,4 @@
+import { createPrivateKey } from "node:crypto";
 import { encodeError, isQuanjiError, QuanjiError } from "@quanji/chaincode/domain";
 import { expect } from "chai";
 import type { LedgerError } from "../ledger.js";
@@ -6,6 +7,7 @@ import { PeerDeliverer } from "./delivery.js";
 import { DEADLINES, Endpoints } from "./endpoint.js";
 import { STATUS } from "./faults.js";
 import { GatewayConnector } from "./gateway-connector.js";
+import { newCertificate } from "./testing/certificate.js";
 import { FakePeer, profileOf } from "./testing/fake-peer.js";
 import { Folders, open } from "../embedded/testing/open.js";
 import { call } from "../embedded/testing/probe.js";
@@ -33,7 +35,11 @@ describe("fabric: the connector on fabric-gateway", () => {
   async function connect(
     msp = "HolderMSP",
     deadlines = DEADLINES,
-  ): Promise<{ connector: GatewayConnector; endpoints: Endpoints }> {
+  ): Promise<{
+    connector: GatewayConnector;
+    endpoints: Endpoints;
+    profile: Awaited<ReturnType<typeof profileOf>>;
+  }> {
     const profile = await profileOf([first, second], msp);
     const endpoints = new Endpoints(profile, deadlines);
     opened.push(endpoints);
@@ -46,7 +52,7 @@ describe("fabric: the connector on fabric-gateway", () => {
       regulator: topology.regulator,
       orderers: 4,
     });
-    return { connector, endpoints };
+    return { connector, endpoints, profile };
   }
   const faultOf = (work: Promise<unknown>): Promise<unknown> =>
     work.then(() => "no fault").catch((error: unknown) => error);
@@ -77,6 +83,21 @@ describe("fabric: the connector on fabric-gateway", () => {
     expect(second.heard).to.have.length(1);
     expect(new Set(envelopes.map(({ envelope }) => envelope)).size).to.equal(1);
     expect(new Set(envelopes.map(({ txId }) => txId))).to.deep.equal(new Set([endorsed.txId]));
+  });
+
+  it("acts with a renewed certificate from the next call on", async () => {
+    const { connector, profile } = await connect();
+    const before = profile.identity.current.certificatePem;
+    const endorsed = await connector.endorse(REQUEST);
+    const { certificate, privateKey } = await newCertificate();
+    profile.identity.current = { certificatePem: certificate, key: createPrivateKey(privateKey) };
+    await connector.endorse(REQUEST);
+    await endorsed.broadcast();
+    expect(first.heard.map(({ method, creator }) => [method, creator])).to.deep.equal([
+      ["endorse", before],
+      ["endorse", certificate],
+      ["submit", undefined],
+    ]);
   });
 
   it("goes on at its other peer where one cannot be reached, and stays there", async () => {

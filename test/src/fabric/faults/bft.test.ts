@@ -1,3 +1,3 @@
 import { faultsOn } from "./suite.js";
 
-faultsOn("bft", "peer0.regulator");
+faultsOn("bft", { crowded: "peer0.regulator", second: false });

@@ -1,3 +1,3 @@
 import { faultsOn } from "./suite.js";
 
-faultsOn("raft", "peer0.holder");
+faultsOn("raft", { crowded: "peer0.holder", second: true });

@@ -11,21 +11,32 @@ import { type Disk, mayMakeDisks } from "../support/disk.js";
 
 /** What an election costs at most: the promise made for a lost leader. */
 const LEADERLESS_MS = 10_000;
+/** From one peer's ports to the next one's. */
+const SPAN = 10;
 /** Seconds that a certificate lives in the test; up to half a minute more, since the authority counts from a full minute. */
 const SHORT_LIFE = 8;
 
 /** Lines of the gateway's log that are shown where a test fails. */
 const SHOWN = 12;
 
-/** @param crowded the peer whose disk is small */
-export function faultsOn(topology: string, crowded: string): void {
+export interface Cast {
+  /** The peer whose disk is small. */
+  readonly crowded: string;
+  /** Whether the gateway's organisation has a second peer. */
+  readonly second: boolean;
+}
+
+export function faultsOn(topology: string, { crowded, second }: Cast): void {
   describe(`faults under load on ${topology}, with a gateway`, () => {
     let network: FabricNetwork;
     let city: City;
     let disk: Disk | undefined;
 
     before(async () => {
-      network = await openNetwork(topology);
+      network = await openNetwork(topology, ({ fabric: { peers } }) => {
+        const [first] = peers.filter(({ organisation }) => organisation === "holder");
+        if (second) peers.push({ ...known(first), name: "peer1", port: known(peers.at(-1)).port + SPAN });
+      });
       if (mayMakeDisks()) disk = diskOf(network, crowded);
       await network.up(BUNDLE, silent);
       city = await City.on(network);
@@ -99,11 +110,23 @@ export function faultsOn(topology: string, crowded: string): void {
     });
 
     bears({
-      name: "the gateway's own peer killed",
+      name: second ? "the gateway's own peer killed, the second is there" : "the gateway's own peer killed",
       strike: () => kill("peer0.holder"),
-      out: true,
-      mend: startAgain,
+      out: !second,
+      mend: rejoin,
     });
+
+    if (second) {
+      bears({
+        name: "all of the gateway's own peers killed",
+        strike: async () => {
+          await kill("peer1.holder");
+          await kill("peer0.holder");
+        },
+        out: true,
+        mend: rejoin,
+      });
+    }
 
     bears({
       name: "a third organisation's peer killed",
@@ -114,7 +137,7 @@ export function faultsOn(topology: string, crowded: string): void {
     bears({
       name: "chaincode of the gateway's own peer killed",
       strike: async () => kill(await serverOf("peer0.holder")),
-      out: true,
+      out: !second,
       mend: async () => restart(await serverOf("peer0.holder")),
     });
 
@@ -162,10 +185,10 @@ export function faultsOn(topology: string, crowded: string): void {
           full.fill();
           return Promise.resolve();
         },
-        out: crowded === "peer0.holder",
+        out: crowded === "peer0.holder" && !second,
         mend: async () => {
           full.free();
-          // It may still run, and refuse for ever: its databases take nothing any more after a write that failed.
+          // It may still run, and was seen to serve nothing any more although there was room again.
           await network.processes.stop(crowded);
           await startAgain();
         },

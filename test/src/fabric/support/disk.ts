@@ -60,7 +60,8 @@ export class Disk implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    run("umount", this.#folder);
+    // Lazy, for a process that has been killed may hold files for a moment still.
+    run("umount", "--lazy", this.#folder);
     rmSync(path.dirname(this.#image), { recursive: true });
   }
 }

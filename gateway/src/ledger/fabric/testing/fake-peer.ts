@@ -7,9 +7,10 @@ import {
   type ServerDuplexStream,
   type ServerUnaryCall,
 } from "@grpc/grpc-js";
-import { common, gateway, google, peer } from "@hyperledger/fabric-protos";
+import { common, gateway, google, msp, peer } from "@hyperledger/fabric-protos";
 import any from "google-protobuf/google/protobuf/any_pb.js";
 import type { Said } from "../faults.js";
+import type { Identity } from "../identity.js";
 import type { FabricNode, FabricProfile } from "../profile.js";
 import { createPrivateKey } from "node:crypto";
 import { newCertificate } from "./certificate.js";
@@ -22,6 +23,8 @@ export interface Heard {
   readonly method: "endorse" | "evaluate" | "submit";
   readonly txId: string;
   readonly organisations: readonly string[];
+  /** Of an endorsement: the certificate in the proposal's header. */
+  readonly creator?: string;
   /** Of a submit: the envelope's bytes. */
   readonly envelope?: string;
 }
@@ -74,7 +77,13 @@ export class FakePeer {
     return {
       endorse: (call: ServerUnaryCall<gateway.EndorseRequest, never>, answer: Callback<gateway.EndorseResponse>) => {
         const { request } = call;
-        this.#hear("endorse", request.getTransactionId(), request.getEndorsingOrganizationsList());
+        const organisations = request.getEndorsingOrganizationsList();
+        this.heard.push({
+          method: "endorse",
+          txId: request.getTransactionId(),
+          organisations,
+          creator: creatorOf(request),
+        });
         reply(this.endorses, answer, (result) => endorsed(request, result));
       },
       evaluate: (call: ServerUnaryCall<gateway.EvaluateRequest, never>, answer: Callback<gateway.EvaluateResponse>) => {
@@ -118,6 +127,13 @@ export class FakePeer {
   #hear(method: Heard["method"], txId: string, organisations: readonly string[]): void {
     this.heard.push({ method, txId, organisations });
   }
+}
+
+function creatorOf(request: gateway.EndorseRequest): string {
+  const bytes = request.getProposedTransaction()?.getProposalBytes_asU8() ?? new Uint8Array();
+  const header = common.Header.deserializeBinary(peer.Proposal.deserializeBinary(bytes).getHeader_asU8());
+  const creator = common.SignatureHeader.deserializeBinary(header.getSignatureHeader_asU8()).getCreator_asU8();
+  return Buffer.from(msp.SerializedIdentity.deserializeBinary(creator).getIdBytes_asU8()).toString("utf8");
 }
 
 function reply<T>(say: Say, answer: Callback<T>, make: (result: string) => T): void {
@@ -176,9 +192,12 @@ function endorsed(request: gateway.EndorseRequest, result: string): gateway.Endo
 }
 
 /** The profile of an organisation with these peers. */
-export async function profileOf(peers: readonly FakePeer[], msp = "HolderMSP"): Promise<FabricProfile> {
+export async function profileOf(
+  peers: readonly FakePeer[],
+  mspId = "HolderMSP",
+): Promise<FabricProfile & { readonly identity: { current: Identity } }> {
   const { certificate, privateKey } = await newCertificate();
-  const nodes = peers.map((one) => one.node(msp));
+  const nodes = peers.map((one) => one.node(mspId));
   return {
     topology: {
       channel: "quanji",
@@ -190,7 +209,7 @@ export async function profileOf(peers: readonly FakePeer[], msp = "HolderMSP"): 
     },
     chaincode: "quanji",
     testClock: false,
-    msp,
+    msp: mspId,
     identity: { current: { certificatePem: certificate, key: createPrivateKey(privateKey) } },
     ownPeers: nodes,
     peers: nodes,
