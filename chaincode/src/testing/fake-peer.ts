@@ -40,6 +40,9 @@ const VALIDATION_PARAMETER = "VALIDATION_PARAMETER";
 const textOf = (put: peer.WriteRecord): string => Buffer.from(put.getValue_asU8()).toString("utf8");
 const name = (collection: string, key: string): string => `${collection}/${key}`;
 
+/** What a peer says of a private value of which it has the hash alone. */
+const MISSING = "private data matching public hash version is not available";
+
 export class FakePeer {
   /** `collection/key` → value. Nothing is applied: a test sets what it wants a transaction to find. */
   readonly state = new Map<string, string>();
@@ -133,7 +136,9 @@ export class FakePeer {
         const keys = get.getKeysList().map((key) => name(get.getCollection(), key));
         const result = new peer.GetStateMultipleResult();
         result.setValuesList(keys.map((key) => Buffer.from(this.state.get(key) ?? "")));
-        this.#answerAll(message, keys, result.serializeBinary());
+        // As in Fabric, nobody compares private values with their hashes here: what is missed is answered as empty.
+        const checked = keys.filter((key) => this.refused.get(key)?.includes(MISSING) !== true);
+        this.#answerAll(message, checked, result.serializeBinary());
         return;
       }
       case Type.WRITE_BATCH_STATE: {

@@ -192,6 +192,8 @@ export const g1 = (ground: Ground): void =>
         const kinds = lines.map((line) => (JSON.parse(line) as { readonly t: string }).t);
         expect(kinds).to.deep.equal(["receipt", "data", "end"]);
         expect(stage.source.asked).to.equal(asked + 1);
+        // Its delivery would stand in the way of the next batch.
+        await until(async () => (await (await stage.client("insurer")).receipt(signed.request)).delivery);
       });
     }
 
