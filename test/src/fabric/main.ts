@@ -20,7 +20,7 @@ async function main(pattern: string): Promise<number> {
     true,
     progressTo((line) => void process.stdout.write(line)),
   );
-  const mocha = new Mocha({ timeout: 180_000, reporter: Summary });
+  const mocha = new Mocha({ timeout: 600_000, reporter: Summary });
   for (const name of (await readdir(HERE, { recursive: true })).sort()) {
     if (name.endsWith(".test.js") && name.includes(pattern)) mocha.addFile(path.join(HERE, name));
   }

@@ -26,7 +26,10 @@ export const TERM_OPTIONS: readonly (readonly [string, string])[] = [
   ["--jurisdictions <codes>", "where it is used (default: yours)"],
   ["--lawful-basis <text>", "default: the resource's"],
   ["--quota <n/period>", `calls a period: 1000/P1M; rows: 1000/P1M/row. Periods: ${PERIODS.join(", ")}`],
-  ["--share <log=n>...", "of the quota, by log: its number or name, e.g. 0=600 (default: all in the first log of the grant)"],
+  [
+    "--share <log=n>...",
+    "of the quota, by log: its number or name, e.g. 0=600 (default: all in the first log of the grant)",
+  ],
   ["--rate <n/seconds>", "at most n accesses in so many seconds, e.g. 10/60"],
   ["--mask <field[:p,s]>...", "keep p characters of its beginning and s of its end"],
   ["--round <field:step>...", "round to steps, e.g. temp_max:0.5"],
