@@ -121,9 +121,9 @@ describe("a record line's short cut", () => {
     const last = steps.pop() ?? "";
     let at: unknown = line;
     for (const step of steps) at = (at as Record<string, unknown> | undefined)?.[step.replace("#", ".")];
-    if (typeof at !== "object" || at === null) return;
+    if (typeof at !== "object" || at === null || Array.isArray(at)) return;
     const name = last.replace("#", ".");
     if (value === null) Reflect.deleteProperty(at, name);
-    else (at as Record<string, unknown>)[name] = value;
+    else (at as Record<string, unknown>)[name] = structuredClone(value); // or one run would change what the next begins with
   }
 });

@@ -140,7 +140,7 @@ function assertKnown(json: JsonObject): void {
 }
 
 /**
- * A `record` line that fits its schema, at a tenth of the schema's cost: there may be a million. Undefined for everything
+ * A `record` line that fits its schema, at a fifth of the schema's cost: there may be a million. Undefined for everything
  * else, about which the schema then speaks. Must take nothing that the schema refuses (`lines.test.ts`).
  */
 export function recordLine(json: JsonObject): TrailLineOf<"record"> | undefined {

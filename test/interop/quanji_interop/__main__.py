@@ -4,6 +4,7 @@ import sys
 
 from .receipt import verify_receipt
 from .text import Refused
+from .trail import verify_trail
 from .trust import Trust
 
 
@@ -14,6 +15,8 @@ def verdict(exhibit):
         trust = Trust(exhibit["trust"], now, exhibit.get("pinned"), before)
         if exhibit["kind"] == "receipt":
             verify_receipt(exhibit["evidence"], trust)
+        if exhibit["kind"] == "trail":
+            verify_trail(exhibit["evidence"], trust)
         return "ok"
     except Refused as refused:
         return refused.code

@@ -1,5 +1,6 @@
 """Keys, JWS and the keys of notes."""
 import re
+from functools import lru_cache
 from hashlib import sha256
 
 from .signatures import ed25519, es256, is_weak, on_p256
@@ -15,6 +16,9 @@ from .text import (
     read_text,
     refuse,
 )
+
+#: Files that differ by one line hold the same signatures.
+ed25519_once = lru_cache(4096)(ed25519)
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 KID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,127}#" + DIGEST.pattern)
@@ -38,10 +42,15 @@ def algorithm(jwk):
 
 
 def verifies(jwk, data, signature):
-    x = from_base64url(jwk["x"])
-    if jwk["kty"] == "OKP":
-        return ed25519(x, data, signature)
-    y = from_base64url(jwk["y"])
+    return verify_once(jwk["kty"], jwk["x"], jwk.get("y"), data, signature)
+
+
+@lru_cache(4096)
+def verify_once(kty, x, y, data, signature):
+    x = from_base64url(x)
+    if kty == "OKP":
+        return ed25519_once(x, data, signature)
+    y = from_base64url(y)
     return es256(int.from_bytes(x, "big"), int.from_bytes(y, "big"), data, signature)
 
 
@@ -106,11 +115,11 @@ class NoteKey:
         """None for a signature, seconds for a cosignature."""
         if self.kind == 1:
             need(not text.startswith("cosignature/v1"), "KEY_PURPOSE")
-            need(len(data) == 64 and ed25519(self.key, text.encode(), data), "LOG_SIGNATURE_INVALID")
+            need(len(data) == 64 and ed25519_once(self.key, text.encode(), data), "LOG_SIGNATURE_INVALID")
             return None
         time = int.from_bytes(data[:8], "big")
         cosigned = f"cosignature/v1\ntime {time}\n{text}".encode()
-        good = len(data) == 72 and time < 2**53 and ed25519(self.key, cosigned, data[8:])
+        good = len(data) == 72 and time < 2**53 and ed25519_once(self.key, cosigned, data[8:])
         return time if good else refuse("WITNESS_SIGNATURE_INVALID")
 
 
