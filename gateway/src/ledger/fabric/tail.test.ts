@@ -132,6 +132,23 @@ describe("fabric: blocks as they come", () => {
     expect(new Set(asked)).to.deep.equal(new Set(["org-HolderMSP 01 1.0", "org-HolderMSP 02 1.0"]));
   });
 
+  it("forgets what it kept when a block purges something, so that nobody is shown it from memory", async () => {
+    const chain = new FakeChain(1);
+    const tail = tailOf(chain);
+    chain.add(2);
+    chain.add(1, { purges: [{ ...LATE, index: 0 }] });
+    chain.add(1);
+    while (tail.height < 5) await tail.changed.wait();
+    expect([0, 1, 2, 3, 4].map((number) => tail.recent(number)?.number)).to.deep.equal([
+      undefined,
+      undefined,
+      undefined,
+      3,
+      4,
+    ]);
+    expect(await numbers(reader(chain, tail, 0), 5)).to.deep.equal([0, 1, 2, 3, 4]);
+  });
+
   it("shows blocks without their private values to who wants none", async () => {
     const chain = new FakeChain(1);
     const tail = tailOf(chain);
