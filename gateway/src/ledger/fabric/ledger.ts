@@ -3,9 +3,11 @@ import path from "node:path";
 import { collectionOf } from "@quanji/chaincode/world";
 import { CODE } from "../embedded/validator.js";
 import { networkPolicies } from "../embedded/policy.js";
+import type { Version } from "../embedded/rwset.js";
 import {
   type BlockStream,
   type Committed,
+  type HashedKey,
   type Ledger,
   LedgerError,
   type TransactionRequest,
@@ -168,9 +170,13 @@ class ConnectedLedger implements FabricLedger {
   }
 
   blocks(from: number): BlockStream {
-    const { deliverer, tail, report } = this.#parts;
+    const { deliverer, tail, mirror, report } = this.#parts;
     const held = (message: string): void => report(message, undefined);
-    return new LedgerBlocks(new Blocks({ deliverer, tail, from, complete: true, report: held }));
+    const isPurged = async (key: HashedKey, at: Version): Promise<boolean> => {
+      await mirror.reached(tail.height, CATCH_UP_MS);
+      return mirror.isPurged(key, at);
+    };
+    return new LedgerBlocks(new Blocks({ deliverer, tail, from, complete: true, isPurged, report: held }));
   }
 
   height(): Promise<number> {

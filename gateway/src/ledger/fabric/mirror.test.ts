@@ -54,6 +54,22 @@ describe("fabric: the mirror of state", () => {
     await later[Symbol.asyncDispose]();
   });
 
+  it("knows what was purged, and that what was written since was not", async () => {
+    const chain = new FakeChain(1);
+    const key = { collection: "org-A", keyHash: keyHashOf("head") };
+    chain.add(1, { purges: [{ ...key, index: 2 }] });
+    const mirror = await mirrorOf(chain, await folders.make());
+    await mirror.reached(2, 2_000);
+    const places = [
+      { block: 0, tx: 9 },
+      { block: 1, tx: 1 },
+      { block: 1, tx: 2 },
+      { block: 2, tx: 0 },
+    ];
+    expect(places.map((at) => mirror.isPurged(key, at))).to.deep.equal([true, true, false, false]);
+    expect(mirror.isPurged({ ...key, collection: "org-B" }, { block: 0, tx: 0 })).to.equal(false);
+  });
+
   it("forgets what was deleted", async () => {
     const chain = new FakeChain(1);
     const keyHash = keyHashOf("head");
