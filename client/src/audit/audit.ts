@@ -11,6 +11,7 @@ import { type AuditedLog, type KnownRoot, Logs } from "./logs.js";
 import { checkOrderers } from "./orderers.js";
 import { State } from "./state.js";
 import { type Code, readTransaction } from "./transaction.js";
+import { UNCHECKED, type Unchecked } from "./unchecked.js";
 import { validateBlock } from "./validation.js";
 
 /** What is pinned. Hashes are header hashes, base64url. */
@@ -26,21 +27,6 @@ export interface AuditOptions {
   /** Told after each block how many are done. */
   readonly progress?: (blocks: number) => void;
 }
-
-/** What no audit of blocks can conclude, or this one did not. */
-export const UNCHECKED = {
-  later: "whether there are later blocks",
-  uniqueness:
-    "that this is the only history: on Raft one orderer's signature suffices; compare lastHash with the witnesses",
-  organisations: "that several organisations exist: on the embedded ledger one process holds everybody's keys",
-  private: "values of private collections and the decisions that rest on them: blocks hold their hashes alone",
-  administrators:
-    "whether administrators signed changes of the configuration: their blocks are taken from the trust file",
-  commitHash: "commit hashes: each peer writes its own, and nobody signs them",
-  filter: "stored validity: these blocks came from an orderer and have none; it was derived, and compared with nothing",
-  checkpoints: "whether gateways signed the roots of these logs: no checkpoint of some of them was given",
-} as const;
-export type Unchecked = keyof typeof UNCHECKED;
 
 export interface AuditVerdict {
   readonly ok: boolean;

@@ -36,6 +36,8 @@ export const AUDIT_FINDINGS = {
 
 export type AuditFinding = keyof typeof AUDIT_FINDINGS;
 
+export const isAuditFinding = (text: string): text is AuditFinding => Object.hasOwn(AUDIT_FINDINGS, text);
+
 /** Where in the ledger: a block, and the position of a transaction in it. */
 export interface AuditPlace {
   readonly block?: number;
