@@ -8,8 +8,7 @@ export const UNCHECKED = {
   administrators:
     "whether administrators signed changes of the configuration: their blocks are taken from the trust file",
   commitHash: "commit hashes: each peer writes its own, and nobody signs them",
-  filter:
-    "stored validity: these blocks came from an orderer and have none; it was derived, and compared with nothing",
+  filter: "stored validity: these blocks came from an orderer and have none; it was derived, and compared with nothing",
   checkpoints: "whether gateways signed the roots of these logs: no checkpoint of some of them was given",
 } as const;
 
