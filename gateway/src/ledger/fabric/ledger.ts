@@ -39,6 +39,8 @@ export interface FabricLedgerOptions {
 export interface FabricLedger extends Ledger {
   /** Root certificates of the channel's organisations, from its configuration. */
   roots(): Promise<Roots>;
+  /** Header hashes of the blocks that hold a configuration, base64url, in order. */
+  configs(): Promise<readonly string[]>;
 }
 
 /** How long a look at the ledger waits for this gateway to have read what its peer has. */
@@ -203,6 +205,12 @@ class ConnectedLedger implements FabricLedger {
     const { tail, mirror } = this.#parts;
     await mirror.reached(tail.height, OPEN_MS);
     return mirror.roots();
+  }
+
+  async configs(): Promise<readonly string[]> {
+    const { tail, mirror } = this.#parts;
+    await mirror.reached(tail.height, OPEN_MS);
+    return mirror.configs();
   }
 
   close(): Promise<void> {

@@ -86,7 +86,7 @@ describe("fabric: the mirror of state", () => {
     await view[Symbol.asyncDispose]();
   });
 
-  it("finds transactions, valid or not, and keeps the newest configuration's roots", async () => {
+  it("finds transactions, valid or not, and keeps the newest configuration's roots and every one's block", async () => {
     const chain = new FakeChain(0);
     chain.add(1, { places: [], roots: { A: ["old"] } });
     chain.add(1);
@@ -98,6 +98,7 @@ describe("fabric: the mirror of state", () => {
     expect(mirror.find("bad")).to.deep.equal({ ...place, result: "" });
     expect(mirror.find("tx9")).to.equal(undefined);
     expect(mirror.roots()).to.deep.equal({ A: ["new"], B: ["b"] });
+    expect(mirror.configs()).to.deep.equal(["hash of 0", "hash of 2"]);
   });
 
   it("goes on where it stopped, and begins anew on another network", async () => {

@@ -17,6 +17,7 @@ import type { FabricBlock, Place } from "./decode.js";
 const FORMAT = 2;
 const TIP = "tip";
 const ROOTS = "roots";
+const CONFIGS = "configs";
 const stateKey = (key: string): string => `s/${key}`;
 const hashKey = (collection: string, keyHash: string): string => `h/${collection}/${keyHash}`;
 const purgeKey = (collection: string, keyHash: string): string => `p/${collection}/${keyHash}`;
@@ -121,6 +122,11 @@ export class Mirror {
     return JSON.parse(this.#db.getSync(ROOTS) ?? "{}") as Roots;
   }
 
+  /** Header hashes of the blocks that hold a configuration, base64url, in order. */
+  configs(): readonly string[] {
+    return JSON.parse(this.#db.getSync(CONFIGS) ?? "[]") as readonly string[];
+  }
+
   /** What stands after the newest block that is applied. */
   view(): WitnessView {
     const snapshot = this.#db.snapshot();
@@ -169,7 +175,10 @@ export class Mirror {
     for (const { txId, block, index, code, result } of places) {
       batch.put(placeKey(txId), JSON.stringify([block, index, code, code === CODE.VALID ? result : ""]));
     }
-    if (roots !== undefined) batch.put(ROOTS, JSON.stringify(roots));
+    if (roots !== undefined) {
+      batch.put(ROOTS, JSON.stringify(roots));
+      batch.put(CONFIGS, JSON.stringify([...this.configs(), hash]));
+    }
     const tip: Tip = { format: FORMAT, height: number + 1, hash };
     batch.put(TIP, JSON.stringify(tip));
     await batch.write({ sync: false });
