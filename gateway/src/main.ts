@@ -1,9 +1,9 @@
-/** The gateway as a program. Exit codes: 0 ended by a signal, 1 failed while running, 2 could not start; those of `fsck` are its own. */
+/** The gateway as a program. Exit codes: 0 ended by a signal, 1 failed while running, 2 could not start; those of `fsck` and `blocks` are their own. */
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 import { CODES, isQuanjiError } from "@quanji/chaincode/domain";
 import { pino } from "pino";
-import { checkProgram } from "./check.js";
+import { blocksProgram, checkProgram } from "./check.js";
 import { loadConfig } from "./config/index.js";
 import { openThreadedLedger } from "./ledger/threaded/index.js";
 import { type Gateway, openGateway, type OpenLedger } from "./service/index.js";
@@ -76,7 +76,10 @@ async function run(): Promise<void> {
 const [task, ...rest] = process.argv.slice(2);
 if (task === undefined) await run();
 else if (task === "fsck" && rest.length === 0) process.exitCode = await checkProgram(say);
+else if (task === "blocks" && rest.length === 0) process.exitCode = await blocksProgram(say);
 else {
-  complain("Usage: quanji-gateway, which serves; or quanji-gateway fsck, which checks the data folder (QUANJI_DATA).");
+  complain(
+    "Usage: quanji-gateway, which serves; quanji-gateway fsck, which checks the data folder (QUANJI_DATA); or quanji-gateway blocks, which writes its blocks into another (QUANJI_BLOCKS).",
+  );
   process.exitCode = 2;
 }

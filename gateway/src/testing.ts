@@ -8,3 +8,5 @@ export { Store } from "./ledger/embedded/store.js";
 export * from "./ledger/ledger.js";
 export * from "./http/testing/request.js";
 export { pino } from "pino";
+export { newSigner, type Signer } from "./ledger/embedded/identity.js";
+export { derHeader, sha256 } from "./ledger/embedded/block.js";

@@ -248,7 +248,7 @@ describe("contracts: recordBatch", () => {
     for (const secret of [grant, IDS.insurer, RES, "risk.assessment", "desk 7"]) expect(text).not.to.contain(secret);
     expect(before.size).to.be.greaterThan(0);
     const values = [...(effects?.writes ?? [])].filter(([key]) => key.startsWith("org-")).map(([, value]) => value);
-    for (const value of values) expect(JSON.parse(value.split("\n")[0] ?? "")).to.have.property("salt");
+    for (const value of values) expect(JSON.parse(value?.split("\n")[0] ?? "")).to.have.property("salt");
     expect(new Set(values).size).to.equal(values.length);
   });
 });

@@ -39,6 +39,7 @@ export type Stub = Pick<
   | "putState"
   | "getPrivateData"
   | "putPrivateData"
+  | "purgePrivateData"
   | "setStateValidationParameter"
   | "setEvent"
 >;
@@ -116,6 +117,14 @@ export class FabricWorld implements World {
     });
   }
 
+  purgePrivate(collection: string, key: string): Promise<void> {
+    return this.#step(() => {
+      checkKey(key);
+      assertNamed(collection);
+      return this.#write({ collection, key, value: undefined });
+    });
+  }
+
   setKeyPolicy(key: string, allOf: readonly string[]): Promise<void> {
     return this.#step(() => {
       checkKey(key);
@@ -183,6 +192,7 @@ export class FabricWorld implements World {
   #write(write: KeyWrite): Promise<void> {
     const { collection, key, value } = write;
     if (this.#batches === undefined) {
+      if (value === undefined) return this.#stub.purgePrivateData(collection, key);
       return collection === "" ? this.#stub.putState(key, value) : this.#stub.putPrivateData(collection, key, value);
     }
     this.#writes.push(write);

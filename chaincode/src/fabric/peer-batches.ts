@@ -10,7 +10,8 @@ export interface KeyWrite {
   /** Empty for public state. */
   readonly collection: string;
   readonly key: string;
-  readonly value: Uint8Array;
+  /** Undefined: the private key is purged. */
+  readonly value: Uint8Array | undefined;
 }
 
 export interface PeerBatches {
@@ -73,10 +74,10 @@ export function peerBatches(stub: object): PeerBatches {
 
 function recordOf({ collection, key, value }: KeyWrite): peer.WriteRecord {
   const record = new WriteRecord();
-  record.setType(WriteRecord.Type.PUT_STATE);
+  record.setType(value === undefined ? WriteRecord.Type.PURGE_PRIVATE_DATA : WriteRecord.Type.PUT_STATE);
   record.setCollection(collection);
   record.setKey(key);
-  record.setValue(value);
+  if (value !== undefined) record.setValue(value);
   return record;
 }
 

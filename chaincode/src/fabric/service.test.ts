@@ -111,6 +111,22 @@ for (const peerBatches of [false, true])
       expect(event).to.deep.equal({ name: "leaves", payload: "[]" });
     });
 
+    it("purges private keys, and nothing that is public", async () => {
+      const { writes } = await run(async (world) => {
+        await world.putPrivate(HOLDER, "a", "1");
+        await world.purgePrivate(HOLDER, "a");
+        await world.purgePrivate(HOLDER, "b");
+        await world.putPrivate(HOLDER, "b", "2");
+        return "{}";
+      });
+      expect([...writes]).to.deep.equal([
+        [`${HOLDER}/a`, undefined],
+        [`${HOLDER}/b`, "2"],
+      ]);
+      const { message } = await run((world) => world.purgePrivate("", "a").then(() => "{}"));
+      expect(decodeError(message)?.code).to.equal("INTERNAL");
+    });
+
     it(`asks ${peerBatches ? "once for keys that are wanted together" : "for one key at a time"}`, async () => {
       fake.state.set("/a", "1").set("/b", "2").set(`${HOLDER}/a`, "3");
       const before = fake.messages;

@@ -24,20 +24,23 @@ export interface Answer {
   readonly message: string;
   readonly payload: string;
   readonly event: { readonly name: string; readonly payload: string } | undefined;
-  /** `collection/key` → value of what was put; `collection` is empty for public state. */
-  readonly writes: ReadonlyMap<string, string>;
+  /** `collection/key` → value of what was put, undefined of what was purged; `collection` is empty for public state. */
+  readonly writes: ReadonlyMap<string, string | undefined>;
   /** Key → policy bytes. */
   readonly policies: ReadonlyMap<string, Uint8Array>;
 }
 
 interface Open {
-  readonly writes: Map<string, string>;
+  readonly writes: Map<string, string | undefined>;
   readonly policies: Map<string, Uint8Array>;
   readonly settle: (answer: Answer) => void;
 }
 
 const VALIDATION_PARAMETER = "VALIDATION_PARAMETER";
-const textOf = (put: peer.WriteRecord): string => Buffer.from(put.getValue_asU8()).toString("utf8");
+const textOf = (record: peer.WriteRecord): string | undefined =>
+  record.getType() === peer.WriteRecord.Type.PURGE_PRIVATE_DATA
+    ? undefined
+    : Buffer.from(record.getValue_asU8()).toString("utf8");
 const name = (collection: string, key: string): string => `${collection}/${key}`;
 
 /** What a peer says of a private value of which it has the hash alone. */
@@ -118,6 +121,14 @@ export class FakePeer {
         const put = peer.PutState.deserializeBinary(payload);
         this.#answer(message, name(put.getCollection(), put.getKey()), (key) => {
           writes.set(key, Buffer.from(put.getValue_asU8()).toString("utf8"));
+          return undefined;
+        });
+        return;
+      }
+      case Type.PURGE_PRIVATE_DATA: {
+        const purge = peer.PurgePrivateState.deserializeBinary(payload);
+        this.#answer(message, name(purge.getCollection(), purge.getKey()), (key) => {
+          writes.set(key, undefined);
           return undefined;
         });
         return;

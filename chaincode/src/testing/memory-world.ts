@@ -17,7 +17,8 @@ export interface TransactionOptions {
 
 /** What one transaction would change. */
 export interface Effects {
-  readonly writes: Map<string, string>;
+  /** Undefined: purged. */
+  readonly writes: Map<string, string | undefined>;
   readonly policies: Map<string, readonly string[]>;
   readonly reads: Set<string>;
   /** How often the contract waited for reads; those that are asked for together count once. */
@@ -73,6 +74,11 @@ export function memoryWorld(state: MemoryState, options: TransactionOptions): { 
       effects.writes.set(privateName(collection, key), value);
       return Promise.resolve();
     },
+    purgePrivate: (collection, key) => {
+      member(collection);
+      effects.writes.set(privateName(collection, key), undefined);
+      return Promise.resolve();
+    },
     setKeyPolicy: (key, allOf) => {
       effects.policies.set(key, allOf);
       return Promise.resolve();
@@ -87,6 +93,9 @@ export function memoryWorld(state: MemoryState, options: TransactionOptions): { 
 export const emptyState = (): MemoryState => ({ values: new Map(), policies: new Map() });
 
 export function apply(state: MemoryState, effects: Effects): void {
-  for (const [key, value] of effects.writes) state.values.set(key, value);
+  for (const [key, value] of effects.writes) {
+    if (value === undefined) state.values.delete(key);
+    else state.values.set(key, value);
+  }
   for (const [key, policy] of effects.policies) state.policies.set(key, policy);
 }

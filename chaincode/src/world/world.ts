@@ -5,7 +5,7 @@
  * Semantics that both keep, and that contracts rely on:
  * - reads see the committed state at the start of the simulation, never the transaction's own writes;
  * - every read, also of an absent key and of a private hash, enters the read set, so that a later change conflicts (MVCC);
- * - the last write to a key wins; keys and values are text; an absent value is `undefined`, an empty value is not allowed;
+ * - the last write (or purge) to a key wins; keys and values are text; an absent value is `undefined`, an empty value is not allowed;
  * - private collections are member-only: reading or writing one needs that both the submitting client's organisation and
  *   the endorsing peer's organisation are members, else the simulation fails;
  * - public state, arguments, the result and the event stand in blocks for everyone; private values and transient do not.
@@ -29,6 +29,12 @@ export interface World {
   put(key: string, value: string): Promise<void>;
   getPrivate(collection: string, key: string): Promise<string | undefined>;
   putPrivate(collection: string, key: string, value: string): Promise<void>;
+  /**
+   * Takes value and hash out of private state, and every value that earlier blocks' transactions wrote under this key out of
+   * the members' storage. The block keeps hashes and a marker, so everybody sees that a purge was, and of which key's hash. Of a
+   * key that was never written it is as valid, and changes nothing.
+   */
+  purgePrivate(collection: string, key: string): Promise<void>;
 
   /**
    * Key-level endorsement policy: from the next block on, writing `key` needs endorsements of *all* these MSPs and only

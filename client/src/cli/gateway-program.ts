@@ -12,7 +12,7 @@ import type { Io } from "./io.js";
 type Line = Readonly<Record<string, unknown>>;
 
 export interface ProgramCall {
-  readonly task: "fsck";
+  readonly task: "fsck" | "blocks";
   /** Variables beside those that this program has. */
   readonly variables: Readonly<Record<string, string>>;
   readonly progress: (done: number, of: number) => void;

@@ -1,5 +1,7 @@
 /** What errors and verdicts mean and what to do next, in two languages: one table, a row for every code. */
 import { type Code, CODES } from "@quanji/chaincode/domain";
+import { AUDIT_FINDINGS, isAuditFinding } from "../audit/findings.js";
+import { UNCHECKED, type Unchecked } from "../audit/unchecked.js";
 import { ADVICE, type Advice, FINDINGS, isFinding } from "../verify/index.js";
 
 export const LANGUAGES = ["zh", "en"] as const;
@@ -180,9 +182,30 @@ const ADVICE_ZH: Readonly<Record<Advice, string>> = {
 /** Falls back on the code's own where the finer code is not in the verifier's table. */
 export function adviceFor(code: Code, detail: string | undefined, lang: Lang): string {
   if (detail === undefined || !isFinding(detail)) return nextOf(code, lang);
-  const { advice } = FINDINGS[detail];
-  return lang === "zh" ? ADVICE_ZH[advice] : ADVICE[advice];
+  return adviceText(FINDINGS[detail].advice, lang);
 }
+
+/** The audit's findings have a table of their own. */
+export const auditAdviceFor = (detail: string | undefined, lang: Lang): string =>
+  detail !== undefined && isAuditFinding(detail)
+    ? adviceText(AUDIT_FINDINGS[detail].advice, lang)
+    : nextOf("PROOF_INVALID", lang);
+
+const adviceText = (advice: Advice, lang: Lang): string => (lang === "zh" ? ADVICE_ZH[advice] : ADVICE[advice]);
+
+const UNCHECKED_ZH: Readonly<Record<Unchecked, string>> = {
+  later: "其后是否还有区块",
+  uniqueness: "这是否是唯一历史：Raft 下一个排序节点签名即可；请与见证方核对末块哈希",
+  organisations: "各组织是否真实存在：嵌入式账本由单一进程持有全部密钥",
+  private: "私有集合的值及据其作出的决定：区块只含其哈希",
+  administrators: "配置变更是否由管理员签署：以信任文件所列区块为准",
+  commitHash: "提交哈希：各节点自行写入，无人签名",
+  filter: "所存有效性：区块来自排序节点，无此项；已推导而无可比对",
+  checkpoints: "网关是否签署了这些日志的根：部分日志未给出检查点",
+};
+
+export const uncheckedText = (name: Unchecked, lang: Lang): string =>
+  lang === "zh" ? UNCHECKED_ZH[name] : UNCHECKED[name];
 
 export const meaningOf = (code: Code, lang: Lang): string => (lang === "zh" ? MESSAGES[code].zh : CODES[code].meaning);
 export const nextOf = (code: Code, lang: Lang): string => MESSAGES[code].next[lang === "zh" ? 1 : 0];
@@ -219,6 +242,14 @@ export const WORDS = {
   testClock: ["the network's time was set by a test", "该网络的时间由测试设定"],
   hosted: ["keys held by a host, which could have signed:", "托管密钥（托管方可代签）："],
   trustFile: ["trust file", "信任文件"],
+  ledger: ["ledger", "账本"],
+  blocks: ["blocks", "个区块"],
+  transactions: ["transactions", "笔交易"],
+  ofThemValid: ["valid", "有效"],
+  lastHash: ["hash of the last one", "末块哈希"],
+  log: ["log", "日志"],
+  checkpoints: ["checkpoints compared", "个检查点已比对"],
+  unchecked: ["not checked:", "未检查："],
 } as const satisfies Record<string, readonly [string, string]>;
 
 export const word = (name: keyof typeof WORDS, lang: Lang): string => WORDS[name][lang === "zh" ? 1 : 0];

@@ -31,6 +31,8 @@ const AT_ONCE: readonly Row[] = [
   row("keys", 2, /^Usage: quanji keys/),
   row("status --nonsense", 2, /unknown option '--nonsense'\n\(add --help/),
   row("fsck extra", 2, /too many arguments/),
+  row("blocks extra", 2, /too many arguments/),
+  row("audit extra", 2, /too many arguments/),
   row("status --lang fr", 2, /--lang is one of zh, en/),
   row("status --profile none", 2, /config\.json has no profile none/),
   ...["keys show", "trust show", "trust fetch", "party admit", "resource register", "resource suspend"].map((command) =>
@@ -135,6 +137,19 @@ const AT_ONCE: readonly Row[] = [
   row("export cut.trail.ndjson.gz", 2, /its end is missing/),
   row("verify list.json --level x", 2, /--level is one of/, TRUST),
   row("verify list.json --replay some", 2, /--replay is one of all/, TRUST),
+  // Audits.
+  row("blocks", 2, /--out is needed/),
+  row("blocks --out nowhere/x", 2, NO_FOLDER),
+  row("audit", 2, /--blocks is needed/),
+  row("audit --blocks folder", 2, /against which trust file\? give --trust FILE/),
+  row("audit --blocks none.json", 2, NO_FILE, TRUST),
+  row("audit --blocks text.jwk", 2, /text\.jwk cannot be read: there is no such file/, TRUST),
+  row("audit --blocks folder", 2, /folder holds no block: .+ quanji blocks writes them/, TRUST),
+  row("audit --blocks doubled", 2, /0\.block and quanji_0\.block are of one number; take one away/, TRUST),
+  row("audit --blocks junk --evidence none.json", 2, NO_FILE, TRUST),
+  row("audit --blocks junk --evidence text.jwk", 1, /NOTE_MALFORMED/, TRUST),
+  row("audit --blocks junk --evidence list.json", 1, /NOTE_MALFORMED/, TRUST),
+  row("audit --blocks junk --evidence object.jwk", 1, /object\.jwk: /, TRUST),
   row("export trail.json", 1, /^MALFORMED · v: a field does not fit/),
   row("export none.json", 2, NO_FILE),
   row("export list.json --as pdf", 2, /--as is one of csv, html/),
@@ -168,7 +183,10 @@ describe("quanji, used wrongly", () => {
     await desk.run(["keys", "new", "--out", "bank.jwk", "--party", BANK]);
     await desk.run(["keys", "new", "--out", "loose.jwk"]);
     await desk.run(["keys", "new", "--out", "locked.jwk", "--party", BANK, "--passphrase-env", "SECRET"]);
-    await mkdir(desk.path("folder"));
+    for (const folder of ["folder", "doubled", "junk"]) await mkdir(desk.path(folder));
+    for (const file of ["doubled/0.block", "doubled/quanji_0.block", "junk/0.block"]) {
+      await writeFile(desk.path(file), "no block");
+    }
     const mode = 0o600;
     await writeFile(desk.path("text.jwk"), "hello", { mode });
     await writeFile(desk.path("object.jwk"), "{}", { mode });

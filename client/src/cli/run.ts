@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { Command, CommanderError } from "commander";
 import { accessCommands } from "./commands/access.js";
+import { auditCommands } from "./commands/audit.js";
 import { evidenceCommands } from "./commands/evidence.js";
 import { fsckCommand } from "./commands/fsck.js";
 import { grantCommands } from "./commands/grant.js";
@@ -100,6 +101,7 @@ const GROUPS: readonly ((program: Command, runtime: Runtime) => void)[] = [
   accessCommands,
   proxyCommands,
   evidenceCommands,
+  auditCommands,
   listCommands,
   boundaryCommands,
   orderCommands,

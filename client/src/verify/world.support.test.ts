@@ -145,6 +145,8 @@ export class SmallWorld {
       getPrivate: (collection, key) => Promise.resolve(this.#private.get(at(collection, key))),
       putPrivate: (collection, key, value) =>
         Promise.resolve(void writes.push(() => this.#private.set(at(collection, key), value))),
+      purgePrivate: (collection, key) =>
+        Promise.resolve(void writes.push(() => this.#private.delete(at(collection, key)))),
       setKeyPolicy: () => Promise.resolve(),
       emit: (event, payload) => void events.push([event, payload]),
     };

@@ -48,6 +48,14 @@ describe("the trust file", () => {
     });
   });
 
+  it("names each block that holds a configuration once, the first among them", async () => {
+    const { genesis, configs } = payloadOf(await makeTrust(options));
+    expect(configs).to.deep.equal([genesis]);
+    const other = "A".repeat(43);
+    const changed = payloadOf(await makeTrust({ ...options, configs: [genesis, other] }));
+    expect(changed.configs).to.deep.equal([genesis, other]);
+  });
+
   it("names what the ledger begins with: block 0, network.init and its regulator", async () => {
     const trust = payloadOf(await makeTrust(options));
     const [init] = await collect(index.commands({ scope: NET, kind: "directory", id: NET }));

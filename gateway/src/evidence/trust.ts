@@ -36,6 +36,8 @@ export interface TrustOptions {
   /** The heads key, and the MSP of the organisation whose peer it speaks for. */
   readonly heads: { readonly key: NoteKey; readonly msp: string };
   readonly expires: string;
+  /** Header hashes of the blocks that hold a configuration, the first or not. */
+  readonly configs?: readonly string[];
   readonly signers: readonly GatewayKey[];
   /** How many of the signers the next version needs. */
   readonly threshold: number;
@@ -92,7 +94,7 @@ async function trustOf(options: TrustOptions): Promise<Trust> {
     timeZone: network.timeZone,
     genesis,
     init: init.request,
-    configs: [genesis],
+    configs: [...new Set([genesis, ...(options.configs ?? [])])],
     gateways: gateways.flatMap(({ name, kid, jwk, publicUrl }) =>
       logs
         .filter(({ gateway }) => gateway === name)

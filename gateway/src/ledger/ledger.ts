@@ -57,6 +57,12 @@ export interface Write {
   readonly value: string;
 }
 
+/** A private key, by SHA-256 of its name in lower-case hex: all that the block says of it. */
+export interface HashedKey {
+  readonly collection: string;
+  readonly keyHash: string;
+}
+
 export interface BlockTransaction {
   readonly txId: string;
   readonly index: number;
@@ -69,6 +75,13 @@ export interface BlockTransaction {
   readonly args: readonly string[];
   readonly writes: readonly Write[];
   readonly event?: { readonly name: string; readonly payload: string };
+  /** Private keys that this transaction purges, of any collection. Absent: none. */
+  readonly purges?: readonly HashedKey[];
+  /**
+   * Private keys that it wrote, in collections that this organisation is a member of, whose values a later transaction has
+   * purged: they are not in `writes`, and nobody has them any more. Absent: none.
+   */
+  readonly purged?: readonly HashedKey[];
 }
 
 export interface LedgerBlock {

@@ -18,6 +18,7 @@ import {
   type StoredRecord,
 } from "@quanji/chaincode/world";
 import { expect } from "chai";
+import { keyHashOf } from "../ledger/embedded/rwset.js";
 import type { BlockTransaction, LedgerBlock, Write } from "../ledger/ledger.js";
 import type { Mismatch } from "./faults.js";
 import { frozen } from "./ledger.test.js";
@@ -49,6 +50,14 @@ const editEvent =
     event: { name: tx.event!.name, payload: JSON.stringify(edit(JSON.parse(tx.event!.payload) as LeavesEvent)) },
   });
 
+/** As a reader is shown a batch that a later transaction has purged. */
+const saidPurged: Edit = (tx) => ({
+  ...drop("batch/")(tx),
+  purged: tx.writes
+    .filter(({ key }) => key.startsWith("batch/"))
+    .map(({ key }) => ({ collection: COLLECTION, keyHash: keyHashOf(key) })),
+});
+
 const withoutEvent: Edit = ({ event: _event, ...tx }) => tx;
 
 const editRecord = (edit: (record: StoredRecord) => StoredRecord): Edit =>
@@ -75,6 +84,7 @@ const ATTACKS: readonly (readonly [string, Mismatch, Edit])[] = [
   ],
   ["a batch with one byte of a face changed", "LEAF_MISMATCH", editRecord((one) => ({ ...one, face: `${one.face} ` }))],
   ["leaves whose records are withheld", "RECORD_MISSING", drop("batch/")],
+  ["leaves whose records are said to be purged, though no command asks for that", "RECORD_MISSING", saidPurged],
   ["a record withheld", "RECORD_MISSING", editBatch((batch) => ({ ...batch, records: batch.records.slice(1) }))],
   ["records without leaves", "FORK", withoutEvent],
   ["records without leaves and without a new head", "RECORD_MISSING", (tx) => drop("log/")(withoutEvent(tx))],

@@ -3,6 +3,7 @@ import { decodeError } from "@quanji/chaincode/domain";
 import { type ContractTable, createChaincode } from "@quanji/chaincode/contracts";
 import { sha256Text } from "@quanji/chaincode/log";
 import { nodeVerifier, type World } from "@quanji/chaincode/world";
+import { keyHashOf } from "../ledger/embedded/rwset.js";
 import {
   type BlockStream,
   type BlockTransaction,
@@ -42,6 +43,7 @@ export class TestLedger implements Ledger {
   async submit(request: TransactionRequest): Promise<Committed> {
     const run = await this.#simulate(request);
     for (const { key, collection, value } of run.writes) this.#state.set(nameOf(key, collection), value);
+    for (const { key, collection } of run.purges) this.#purge(key, collection);
     const transactions = this.#held ?? [];
     const index = transactions.length;
     transactions.push({ ...run.transaction, index });
@@ -73,6 +75,7 @@ export class TestLedger implements Ledger {
   async #simulate({ name, args, transient = {} }: TransactionRequest) {
     const outline = this.#outline(name);
     const writes: Write[] = [];
+    const purges: { readonly collection: string; readonly key: string }[] = [];
     let event: BlockTransaction["event"];
     const world: World = {
       txId: outline.txId,
@@ -91,6 +94,10 @@ export class TestLedger implements Ledger {
         writes.push({ collection, key, value });
         return Promise.resolve();
       },
+      purgePrivate: (collection, key) => {
+        purges.push({ collection, key });
+        return Promise.resolve();
+      },
       setKeyPolicy: () => Promise.resolve(),
       emit: (eventName, payload) => {
         event = { name: eventName, payload };
@@ -101,11 +108,34 @@ export class TestLedger implements Ledger {
     if (run === undefined) throw new TypeError(`there is no ${name}`);
     try {
       const result = await run(world, ...args);
-      return { result, writes, transaction: { ...outline, args, writes, ...(event !== undefined && { event }) } };
+      const marked = purges.map(({ collection, key }) => ({ collection, keyHash: keyHashOf(key) }));
+      const transaction = {
+        ...outline,
+        args,
+        writes,
+        ...(event !== undefined && { event }),
+        ...(marked.length > 0 && { purges: marked }),
+      };
+      return { result, writes, purges, transaction };
     } catch (error) {
       const cause = error instanceof Error ? (decodeError(error.message) ?? error) : error;
       throw new LedgerError("REFUSED", `${name}: ${String(cause)}`, { cause });
     }
+  }
+
+  /** Also out of the blocks that were made, as a peer shows them afterwards. */
+  #purge(key: string, collection: string): void {
+    this.#state.delete(nameOf(key, collection));
+    const isIt = (write: Write): boolean => write.key === key && write.collection === collection;
+    this.made.forEach((block, number) => {
+      if (!block.transactions.some(({ writes }) => writes.some(isIt))) return;
+      const transactions = block.transactions.map((one) => {
+        if (!one.writes.some(isIt)) return one;
+        const purged = [...(one.purged ?? []), { collection, keyHash: keyHashOf(key) }];
+        return { ...one, writes: one.writes.filter((write) => !isIt(write)), purged };
+      });
+      this.made[number] = { ...block, transactions };
+    });
   }
 
   #cut(transactions: readonly BlockTransaction[]): void {

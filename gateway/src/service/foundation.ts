@@ -104,6 +104,7 @@ export async function openFoundation(
     keys,
     topology,
     roots: opened.roots,
+    ...(opened.configs !== undefined && { configs: opened.configs }),
     ledger,
     readModel,
     now: ledgerClock.now,

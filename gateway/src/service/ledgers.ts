@@ -20,6 +20,8 @@ export interface OpenedLedger {
   readonly testClock: boolean;
   /** Root certificates (DER, base64) by MSP. */
   readonly roots: () => Promise<Readonly<Record<string, readonly string[]>>>;
+  /** Header hashes of blocks after the first that change the configuration. Absent: there cannot be any. */
+  readonly configs?: () => Promise<readonly string[]>;
 }
 
 export interface LedgerParts {
@@ -92,7 +94,8 @@ async function openFabric({ config, environment, log }: LedgerParts): Promise<Op
   }
   try {
     const ledger = await openFabricLedger({ profile, folder: data, client: fabric.client, report });
-    return { ledger, topology: profile.topology, testClock: profile.testClock, roots: () => ledger.roots() };
+    const { topology, testClock } = profile;
+    return { ledger, topology, testClock, roots: () => ledger.roots(), configs: () => ledger.configs() };
   } catch (cause) {
     if (!(cause instanceof LedgerError)) throw cause;
     throw new QuanjiError("NOT_RECORDED", cause.message, { detail: "UNAVAILABLE", cause });

@@ -27,6 +27,8 @@ export interface TrustOptions {
   readonly topology: Topology;
   /** Root certificates (DER, base64) by MSP. */
   readonly roots: () => Promise<Readonly<Record<string, readonly string[]>>>;
+  /** Header hashes of blocks that hold a configuration. Absent: the first alone does. */
+  readonly configs?: () => Promise<readonly string[]>;
   readonly ledger: Ledger;
   readonly readModel: LedgerIndex;
   /** Ledger time, ms since 1970. */
@@ -55,7 +57,9 @@ export async function openTrustFile(options: TrustOptions): Promise<TrustText> {
   const earlier = await readEarlier(data);
   const { trust, digest } = opened(known);
   const listed = new Set(trust.logs.map(({ origin }) => origin));
-  const missing = (await options.readModel.logs()).filter(({ origin }) => !listed.has(origin));
+  const logs = (await options.readModel.logs()).filter(({ origin }) => !listed.has(origin));
+  const configs = ((await options.configs?.()) ?? []).filter((hash) => !trust.configs.includes(hash));
+  const missing = [...logs.map(({ origin }) => origin), ...configs.map((hash) => `configuration block ${hash}`)];
   if (missing.length === 0) return { text: known, digest, earlier };
   if (isOwn(trust, options)) {
     await mkdir(path.join(data, EARLIER_FOLDER), { recursive: true });
@@ -66,7 +70,7 @@ export async function openTrustFile(options: TrustOptions): Promise<TrustText> {
   options.report(
     new QuanjiError(
       "CONFIG_INVALID",
-      `${TRUST_FILE} does not list ${missing.map(({ origin }) => origin).join(", ")}: let its signers publish the next version`,
+      `${TRUST_FILE} does not list ${missing.join(", ")}: let its signers publish the next version`,
       { field: TRUST_FILE },
     ),
   );
@@ -120,7 +124,7 @@ function opened(text: string): { readonly trust: Trust; readonly digest: HashTex
 }
 
 async function newTrust(
-  { config, keys, topology, roots, ledger, readModel, now }: TrustOptions,
+  { config, keys, topology, roots, configs, ledger, readModel, now }: TrustOptions,
   previous?: { readonly version: number; readonly digest: HashText },
 ): Promise<TrustFile> {
   return makeTrust({
@@ -131,6 +135,7 @@ async function newTrust(
     expires: instant(now() + VALID_MS),
     signers: [keys.regulator],
     threshold: 1,
+    configs: (await configs?.()) ?? [],
     ...(previous !== undefined && { previous }),
   });
 }

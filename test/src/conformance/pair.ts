@@ -3,6 +3,7 @@
  * anybody can see of it: outcome and code, result, what each organisation's blocks show (public and own private writes, event,
  * validation code), and in the end every value and every hash of private state at every organisation.
  */
+import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -12,6 +13,7 @@ import { type ClientName, CLIENTS, openFabricLedger, readProfile } from "@quanji
 import {
   type BlockTransaction,
   type EmbeddedLedger,
+  type HashedKey,
   type Ledger,
   LedgerError,
   openEmbeddedLedger,
@@ -69,8 +71,10 @@ export class Pair {
   readonly #replay: Replay;
   readonly #folder: string;
   #turns = 0;
-  /** Last value of every key that was ever written. */
-  readonly #written = new Map<string, Write>();
+  /** Every key that was ever written, by name or by hash: its last value, or that it is purged. */
+  readonly #written = new Map<string, Write & { readonly isPurged: boolean }>();
+  /** Ids of the same transaction on both ledgers. */
+  readonly #ordered: [fabric: string, embedded: string][] = [];
 
   private constructor(fabric: Side, embedded: Side, root: EmbeddedLedger, replay: Replay, folder: string) {
     this.#fabric = fabric;
@@ -134,8 +138,14 @@ export class Pair {
         visible(onFabric[one]),
       );
     }
-    for (const write of onFabric.RegulatorMSP.writes)
-      this.#written.set(`${write.collection ?? ""}\n${write.key}`, write);
+    this.#ordered.push([txId ?? "", embeddedId ?? ""]);
+    const { writes, purges = [] } = onFabric.RegulatorMSP;
+    for (const write of writes) this.#written.set(nameOf(write), { ...write, isPurged: false });
+    for (const { collection, keyHash } of purges) {
+      const name = `${collection}\n${keyHash}`;
+      const known = this.#written.get(name);
+      if (known !== undefined) this.#written.set(name, { ...known, isPurged: true });
+    }
     return { outcome, transaction: onFabric.RegulatorMSP };
   }
 
@@ -149,25 +159,45 @@ export class Pair {
     return outcome;
   }
 
-  /** Every key ever written: its value, or the hash of its private value, as each organisation's own peer has it. */
+  /**
+   * Every key ever written: its value, or the hash of its private value, as each organisation's own peer has it; and every
+   * block once more, as it is shown now that later transactions have purged some of its values.
+   */
   async compareStates(): Promise<number> {
     for (const msp of MSPS) {
       await using onFabric = await this.fabric(msp).view();
       await using onEmbedded = await this.embedded(msp).view();
-      for (const { collection, key, value } of this.#written.values()) {
+      for (const { collection, key, value, isPurged } of this.#written.values()) {
         if (collection === undefined) {
           expect(await onFabric.get(key), `${key} on Fabric at ${msp}`).to.equal(value);
           expect(await onEmbedded.get(key), `${key} on the embedded ledger at ${msp}`).to.equal(value);
         } else {
-          const hash = sha256Text(value);
+          const hash = isPurged ? undefined : sha256Text(value);
           const name = `${collection} ${key}`;
           expect(await onFabric.getPrivateHash(collection, key), `${name} on Fabric at ${msp}`).to.equal(hash);
           expect(await onEmbedded.getPrivateHash(collection, key), `${name} embedded at ${msp}`).to.equal(hash);
         }
       }
     }
+    await this.#compareBlocks();
     expect(await this.#root.fsck()).to.include({ ok: true });
     return this.#written.size;
+  }
+
+  async #compareBlocks(): Promise<void> {
+    for (const msp of MSPS) {
+      const feeds = [new Feed(this.fabric(msp)), new Feed(this.embedded(msp))] as const;
+      try {
+        for (const [onFabric, onEmbedded] of this.#ordered) {
+          const [expected, found] = await Promise.all([feeds[0].find(onFabric), feeds[1].find(onEmbedded)]);
+          expect(visible(found), `old block of ${msp}, embedded after Fabric, ${found.name}`).to.deep.equal(
+            visible(expected),
+          );
+        }
+      } finally {
+        for (const feed of feeds) await feed.close();
+      }
+    }
   }
 
   async close(): Promise<void> {
@@ -221,13 +251,19 @@ function outcomeOf({ fault, cause }: LedgerError): Outcome {
 }
 
 const order = ({ collection = "", key }: Write): string => `${collection}\n${key}`;
+const nameOf = ({ collection, key }: Write): string =>
+  collection === undefined ? `\n${key}` : `${collection}\n${createHash("sha256").update(key).digest("hex")}`;
+const hashes = (keys: readonly HashedKey[] = []): string[] =>
+  keys.map(({ collection, keyHash }) => `${collection} ${keyHash}`).sort();
 
 /** What must be equal: all but id, time and place. */
-const visible = ({ valid, validationCode, name, args, writes, event }: BlockTransaction) => ({
+const visible = ({ valid, validationCode, name, args, writes, event, purges, purged }: BlockTransaction) => ({
   valid,
   validationCode,
   name,
   args,
   event,
+  purges: hashes(purges),
+  purged: hashes(purged),
   writes: [...writes].sort((a, b) => (order(a) < order(b) ? -1 : 1)),
 });

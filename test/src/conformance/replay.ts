@@ -48,6 +48,7 @@ export class Replay {
       put: (key, value) => world.put(key, value),
       getPrivate: (collection, key) => world.getPrivate(collection, key),
       putPrivate: (collection, key, value) => world.putPrivate(collection, key, value),
+      purgePrivate: (collection, key) => world.purgePrivate(collection, key),
       setKeyPolicy: (key, allOf) => world.setKeyPolicy(key, allOf),
       emit: (name, payload) => world.emit(name, payload),
     };

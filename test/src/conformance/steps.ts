@@ -24,7 +24,7 @@ function stepsOf(dice: Dice, msp: Msp): Step[] {
   const collection = (): string =>
     dice.once(8) ? dice.one([...MSPS.map(collectionOf), "org-Nobody"]) : collectionOf(msp);
   const step = (): Step => {
-    switch (dice.below(10)) {
+    switch (dice.below(11)) {
       case 0:
       case 1:
         return ["get", key()];
@@ -39,6 +39,8 @@ function stepsOf(dice: Dice, msp: Msp): Step[] {
       case 7:
         return ["policy", key(), policy(dice)];
       case 8:
+        return ["purgePrivate", collection(), key()];
+      case 9:
         return ["emit", dice.one(["leaves", "wrote"]), dice.one(VALUES)];
       default:
         return odd(dice, key());
@@ -81,7 +83,9 @@ function endorsersOf(dice: Dice, msp: Msp, steps: readonly Step[]): readonly str
 
 /** Without the contract's own refusals if a write among the steps is one that a peer forbids. */
 const orderly = (msp: Msp, steps: Step[]): Step[] => {
-  const isForbidden = steps.some((step) => step[0] === "putPrivate" && step[1] !== collectionOf(msp));
+  const isForbidden = steps.some(
+    (step) => (step[0] === "putPrivate" || step[0] === "purgePrivate") && step[1] !== collectionOf(msp),
+  );
   return isForbidden ? steps.filter(([verb]) => verb !== "refuse") : steps;
 };
 

@@ -23,12 +23,14 @@ class UpdatesWriter {
   readonly #out = new Writer();
   #namespace = CHAINCODE;
 
-  put(collection: string, key: Uint8Array, value: Uint8Array, version: Version): void {
+  /** @param value undefined: the key is deleted. */
+  put(collection: string, key: Uint8Array, value: Uint8Array | undefined, version: Version): void {
     this.#out.message(1, () => {
       this.#out.text(1, this.#namespace);
       this.#out.text(2, collection);
       this.#out.bytes(3, key);
-      this.#out.bytes(5, value);
+      if (value === undefined) this.#out.flag(4, true);
+      else this.#out.bytes(5, value);
       this.#out.bytes(6, versionBytes(version));
     });
     this.#namespace = "";

@@ -1,8 +1,8 @@
 /** Committed blocks as the port shows them: from memory just after the commit, from disk otherwise. */
 import { QuanjiError } from "@quanji/chaincode/domain";
-import type { BlockStream, BlockTransaction, LedgerBlock, Write } from "../ledger.js";
+import type { BlockStream, BlockTransaction, HashedKey, LedgerBlock, Write } from "../ledger.js";
 import { decodeBlock, headerHash } from "./block.js";
-import type { PrivateWrites } from "./rwset.js";
+import { isAfter, keyHashOf, type PrivateWrites } from "./rwset.js";
 import type { Signal } from "./signal.js";
 import type { PrivateValue, Store } from "./store.js";
 import { parseTransaction, type Transaction } from "./transaction.js";
@@ -13,6 +13,8 @@ export interface CommittedTransaction {
   readonly code: number;
   /** Empty unless the transaction is valid. */
   readonly privateWrites: readonly PrivateWrites[];
+  /** Keys that it wrote and whose values a later transaction has purged. */
+  readonly purged: readonly HashedKey[];
 }
 
 export interface CommittedBlock {
@@ -37,7 +39,23 @@ function privateWritesOf(values: readonly PrivateValue[], tx: number): PrivateWr
   return [...byCollection].map(([collection, writes]) => ({ collection, writes }));
 }
 
-/** Errors: INTERNAL · LEDGER_CORRUPT if there is no such block or it is not well formed. */
+/** Values that the transaction wrote and that are not there: purged since, or the ledger is damaged. */
+function purgedSince(store: Store, block: number, tx: number, { rwset }: Transaction, found: readonly PrivateWrites[]) {
+  return rwset.collections.flatMap(({ name: collection, writes }): HashedKey[] => {
+    const wrote = writes.filter(({ valueHash }) => valueHash !== undefined);
+    const own = found.find((one) => one.collection === collection)?.writes ?? [];
+    if (own.length === wrote.length) return [];
+    const there = new Set(own.map(({ key }) => keyHashOf(key)));
+    const absent = wrote.filter(({ keyHash }) => !there.has(keyHash));
+    return absent.map(({ keyHash }) => {
+      const purge = store.getPurge(collection, keyHash);
+      if (purge === undefined || !isAfter(purge, { block, tx })) throw corrupt(block);
+      return { collection, keyHash };
+    });
+  });
+}
+
+/** Errors: INTERNAL · LEDGER_CORRUPT if there is no such block or it is not well formed, or lacks values that were not purged. */
 export async function readCommitted(store: Store, number: number): Promise<CommittedBlock> {
   const bytes = store.getBlock(number);
   if (bytes === undefined) throw corrupt(number);
@@ -50,11 +68,10 @@ export async function readCommitted(store: Store, number: number): Promise<Commi
     transactions: envelopes.map((envelope, index) => {
       const transaction = parseTransaction(envelope);
       if (typeof transaction === "string") throw corrupt(number);
-      return {
-        transaction,
-        code: block.codes[index] ?? CODE.NOT_VALIDATED,
-        privateWrites: privateWritesOf(values, index),
-      };
+      const code = block.codes[index] ?? CODE.NOT_VALIDATED;
+      const privateWrites = privateWritesOf(values, index);
+      const purged = code === CODE.VALID ? purgedSince(store, number, index, transaction, privateWrites) : [];
+      return { transaction, code, privateWrites, purged };
     }),
   };
 }
@@ -67,9 +84,16 @@ function writesOf({ transaction, privateWrites }: CommittedTransaction, isMember
     ...transaction.rwset.writes.map(({ key, value }) => ({ key, value: textOf(value) })),
     ...privateWrites
       .filter(({ collection }) => isMember(collection))
-      .flatMap(({ collection, writes }) => writes.map(({ key, value }) => ({ collection, key, value: textOf(value) }))),
+      .flatMap(({ collection, writes }) =>
+        writes.flatMap(({ key, value }) => (value === undefined ? [] : [{ collection, key, value: textOf(value) }])),
+      ),
   ];
 }
+
+const purgesOf = ({ rwset }: Transaction): HashedKey[] =>
+  rwset.collections.flatMap(({ name: collection, writes }) =>
+    writes.flatMap(({ keyHash, valueHash }) => (valueHash === undefined ? [{ collection, keyHash }] : [])),
+  );
 
 /** @param isMember of which collections the reader's organisation is a member. */
 export function toLedgerBlock(block: CommittedBlock, isMember: (collection: string) => boolean): LedgerBlock {
@@ -79,6 +103,8 @@ export function toLedgerBlock(block: CommittedBlock, isMember: (collection: stri
     transactions: block.transactions.map((committed, index): BlockTransaction => {
       const { txId, timestampMs, name, args, event } = committed.transaction;
       const valid = committed.code === CODE.VALID;
+      const purges = valid ? purgesOf(committed.transaction) : [];
+      const purged = committed.purged.filter(({ collection }) => isMember(collection));
       return {
         txId,
         index,
@@ -89,6 +115,8 @@ export function toLedgerBlock(block: CommittedBlock, isMember: (collection: stri
         args,
         writes: valid ? writesOf(committed, isMember) : [],
         ...(valid && event !== undefined && { event }),
+        ...(purges.length > 0 && { purges }),
+        ...(purged.length > 0 && { purged }),
       };
     }),
   };

@@ -6,7 +6,7 @@ import { Level } from "level";
 import { decodeBlock, encodeBlock, headerHash, sealBlock, dataHashOf, type BlockParts } from "./block.js";
 import type { FsckReport } from "./fsck.js";
 import { openOrganisations } from "./organisations.js";
-import { encodePublicEntry, encodeTip, KEYS } from "./store.js";
+import { encodePrivateValue, encodePublicEntry, encodeTip, KEYS } from "./store.js";
 import { faultOf, quanjiErrorOf } from "./testing/faults.js";
 import { Folders, HOLDER, NOW, open, random, topology } from "./testing/open.js";
 import { call, quietly } from "./testing/probe.js";
@@ -105,8 +105,10 @@ describe("fsck", () => {
   it("finds changed, missing and added private values", async () => {
     const at = { block: 2, tx: 0 };
     const [k, z] = ["k", "z"].map((key) => KEYS.privateValue(at, "org-HolderMSP", key));
-    const original = Buffer.from("secret");
-    expect(await faultAfter((db) => db.put(k!, Buffer.from("Secret")))).to.equal("PRIVATE_DATA");
+    const original = encodePrivateValue(Buffer.from("secret"), undefined);
+    expect(await faultAfter((db) => db.put(k!, encodePrivateValue(Buffer.from("Secret"), undefined)))).to.equal(
+      "PRIVATE_DATA",
+    );
     expect(await faultAfter((db) => db.del(k!))).to.equal("PRIVATE_DATA");
     expect(
       await faultAfter((db) =>

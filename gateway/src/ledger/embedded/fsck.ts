@@ -17,10 +17,11 @@ import {
   sealInput,
 } from "./block.js";
 import { nextCommitHash } from "./commit-hash.js";
-import { encodePrivateWrites, keyHashOf } from "./rwset.js";
+import { type CollectionSet, encodePrivateWrites, isAfter, keyHashOf, type Version } from "./rwset.js";
 import {
   encodeHashedEntry,
   encodePublicEntry,
+  encodePurge,
   type HashedEntry,
   KEYS,
   type PrivateValue,
@@ -80,6 +81,8 @@ class Rebuilt implements StateReader {
   readonly publicKeys = new Map<string, PublicEntry>();
   /** By {@link KEYS.hashedKey}. */
   readonly hashedKeys = new Map<string, HashedEntry>();
+  /** Last purge of each key, encoded, by {@link KEYS.purge}. */
+  readonly purges = new Map<string, Buffer>();
   readonly transactions = new Set<string>();
 
   getPublic(key: string): PublicEntry | undefined {
@@ -93,7 +96,11 @@ class Rebuilt implements StateReader {
   apply({ publicKeys, hashedKeys }: Updates): void {
     for (const [key, entry] of publicKeys) this.publicKeys.set(key, entry);
     for (const [collection, entries] of hashedKeys) {
-      for (const [keyHash, entry] of entries) this.hashedKeys.set(KEYS.hashedKey(collection, keyHash), entry);
+      for (const [keyHash, { version, valueHash }] of entries) {
+        const name = KEYS.hashedKey(collection, keyHash);
+        if (valueHash === undefined) this.hashedKeys.delete(name);
+        else this.hashedKeys.set(name, { version, valueHash });
+      }
     }
   }
 }
@@ -202,42 +209,70 @@ async function checkContent(
   }
   const derived = nextCommitHash(previousCommitHash, validated);
   if (!equalBytes(derived, commitHash)) throw new Difference("COMMIT_HASH", "the commit hash differs", { block });
-  checkPrivate(block, transactions, codes, await view.privateValues(block));
+  checkPrivate(view, block, transactions, codes, await view.privateValues(block), rebuilt);
   checkIndex(view, block, transactions, codes, rebuilt);
   rebuilt.apply(validated.updates);
   return derived;
 }
 
-/** What the block promises by hash, in the order in which values are stored; and nothing else is stored. */
+/**
+ * What the block promises by hash, in the order in which values are stored, without what a later transaction purges; and
+ * nothing else is stored. That each purge which the store names was made, and no other, {@link checkState} says.
+ */
 function checkPrivate(
+  view: StateView,
   block: number,
   transactions: readonly Transaction[],
   codes: Uint8Array,
   stored: readonly PrivateValue[],
+  rebuilt: Rebuilt,
 ): void {
   let at = 0;
   transactions.forEach(({ rwset }, index) => {
     if (codes[index] !== CODE.VALID) return;
-    for (const { name, writes, privateHash } of rwset.collections) {
-      if (writes.length === 0) continue;
-      const values = stored.slice(at, (at += writes.length));
+    const version = { block, tx: index };
+    for (const set of rwset.collections) {
+      const kept = keptOf(view, set, version);
+      const values = stored.slice(at, (at += kept.length));
       const matches =
-        values.every(({ tx, collection }) => tx === index && collection === name) &&
-        equalBytes(hash("sha256", encodePrivateWrites(values), "buffer"), privateHash ?? new Uint8Array()) &&
-        writes.every(({ keyHash, valueHash }, n) => {
-          const value = values[n];
-          return (
-            value !== undefined &&
-            keyHashOf(value.key) === keyHash &&
-            equalBytes(hash("sha256", value.value, "buffer"), valueHash)
-          );
-        });
+        values.every(({ tx, collection }) => tx === index && collection === set.name) && areThose(values, kept, set);
       if (!matches)
-        throw new Difference("PRIVATE_DATA", `the values of ${name} are not those hashed`, { block, index });
+        throw new Difference("PRIVATE_DATA", `the values of ${set.name} are not those hashed`, { block, index });
+      for (const { keyHash, valueHash } of set.writes) {
+        if (valueHash === undefined) rebuilt.purges.set(KEYS.purge(set.name, keyHash), encodePurge(version));
+      }
     }
   });
   if (at !== stored.length)
-    throw new Difference("PRIVATE_DATA", "there are values that no transaction wrote", { block });
+    throw new Difference("PRIVATE_DATA", "there are values that no transaction wrote, or that one purged", { block });
+}
+
+/** Writes of a transaction that nothing has purged since. */
+const keptOf = (view: StateView, { name, writes }: CollectionSet, version: Version): CollectionSet["writes"] =>
+  writes.filter(({ keyHash, valueHash }) => {
+    if (valueHash === undefined) return false;
+    const purge = view.getPurge(name, keyHash);
+    return purge === undefined || !isAfter(purge, version);
+  });
+
+/** One by one; and all together, which only the whole set can show. */
+function areThose(
+  values: readonly PrivateValue[],
+  kept: CollectionSet["writes"],
+  { writes, privateHash }: CollectionSet,
+): boolean {
+  const isWhole = kept.length === writes.length && writes.length > 0;
+  return (
+    (!isWhole || equalBytes(hash("sha256", encodePrivateWrites(values), "buffer"), privateHash ?? new Uint8Array())) &&
+    kept.every(({ keyHash, valueHash }, n) => {
+      const value = values[n];
+      return (
+        value !== undefined &&
+        keyHashOf(value.key) === keyHash &&
+        equalBytes(hash("sha256", value.value, "buffer"), valueHash ?? new Uint8Array())
+      );
+    })
+  );
 }
 
 function checkIndex(
@@ -262,7 +297,8 @@ async function checkState(view: StateView, rebuilt: Rebuilt): Promise<void> {
   const expected = new Map<string, Buffer>();
   for (const [key, entry] of rebuilt.publicKeys) expected.set(KEYS.publicKey(key), encodePublicEntry(entry));
   for (const [key, entry] of rebuilt.hashedKeys) expected.set(key, encodeHashedEntry(entry));
-  for (const kind of ["h", "s"]) {
+  for (const [key, purge] of rebuilt.purges) expected.set(key, purge);
+  for (const kind of ["h", "p", "s"]) {
     for await (const [key, bytes] of view.entries(kind)) {
       const entry = expected.get(key);
       const name = JSON.stringify(key.slice(1));

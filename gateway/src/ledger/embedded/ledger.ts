@@ -53,7 +53,7 @@ export interface EmbeddedLedger extends Ledger {
 
 /**
  * Opens the ledger in `folder`, making it there at the first start. Errors: CONFIG_INVALID (`folder` · LOCKED, KEYS_MISSING,
- * KEYS_FOREIGN; `submitterMsp`; a member of the topology that is not this ledger's), INTERNAL · LEDGER_CORRUPT.
+ * KEYS_FOREIGN, FORMAT; `submitterMsp`; a member of the topology that is not this ledger's), INTERNAL · LEDGER_CORRUPT.
  */
 export async function openEmbeddedLedger(options: EmbeddedLedgerOptions): Promise<EmbeddedLedger> {
   const { folder, topology, durability, submitterMsp = defaultSubmitter(topology) } = options;

@@ -36,6 +36,7 @@ const publicStep: fc.Arbitrary<Step> = fc.oneof(
 const privateStep: fc.Arbitrary<Step> = fc.oneof(
   fc.tuple(fc.constant("getPrivate" as const), collection, key),
   fc.tuple(fc.constant("putPrivate" as const), collection, key, value),
+  fc.tuple(fc.constant("purgePrivate" as const), collection, key),
 );
 const plan: fc.Arbitrary<Plan> = fc.record({
   client: fc.constantFrom(...EVERYBODY),
@@ -50,9 +51,10 @@ const plan: fc.Arbitrary<Plan> = fc.record({
 const rounds = fc.array(fc.array(plan, { minLength: 2, maxLength: 6 }), { minLength: 3, maxLength: 9 });
 
 /** One name for a key, public or private. */
-const nameOf = (step: Step): string =>
-  step[0] === "getPrivate" || step[0] === "putPrivate" ? `${step[1]}/${step[2]}` : String(step[1]);
-const isPrivate = (step: Step): boolean => step[0] === "getPrivate" || step[0] === "putPrivate";
+const nameOf = (step: Step): string => (isPrivate(step) ? `${step[1]}/${step[2]}` : String(step[1]));
+const isPrivate = (step: Step): step is Extract<Step, readonly [`${string}Private`, ...unknown[]]> =>
+  step[0] === "getPrivate" || isPrivateWrite(step);
+const isPrivateWrite = (step: Step): boolean => step[0] === "putPrivate" || step[0] === "purgePrivate";
 
 interface Cell {
   value: string;
@@ -101,11 +103,14 @@ class Model {
       for (const step of simulated.plan.steps) if (step[0] === "policy") moved.add(step[1]);
       return true;
     });
+    // In its own block also a purge of what was never there conflicts with who read that.
+    const purged = new Set<string>();
     return block.map((simulated, index) => {
       if (endorsed[index] !== true) return "ENDORSEMENT_POLICY_FAILURE";
       for (const [name, version] of simulated.reads) {
-        if (this.cells.get(name)?.version !== version) return "MVCC_READ_CONFLICT";
+        if (this.cells.get(name)?.version !== version || purged.has(name)) return "MVCC_READ_CONFLICT";
       }
+      for (const step of simulated.plan.steps) if (step[0] === "purgePrivate") purged.add(nameOf(step));
       this.#apply(simulated.plan.steps);
       return "VALID";
     });
@@ -114,6 +119,8 @@ class Model {
   #apply(steps: readonly Step[]): void {
     const version = ++this.#version;
     for (const step of steps) {
+      // The last of a put and a purge wins; what a transaction purges first and puts then is there under its own version.
+      if (step[0] === "purgePrivate") this.cells.delete(nameOf(step));
       const text = step[0] === "put" ? step[2] : step[0] === "putPrivate" ? step[3] : undefined;
       if (text === undefined) continue;
       this.cells.set(nameOf(step), { value: text, version, policy: this.cells.get(nameOf(step))?.policy });
@@ -141,7 +148,7 @@ function isEndorsed({ plan }: Simulated, before: ReadonlyMap<string, Cell>, move
   for (const step of plan.steps) {
     if (step[0] === "get" || step[0] === "getPrivate") continue;
     checked = true;
-    if (step[0] === "putPrivate") {
+    if (isPrivateWrite(step)) {
       if (
         !endorsers.includes(REGULATOR) ||
         !EVERYBODY.some((msp) => collectionOf(msp) === step[1] && endorsers.includes(msp))
@@ -227,6 +234,7 @@ function assertSerial(valid: readonly Simulated[]): void {
     for (const step of plan.steps) {
       if (step[0] === "put") state.set(nameOf(step), step[2]);
       if (step[0] === "putPrivate") state.set(nameOf(step), step[3]);
+      if (step[0] === "purgePrivate") state.delete(nameOf(step));
     }
   }
 }
@@ -260,8 +268,10 @@ describe("the embedded ledger against a model", () => {
           assertSerial(valid);
           expect(await ledger.fsck()).to.include({ ok: true });
           for (const { transactions } of await blocksFrom(ledger, 0)) {
-            for (const { validationCode } of transactions)
+            for (const { validationCode, purged = [] } of transactions) {
               seen.set(validationCode, (seen.get(validationCode) ?? 0) + 1);
+              seen.set("purged", (seen.get("purged") ?? 0) + purged.length);
+            }
           }
         } finally {
           await ledger.close();
@@ -270,6 +280,7 @@ describe("the embedded ledger against a model", () => {
       { numRuns: 60 },
     );
     // The run is worth something only if it met every fate often enough.
+    expect(seen.get("purged") ?? 0, "purged").to.be.greaterThan(10);
     for (const code of ["VALID", "MVCC_READ_CONFLICT", "ENDORSEMENT_POLICY_FAILURE"]) {
       expect(seen.get(code) ?? 0, code).to.be.greaterThan(10);
     }

@@ -3,23 +3,15 @@
  * of the disk. A transaction is answered only after its block is on disk.
  */
 import { LedgerError } from "../ledger.js";
-import { type BlockParts, dataHashOf, encodeBlock, headerHash, newOrdererMetadata, sealBlock } from "./block.js";
+import { type BlockParts, dataHashOf, headerHash, newOrdererMetadata, sealBlock } from "./block.js";
 import { nextCommitHash } from "./commit-hash.js";
 import type { CommittedBlock } from "./feed.js";
 import type { CommitStep, Hooks } from "./hooks.js";
 import type { Signer } from "./identity.js";
+import { putsOf } from "./puts.js";
 import type { PrivateWrites } from "./rwset.js";
 import { Signal } from "./signal.js";
-import {
-  encodeHashedEntry,
-  encodePlace,
-  encodePublicEntry,
-  encodeTip,
-  KEYS,
-  type Put,
-  type Store,
-  type Tip,
-} from "./store.js";
+import type { Store, Tip } from "./store.js";
 import { NONCE_BYTES, type Transaction } from "./transaction.js";
 import { CODE, type Rules, type Updates, validateBlock } from "./validator.js";
 
@@ -61,7 +53,7 @@ export interface OrdererParts {
 const sizeOf = ({ transaction, privateWrites }: Ordered): number =>
   privateWrites
     .flatMap(({ writes }) => writes)
-    .reduce((sum, { value }) => sum + value.length, transaction.envelope.length);
+    .reduce((sum, { value }) => sum + (value?.length ?? 0), transaction.envelope.length);
 
 export class Orderer {
   /** Notified at every new block, when the ledger breaks, and by {@link Orderer.close}. */
@@ -134,7 +126,7 @@ export class Orderer {
     try {
       await this.#step("taken", number);
       const { block, tip, updates } = this.#build(waiting);
-      const puts = putsOf(block, tip, updates, waiting);
+      const puts = putsOf(block, tip, updates, waiting, this.#parts.store);
       await this.#step("built", number);
       this.#parts.beforeWrite();
       writing = true;
@@ -176,16 +168,22 @@ export class Orderer {
 
   #advance(block: BlockParts, tip: Tip, waiting: readonly Waiting[]): void {
     this.#tip = tip;
+    // What was purged must not live on here; the block itself may hold a value that it purges.
+    if (isPurging(block, waiting)) this.#recent.clear();
+    else this.#remember(block, tip, waiting);
+    this.changed.notify();
+  }
+
+  #remember(block: BlockParts, tip: Tip, waiting: readonly Waiting[]): void {
     this.#recent.set(tip.number, {
       number: tip.number,
       hash: tip.hash,
       transactions: waiting.map(({ transaction, privateWrites }, index) => {
         const code = block.codes[index] ?? CODE.NOT_VALIDATED;
-        return { transaction, code, privateWrites: code === CODE.VALID ? privateWrites : [] };
+        return { transaction, code, privateWrites: code === CODE.VALID ? privateWrites : [], purged: [] };
       }),
     });
     this.#recent.delete(tip.number - RECENT);
-    this.changed.notify();
   }
 
   /**
@@ -210,36 +208,15 @@ export class Orderer {
   }
 }
 
+const isPurging = ({ codes }: BlockParts, waiting: readonly Ordered[]): boolean =>
+  waiting.some(
+    ({ privateWrites }, index) =>
+      codes[index] === CODE.VALID &&
+      privateWrites.some(({ writes }) => writes.some(({ value }) => value === undefined)),
+  );
+
 const stopped = ({ transaction }: Ordered, cause?: unknown): LedgerError =>
   new LedgerError("UNAVAILABLE", "the ledger stopped after a failed commit: free the disk and start again", {
     txId: transaction.txId,
     cause,
   });
-
-/** Everything that a block changes on disk. */
-function putsOf(block: BlockParts, tip: Tip, updates: Updates, waiting: readonly Ordered[]): Put[] {
-  const number = tip.number;
-  const puts: Put[] = [{ key: KEYS.block(number), value: Buffer.from(encodeBlock(block)) }];
-  waiting.forEach(({ transaction, privateWrites }, index) => {
-    const code = block.codes[index] ?? CODE.NOT_VALIDATED;
-    // The id of a repeated transaction keeps pointing to the first.
-    if (code !== CODE.DUPLICATE_TXID) {
-      puts.push({ key: KEYS.transaction(transaction.txId), value: encodePlace({ block: number, index, code }) });
-    }
-    if (code !== CODE.VALID) return;
-    for (const { collection, writes } of privateWrites) {
-      for (const { key, value } of writes) {
-        puts.push({ key: KEYS.privateValue({ block: number, tx: index }, collection, key), value: Buffer.from(value) });
-      }
-    }
-  });
-  for (const [key, entry] of updates.publicKeys)
-    puts.push({ key: KEYS.publicKey(key), value: encodePublicEntry(entry) });
-  for (const [collection, entries] of updates.hashedKeys) {
-    for (const [keyHash, entry] of entries) {
-      puts.push({ key: KEYS.hashedKey(collection, keyHash), value: encodeHashedEntry(entry) });
-    }
-  }
-  puts.push({ key: KEYS.tip, value: encodeTip(tip) });
-  return puts;
-}

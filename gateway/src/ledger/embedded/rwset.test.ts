@@ -32,7 +32,7 @@ const anySet: fc.Arbitrary<ReadWriteSet> = fc.record({
     fc.record({
       name: key,
       reads: list(fc.record({ keyHash, version })),
-      writes: list(fc.record({ keyHash, valueHash: hash })),
+      writes: list(fc.record({ keyHash, valueHash: fc.option(hash, { nil: undefined }) })),
       privateHash: fc.option(hash, { nil: undefined }),
     }),
     { maxLength: 3 },
@@ -87,7 +87,9 @@ function generated(set: ReadWriteSet): Uint8Array {
     for (const write of collection.writes) {
       const message = new kvrwset.KVWriteHash();
       message.setKeyHash(Buffer.from(write.keyHash, "hex"));
-      message.setValueHash(write.valueHash);
+      if (write.valueHash !== undefined) message.setValueHash(write.valueHash);
+      message.setIsDelete(write.valueHash === undefined);
+      message.setIsPurge(write.valueHash === undefined);
       hashed.addHashedWrites(message);
     }
     const message = new ledger.rwset.CollectionHashedReadWriteSet();
@@ -117,6 +119,9 @@ describe("read/write sets", () => {
         const again = decodeReadWriteSet(encodeReadWriteSet(set));
         expect(again && Buffer.from(encodeReadWriteSet(again)).equals(encodeReadWriteSet(set))).to.equal(true);
         expect(again?.reads).to.deep.equal(set.reads);
+        const hashes = (of: ReadWriteSet | undefined) =>
+          of?.collections.map(({ writes }) => writes.map(({ valueHash }) => valueHash && Buffer.from(valueHash)));
+        expect(hashes(again)).to.deep.equal(hashes(set));
         expect(again?.collections.map(({ name }) => name)).to.deep.equal(set.collections.map(({ name }) => name));
       }),
     );

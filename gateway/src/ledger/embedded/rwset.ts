@@ -23,6 +23,9 @@ export interface Version {
 export const sameVersion = (a: Version | undefined, b: Version | undefined): boolean =>
   a?.block === b?.block && a?.tx === b?.tx;
 
+/** Whether `a` stands after `b` in the order of the ledger. */
+export const isAfter = (a: Version, b: Version): boolean => a.block > b.block || (a.block === b.block && a.tx > b.tx);
+
 /** SHA-256 of a private key, lower-case hex: hashes of keys are looked up far more often than they are written out. */
 export type KeyHash = string;
 export const keyHashOf = (key: string): KeyHash => hash("sha256", key, "hex");
@@ -47,7 +50,8 @@ export interface HashedRead {
 }
 export interface HashedWrite {
   readonly keyHash: KeyHash;
-  readonly valueHash: Uint8Array;
+  /** Undefined: the key is purged. */
+  readonly valueHash: Uint8Array | undefined;
 }
 export interface CollectionSet {
   readonly name: string;
@@ -65,10 +69,16 @@ export interface ReadWriteSet {
   readonly collections: readonly CollectionSet[];
 }
 
-/** The plain values of one collection: never in a block. Sorted by key. */
+export interface PrivateWrite {
+  readonly key: string;
+  /** Undefined: the key is purged. */
+  readonly value: Uint8Array | undefined;
+}
+
+/** The plain keys and values of one collection: never in a block. Sorted by key. */
 export interface PrivateWrites {
   readonly collection: string;
-  readonly writes: readonly StateWrite[];
+  readonly writes: readonly PrivateWrite[];
 }
 
 function writeVersion(out: Writer, field: number, version: Version | undefined): void {
@@ -79,11 +89,12 @@ function writeVersion(out: Writer, field: number, version: Version | undefined):
   });
 }
 
-function writeState(out: Writer, writes: readonly StateWrite[]): void {
+function writeState(out: Writer, writes: readonly PrivateWrite[]): void {
   for (const { key, value } of writes) {
     out.message(3, () => {
       out.text(1, key);
-      out.bytes(3, value);
+      if (value === undefined) out.flag(2, true);
+      else out.bytes(3, value);
     });
   }
 }
@@ -121,14 +132,17 @@ function encodeHashed(set: CollectionSet): Uint8Array {
   for (const { keyHash, valueHash } of set.writes) {
     out.message(2, () => {
       out.hex(1, keyHash);
-      out.bytes(3, valueHash);
+      if (valueHash === undefined) {
+        out.flag(2, true);
+        out.flag(4, true);
+      } else out.bytes(3, valueHash);
     });
   }
   return out.finish();
 }
 
 /** Fabric's `KVRWSet` of private writes, whose hash stands in the public set. */
-export function encodePrivateWrites(writes: readonly StateWrite[]): Uint8Array {
+export function encodePrivateWrites(writes: readonly PrivateWrite[]): Uint8Array {
   const out = new Writer();
   writeState(out, writes);
   return out.finish();
@@ -173,14 +187,14 @@ function decodeCollection(message: ledger.rwset.CollectionHashedReadWriteSet): C
     })),
     writes: hashed.getHashedWritesList().map((write) => ({
       keyHash: hex(write.getKeyHash_asU8()),
-      valueHash: write.getValueHash_asU8(),
+      valueHash: write.getIsPurge() ? undefined : write.getValueHash_asU8(),
     })),
     privateHash: privateHash.length === 0 ? undefined : privateHash,
   };
 }
 
 /**
- * Undefined unless `bytes` are exactly what {@link encodeReadWriteSet} makes: deletes, range queries, foreign namespaces,
+ * Undefined unless `bytes` are exactly what {@link encodeReadWriteSet} makes: deletes without purge, range queries, foreign namespaces,
  * private metadata and unknown fields do not exist on this ledger, and nothing may hide in what is not understood.
  */
 export function decodeReadWriteSet(bytes: Uint8Array): ReadWriteSet | undefined {

@@ -51,7 +51,8 @@ export class PrivateDataMissing extends SimulationError {
 
 class CollectionRecorder {
   readonly reads = new Map<string, { readonly keyHash: KeyHash; readonly version: Version | undefined }>();
-  readonly writes = new Map<string, Uint8Array>();
+  /** Undefined: purged. */
+  readonly writes = new Map<string, Uint8Array | undefined>();
 }
 
 export class Simulator implements World {
@@ -124,6 +125,13 @@ export class Simulator implements World {
     });
   }
 
+  purgePrivate(collection: string, key: string): Promise<void> {
+    return this.#step(() => {
+      this.#checkKey(key);
+      this.#collection(collection).writes.set(key, undefined);
+    });
+  }
+
   setKeyPolicy(key: string, msps: readonly string[]): Promise<void> {
     return this.#step(() => {
       this.#checkKey(key);
@@ -144,7 +152,9 @@ export class Simulator implements World {
     if (this.#fault !== undefined) throw this.#fault;
     const names = [...this.#collections.keys()].sort(compareUtf8);
     const privateWrites = names.flatMap((collection) => {
-      const writes = sortedWrites(this.#collections.get(collection)?.writes ?? new Map<string, Uint8Array>());
+      const writes = sortedEntries(this.#collections.get(collection)?.writes ?? new Map<string, undefined>()).map(
+        ([key, value]) => ({ key, value }),
+      );
       return writes.length === 0 ? [] : [{ collection, writes }];
     });
     return { event: this.#event, rwset: this.#publicSet(names, privateWrites), privateWrites };
@@ -167,7 +177,7 @@ export class Simulator implements World {
           reads: sortedEntries(reads).map(([, read]) => read),
           writes: writes.map(({ key, value }) => ({
             keyHash: reads.get(key)?.keyHash ?? keyHashOf(key),
-            valueHash: hash("sha256", value, "buffer"),
+            valueHash: value && hash("sha256", value, "buffer"),
           })),
           privateHash: writes.length === 0 ? undefined : sha256(encodePrivateWrites(writes)),
         };

@@ -10,28 +10,31 @@ describe("the cache of state", () => {
   it("answers any height as the disk would, whatever was read and written before", () => {
     const key = fc.constantFrom("a", "b", "c");
     const action = fc.oneof(
-      fc.record({ write: fc.uniqueArray(key) }),
+      fc.record({ write: fc.uniqueArray(key), remove: fc.subarray(["a", "b", "c"]) }),
       fc.record({ read: key, behind: fc.nat({ max: 3 }) }),
       // While a block is on disk and not yet known here.
       fc.record({ read: key, ahead: fc.uniqueArray(key) }),
     );
     fc.assert(
       fc.property(fc.array(action, { maxLength: 40 }), (actions) => {
-        const written = new Map<string, number[]>();
+        const written = new Map<string, { readonly block: number; readonly deleted: boolean }[]>();
         let height = 0;
         const cache = new StateCache(height, blockOf);
         const onDisk = (name: string, at: number): Buffer | undefined => {
-          const block = written.get(name)?.findLast((one) => one <= at);
-          return block === undefined ? undefined : entryOf(block);
+          const last = written.get(name)?.findLast(({ block }) => block <= at);
+          return last === undefined || last.deleted ? undefined : entryOf(last.block);
         };
-        const write = (keys: readonly string[]): void => {
+        const write = (keys: readonly string[], removed: readonly string[] = []): void => {
           height++;
-          for (const name of keys) written.set(name, [...(written.get(name) ?? []), height]);
+          for (const name of keys) {
+            const change = { block: height, deleted: removed.includes(name) };
+            written.set(name, [...(written.get(name) ?? []), change]);
+          }
         };
-        const commit = (keys: readonly string[]): void =>
+        const commit = (keys: readonly string[], removed: readonly string[] = []): void =>
           cache.commit(
             height,
-            keys.map((name) => [name, entryOf(height)]),
+            keys.map((name) => [name, removed.includes(name) ? undefined : entryOf(height)]),
           );
         const compare = (name: string, at: number): void => {
           const found = cache.get(name, at, () => onDisk(name, at));
@@ -39,8 +42,8 @@ describe("the cache of state", () => {
         };
         for (const step of actions) {
           if ("write" in step) {
-            write(step.write);
-            commit(step.write);
+            write(step.write, step.remove);
+            commit(step.write, step.remove);
           } else if ("behind" in step) {
             compare(step.read, Math.max(0, height - step.behind));
           } else {

@@ -3,13 +3,15 @@
  * new tip are one synced batch, so a crash leaves all of it or nothing.
  *
  * Keys, in this order on disk; numbers are fixed-width hexadecimal so that they sort:
- * - `b<block>` a block's bytes; `b<block><tx><collection>\0<key>` a private value that this transaction wrote, stored once;
+ * - `b<block>` a block's bytes; `b<block><tx><collection>\0<key>` a private value that this transaction wrote, stored once,
+ *   after the version that wrote the key before: so a purge finds every value of a key without a search;
  * - `h<collection>\0<SHA-256(key)>` version and SHA-256(value) of a private key;
+ * - `p<collection>\0<SHA-256(key)>` version of the last purge of a private key;
  * - `m` the tip;  `s<key>` version, policy and value of a public key;  `t<txId>` where a transaction stands.
  *
  * Blocks come first because they only grow: a compaction then never reaches back over old blocks.
  */
-import { QuanjiError } from "@quanji/chaincode/domain";
+import { isQuanjiError, QuanjiError } from "@quanji/chaincode/domain";
 import { Level } from "level";
 import type { KeyHash, Version } from "./rwset.js";
 import { StateCache } from "./state-cache.js";
@@ -18,7 +20,7 @@ import { StateCache } from "./state-cache.js";
 export const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 
 /** Raised when the layout above changes. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 export interface PublicEntry {
   readonly version: Version;
@@ -70,6 +72,7 @@ export const KEYS = {
     `b${fixed(at.block, BLOCK_DIGITS)}${fixed(at.tx, TX_DIGITS)}${collection}\0${key}`,
   publicKey: (key: string) => `s${key}`,
   hashedKey: (collection: string, keyHash: KeyHash) => `h${collection}\0${keyHash}`,
+  purge: (collection: string, keyHash: KeyHash) => `p${collection}\0${keyHash}`,
   transaction: (txId: string) => `t${txId}`,
 };
 
@@ -116,6 +119,24 @@ const decodePlace = (bytes: Buffer): Place => {
   const { block, tx } = readVersion(bytes);
   return { block, index: tx, code: bytes.readUInt8(VERSION_BYTES) };
 };
+
+/** @param previous version that wrote the key before; undefined for none, which block 0 stands for: it holds no transaction. */
+export function encodePrivateValue(value: Uint8Array, previous: Version | undefined): Buffer {
+  const head = Buffer.alloc(VERSION_BYTES);
+  writeVersion(head, previous ?? { block: 0, tx: 0 });
+  return Buffer.concat([head, value]);
+}
+const privateValueOf = (bytes: Buffer): Buffer => bytes.subarray(VERSION_BYTES);
+export function previousOf(bytes: Buffer): Version | undefined {
+  const version = readVersion(bytes);
+  return version.block === 0 ? undefined : version;
+}
+
+export function encodePurge(version: Version): Buffer {
+  const out = Buffer.alloc(VERSION_BYTES);
+  writeVersion(out, version);
+  return out;
+}
 
 const HASH_BYTES = 32;
 const TIP_HEAD = 7;
@@ -174,7 +195,19 @@ abstract class Reader implements StateReader {
   }
 
   getPrivate(collection: string, key: string, writtenAt: Version): Buffer | undefined {
-    return this.#get(KEYS.privateValue(writtenAt, collection, key));
+    const bytes = this.getPrivateRow(KEYS.privateValue(writtenAt, collection, key));
+    return bytes && privateValueOf(bytes);
+  }
+
+  /** As stored: {@link encodePrivateValue}. */
+  getPrivateRow(row: string): Buffer | undefined {
+    return this.#get(row);
+  }
+
+  /** Last transaction that purged the key. */
+  getPurge(collection: string, keyHash: KeyHash): Version | undefined {
+    const bytes = this.#get(KEYS.purge(collection, keyHash));
+    return bytes && readVersion(bytes);
   }
 
   getBlock(number: number): Buffer | undefined {
@@ -201,7 +234,7 @@ abstract class Reader implements StateReader {
         tx: Number.parseInt(key.slice(prefix.length, prefix.length + TX_DIGITS), 16),
         collection: key.slice(prefix.length + TX_DIGITS, separator),
         key: key.slice(separator + 1),
-        value,
+        value: privateValueOf(value),
       });
     }
     return values;
@@ -237,7 +270,8 @@ export class StateView extends Reader {
 
 export interface Put {
   readonly key: string;
-  readonly value: Buffer;
+  /** Undefined: the row is deleted. */
+  readonly value: Buffer | undefined;
 }
 
 const isState = ({ key }: Put): boolean => key.startsWith("s") || key.startsWith("h");
@@ -259,7 +293,10 @@ export class Store extends Reader {
     return this.#cache.height;
   }
 
-  /** Errors: CONFIG_INVALID · LOCKED if another process has the folder open; INTERNAL · LEDGER_CORRUPT if it does not open. */
+  /**
+   * Errors: CONFIG_INVALID · LOCKED if another process has the folder open, FORMAT if another version wrote it; INTERNAL ·
+   * LEDGER_CORRUPT if it does not open.
+   */
   static async open(folder: string, options: { readonly sync: boolean }): Promise<Store> {
     const db: Database = new Level(folder, {
       keyEncoding: "utf8",
@@ -270,6 +307,7 @@ export class Store extends Reader {
     try {
       await db.open();
       const tip = db.getSync(KEYS.tip);
+      if (tip !== undefined && tip[0] !== FORMAT) throw otherFormat(folder, tip[0]);
       const height = tip === undefined ? 0 : decodeTip(tip).number;
       return new Store(db, new StateCache(height, blockOf), options.sync);
     } catch (error) {
@@ -286,7 +324,10 @@ export class Store extends Reader {
   async write(block: number, puts: readonly Put[]): Promise<void> {
     // A chained batch: for a thousand small entries it costs a fifth of an array's.
     const batch = this.#db.batch();
-    for (const { key, value } of puts) batch.put(key, value);
+    for (const { key, value } of puts) {
+      if (value === undefined) batch.del(key);
+      else batch.put(key, value);
+    }
     await batch.write({ sync: this.#sync });
     this.#cache.commit(
       block,
@@ -299,7 +340,15 @@ export class Store extends Reader {
   }
 }
 
+const otherFormat = (folder: string, format = 0): QuanjiError =>
+  new QuanjiError(
+    "CONFIG_INVALID",
+    `the ledger in ${folder} has format ${format}, this program writes ${FORMAT}: run the version that wrote it, or begin anew in another data folder`,
+    { field: "folder", detail: "FORMAT" },
+  );
+
 function openFault(folder: string, error: unknown): QuanjiError {
+  if (isQuanjiError(error)) return error;
   const cause = error instanceof Error ? error.cause : undefined;
   const locked = cause instanceof Error && "code" in cause && cause.code === "LEVEL_LOCKED";
   if (locked) {

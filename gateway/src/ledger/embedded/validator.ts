@@ -7,7 +7,7 @@ import { peer } from "@hyperledger/fabric-protos";
 import type { Membership } from "./identity.js";
 import { decodePolicy, isSatisfied, type NetworkPolicies } from "./policy.js";
 import { type CollectionSet, sameVersion, type Version } from "./rwset.js";
-import type { HashedEntry, PublicEntry, StateReader } from "./store.js";
+import type { PublicEntry, StateReader } from "./store.js";
 import type { FormFault, Transaction } from "./transaction.js";
 
 export const CODE = peer.TxValidationCode;
@@ -21,7 +21,14 @@ export const codeName = (code: number): string => NAMES.get(code) ?? "INVALID_OT
 export interface Updates {
   readonly publicKeys: Map<string, PublicEntry>;
   /** By collection, then by key hash. */
-  readonly hashedKeys: Map<string, Map<string, HashedEntry>>;
+  readonly hashedKeys: Map<string, Map<string, HashedUpdate>>;
+}
+
+/** A private key's new hash, or that it is gone. */
+export interface HashedUpdate {
+  readonly version: Version;
+  /** Undefined: purged. */
+  readonly valueHash: Uint8Array | undefined;
 }
 
 export interface Validated {
@@ -156,7 +163,7 @@ function apply({ rwset }: Transaction, version: Version, updates: Updates, state
     if (entry !== undefined) publicKeys.set(key, { version, value: entry.value, policy });
   }
   for (const { name, writes } of rwset.collections) {
-    const entries = hashedKeys.get(name) ?? new Map<string, HashedEntry>();
+    const entries = hashedKeys.get(name) ?? new Map<string, HashedUpdate>();
     for (const { keyHash, valueHash } of writes) entries.set(keyHash, { version, valueHash });
     if (entries.size > 0) hashedKeys.set(name, entries);
   }

@@ -1,6 +1,7 @@
 /** All blocks from a number on: first those that there are, from a delivery of the reader's own, then the tail's. */
 import { setTimeout as pause } from "node:timers/promises";
-import type { BlockStream, LedgerBlock } from "../ledger.js";
+import type { Version } from "../embedded/rwset.js";
+import type { BlockStream, HashedKey, LedgerBlock } from "../ledger.js";
 import type { FabricBlock } from "./decode.js";
 import type { Deliverer, Delivery } from "./delivery.js";
 import { RECONNECT, type Tail, type Timing } from "./tail.js";
@@ -14,6 +15,11 @@ export interface BlocksOptions {
    * some commits the block without, and fetches them from the other members within seconds.
    */
   readonly complete: boolean;
+  /**
+   * Whether a transaction after the one at that place purged a private key: then its value is nowhere any more, and a block
+   * without it is complete. Asked only if `complete`. Throws while that cannot be said.
+   */
+  readonly isPurged?: (key: HashedKey, at: Version) => Promise<boolean>;
   /** Told once of a block that is held back. */
   readonly report: (message: string) => void;
   readonly timing?: Timing;
@@ -42,10 +48,11 @@ export class Blocks {
         this.#drop();
         return undefined;
       }
-      const block = await this.#find();
-      if (block === undefined) continue;
-      if (this.#options.complete && block.missing.length > 0) {
-        await this.#holdBack(block);
+      const found = await this.#find();
+      if (found === undefined) continue;
+      const block = this.#options.complete && found.missing.length > 0 ? await this.#withoutPurged(found) : found;
+      if (block === undefined) {
+        await this.#holdBack(found);
         continue;
       }
       this.#next = block.number + 1;
@@ -97,9 +104,29 @@ export class Blocks {
     return undefined;
   }
 
+  /** The block, if what it lacks was purged, and saying so; undefined if something is missing for no such reason. */
+  async #withoutPurged(found: FabricBlock): Promise<FabricBlock | undefined> {
+    const { isPurged } = this.#options;
+    if (isPurged === undefined) return undefined;
+    try {
+      for (const { index, ...key } of found.missing) {
+        if (!(await isPurged(key, { block: found.number, tx: index }))) return undefined;
+      }
+    } catch {
+      return undefined; // not known yet: the block is held back until it is
+    }
+    const transactions = found.block.transactions.map((transaction) => {
+      const own = found.missing.filter(({ index }) => index === transaction.index);
+      const purged = own.map(({ collection, keyHash }) => ({ collection, keyHash }));
+      return purged.length === 0 ? transaction : { ...transaction, purged };
+    });
+    return { ...found, missing: [], block: { ...found.block, transactions } };
+  }
+
   async #holdBack(block: FabricBlock): Promise<void> {
     if (this.#heldBack !== block.number) {
-      const { number, missing } = block;
+      const { number } = block;
+      const missing = [...new Set(block.missing.map(({ collection }) => collection))];
       this.#options.report(`block ${number} waits for private values of ${missing.join(", ")} to reach the peer`);
     }
     this.#heldBack = block.number;

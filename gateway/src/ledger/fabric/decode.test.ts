@@ -1,6 +1,8 @@
 import { common, ledger as ledgerProtos, peer } from "@hyperledger/fabric-protos";
 import { collectionOf } from "@quanji/chaincode/world";
 import { expect } from "chai";
+import type { EmbeddedLedger } from "../embedded/ledger.js";
+import { encodePrivateWrites, keyHashOf } from "../embedded/rwset.js";
 import { CODE } from "../embedded/validator.js";
 import { Folders, HOLDER, open, REGULATOR } from "../embedded/testing/open.js";
 import { call, quietly } from "../embedded/testing/probe.js";
@@ -73,13 +75,52 @@ describe("fabric: blocks as a peer delivers them", () => {
     const whole = map.get(0)?.serializeBinary() ?? new Uint8Array();
     map.clear();
     const without = decodeBlock(block, options);
-    expect(without.missing).to.deep.equal([COLLECTION]);
+    expect(without.missing).to.deep.equal([{ collection: COLLECTION, keyHash: keyHashOf("b"), index: 0 }]);
     expect(without.block.transactions[0]?.writes).to.deep.equal([{ key: "a", value: "1" }]);
     const other = ledgerProtos.rwset.TxPvtReadWriteSet.deserializeBinary(whole);
     other.getNsPvtRwsetList()[0]?.getCollectionPvtRwsetList()[0]?.setRwset(Buffer.from("forged"));
     map.set(0, other);
-    expect(decodeBlock(block, options).missing).to.deep.equal([COLLECTION]);
+    expect(decodeBlock(block, options).missing.map(({ collection }) => collection)).to.deep.equal([COLLECTION]);
   });
+
+  it("show what a peer still has of a write set, and which keys it lacks, after a purge; nothing that the block does not hash", async () => {
+    const folder = await folders.make();
+    const ledger = await open(folder);
+    await ledger.submit(
+      quietly([
+        ["putPrivate", COLLECTION, "keep", "1"],
+        ["putPrivate", COLLECTION, "purge", "2"],
+      ]),
+    );
+    const before = await rawBlocksOf(ledger, folder);
+    const again = await open(folder);
+    await again.submit(quietly([["purgePrivate", COLLECTION, "purge"]]));
+    const [, wrote, purged] = await rawBlocksOf(again, folder);
+    const key = { collection: COLLECTION, keyHash: keyHashOf("purge") };
+    const trimmed = decodeBlock(wrote!, options);
+    expect(trimmed.block.transactions[0]?.writes).to.deep.equal([{ collection: COLLECTION, key: "keep", value: "1" }]);
+    expect(trimmed.missing).to.deep.equal([{ ...key, index: 0 }]);
+    const marker = decodeBlock(purged!, options);
+    expect(marker.block.transactions[0]).to.deep.include({ writes: [], purges: [key] });
+    expect([marker.missing, marker.purges]).to.deep.equal([[], [{ ...key, index: 0 }]]);
+    expect(marker.hashes).to.deep.equal([{ ...key, valueHash: undefined }]);
+    // The values of the other key, under this block's transaction: none of them is one that it hashes.
+    const other = wrote!.clone();
+    const forged = ledgerProtos.rwset.TxPvtReadWriteSet.deserializeBinary(
+      before[1]!.getPrivateDataMapMap().get(0)!.serializeBinary(),
+    );
+    const [set] = forged.getNsPvtRwsetList()[0]!.getCollectionPvtRwsetList();
+    set!.setRwset(encodePrivateWrites([{ key: "keep", value: Buffer.from("7") }]));
+    other.getPrivateDataMapMap().set(0, forged);
+    const seen = decodeBlock(other, options);
+    expect(seen.block.transactions[0]?.writes).to.deep.equal([]);
+    expect(seen.missing.map(({ keyHash }) => keyHash)).to.have.members([keyHashOf("keep"), keyHashOf("purge")]);
+  });
+
+  async function rawBlocksOf(ledger: EmbeddedLedger, folder: string): Promise<peer.BlockAndPrivateData[]> {
+    await ledger.close();
+    return rawBlocks(folder);
+  }
 
   /** One envelope in a block with that validation code. */
   function blockOf(envelope: Uint8Array, code: number): peer.BlockAndPrivateData {

@@ -8,7 +8,7 @@ import { QuanjiError } from "@quanji/chaincode/domain";
 import { headerHash, sha256 } from "../embedded/block.js";
 import { CODE, codeName } from "../embedded/validator.js";
 import { rootsIn } from "./configuration.js";
-import type { BlockTransaction, LedgerBlock, Write } from "../ledger.js";
+import type { BlockTransaction, HashedKey, LedgerBlock, Write } from "../ledger.js";
 
 const { rwset } = ledgerProtos;
 
@@ -23,6 +23,11 @@ export interface HashChange {
   readonly keyHash: string;
   /** SHA-256, base64url. */
   readonly valueHash: string | undefined;
+}
+
+/** A private key that a transaction of this block wrote or purged. */
+export interface PlacedKey extends HashedKey {
+  readonly index: number;
 }
 
 /** Where a transaction stands and what it answered. */
@@ -46,8 +51,9 @@ export interface FabricBlock {
   readonly block: LedgerBlock;
   /** Of a block that holds a configuration. */
   readonly roots?: Readonly<Record<string, readonly string[]>>;
-  /** Collections of ours whose values the peer did not have when it delivered the block. */
-  readonly missing: readonly string[];
+  readonly purges: readonly PlacedKey[];
+  /** Of collections of ours, what was written and came without its value: the peer does not have it, or has purged it. */
+  readonly missing: readonly PlacedKey[];
 }
 
 export interface DecodeOptions {
@@ -103,7 +109,8 @@ class Scene {
     places: [] as Place[],
     state: [] as StateChange[],
     hashes: [] as HashChange[],
-    missing: [] as string[],
+    purges: [] as PlacedKey[],
+    missing: [] as PlacedKey[],
   };
   readonly #options: DecodeOptions;
 
@@ -128,6 +135,8 @@ class Scene {
     if (txId !== "" && code !== CODE.DUPLICATE_TXID) {
       this.gathered.places.push({ txId, block: number, index, code, result });
     }
+    const purges = valid ? purgesIn(read) : [];
+    this.gathered.purges.push(...purges.map((key) => ({ ...key, index })));
     this.transactions.push({
       txId,
       index,
@@ -136,8 +145,9 @@ class Scene {
       timestampMs,
       name,
       args,
-      writes: valid ? this.#writes(read, values) : [],
+      writes: valid ? this.#writes(index, read, values) : [],
       ...(valid && event !== undefined && { event }),
+      ...(purges.length > 0 && { purges }),
     });
   }
 
@@ -151,29 +161,72 @@ class Scene {
     }
   }
 
-  #writes({ writes, collections }: Envelope, values: ledgerProtos.rwset.TxPvtReadWriteSet | undefined): Write[] {
+  #writes(
+    index: number,
+    { writes, collections }: Envelope,
+    values: ledgerProtos.rwset.TxPvtReadWriteSet | undefined,
+  ): Write[] {
     const { chaincode, isMember } = this.#options;
     this.gathered.state.push(...writes);
     for (const { collection, hashes } of collections) {
-      this.gathered.hashes.push(...hashes.map((hash) => ({ collection, ...hash })));
+      this.gathered.hashes.push(...hashes.map(({ keyHash, valueHash }) => ({ collection, keyHash, valueHash })));
     }
     const given = valuesOf(values, chaincode);
     const own = collections.filter(({ collection, privateHash }) => isMember(collection) && privateHash.length > 0);
     return [
       // A deletion has no value to show. The contracts delete nothing, and read an absent key as its most careful value.
       ...writes.flatMap(({ key, value }) => (value === undefined ? [] : [{ key, value }])),
-      ...own.flatMap(({ collection, privateHash }) => {
-        const bytes = given.get(collection);
-        // Also bytes that are not those of the block: a peer that delivers such is as good as one that delivers none.
-        if (bytes === undefined || base64urlOf(sha256(bytes)) !== base64urlOf(privateHash)) {
-          this.gathered.missing.push(collection);
-          return [];
-        }
-        return readWrites(bytes).flatMap(({ key, value }) => (value === undefined ? [] : [{ collection, key, value }]));
+      ...own.flatMap((one) => {
+        const { collection } = one;
+        const found = valuesIn(one, given.get(collection));
+        this.gathered.missing.push(...found.missing.map((keyHash) => ({ collection, keyHash, index })));
+        return found.values.map((write) => ({ collection, ...write }));
       }),
     ];
   }
 }
+
+interface OwnWrites {
+  readonly values: readonly { readonly key: string; readonly value: string }[];
+  /** Hashes of the keys of which there is no value. */
+  readonly missing: readonly string[];
+}
+
+/**
+ * What a peer delivers of one collection, compared with the block. Without what was purged since, the values are no longer
+ * those that the block hashes all together, but each is one that it hashes. Others count for nothing: a peer that delivers
+ * such is as good as one that delivers none.
+ */
+function valuesIn(
+  { privateHash, hashes }: Envelope["collections"][number],
+  bytes: Uint8Array = new Uint8Array(),
+): OwnWrites {
+  const isWhole = base64urlOf(sha256(bytes)) === base64urlOf(privateHash);
+  const given = (isWhole ? readWrites(bytes) : readTrimmed(bytes)).flatMap(({ key, value }) =>
+    value === undefined ? [] : [{ key, value }],
+  );
+  if (isWhole) return { values: given, missing: [] };
+  const wanted = new Map(hashes.map(({ keyHash, valueHash }) => [keyHash, valueHash]));
+  const values = given.filter(({ key, value }) => {
+    const keyHash = hexOf(sha256(Buffer.from(key)));
+    return wanted.get(keyHash) === base64urlOf(sha256(Buffer.from(value))) && wanted.delete(keyHash);
+  });
+  return { values, missing: [...wanted].flatMap(([keyHash, hash]) => (hash === undefined ? [] : [keyHash])) };
+}
+
+/** Nothing, if they are no write set at all. */
+function readTrimmed(bytes: Uint8Array): readonly StateChange[] {
+  try {
+    return readWrites(bytes);
+  } catch {
+    return [];
+  }
+}
+
+const purgesIn = ({ collections }: Envelope): HashedKey[] =>
+  collections.flatMap(({ collection, hashes }) =>
+    hashes.flatMap(({ keyHash, isPurge }) => (isPurge ? [{ collection, keyHash }] : [])),
+  );
 
 interface Configuration {
   /** `ConfigEnvelope` */
@@ -192,7 +245,7 @@ interface Envelope {
   readonly collections: readonly {
     readonly collection: string;
     readonly privateHash: Uint8Array;
-    readonly hashes: readonly Omit<HashChange, "collection">[];
+    readonly hashes: readonly (Omit<HashChange, "collection"> & { readonly isPurge: boolean })[];
   }[];
 }
 
@@ -265,6 +318,7 @@ function readSet(bytes: Uint8Array, chaincode: string): Pick<Envelope, "writes" 
         .map((write) => ({
           keyHash: hexOf(write.getKeyHash_asU8()),
           valueHash: write.getIsDelete() || write.getIsPurge() ? undefined : base64urlOf(write.getValueHash_asU8()),
+          isPurge: write.getIsPurge(),
         })),
     })),
   };

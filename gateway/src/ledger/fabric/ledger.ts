@@ -3,9 +3,11 @@ import path from "node:path";
 import { collectionOf } from "@quanji/chaincode/world";
 import { CODE } from "../embedded/validator.js";
 import { networkPolicies } from "../embedded/policy.js";
+import type { Version } from "../embedded/rwset.js";
 import {
   type BlockStream,
   type Committed,
+  type HashedKey,
   type Ledger,
   LedgerError,
   type TransactionRequest,
@@ -37,6 +39,8 @@ export interface FabricLedgerOptions {
 export interface FabricLedger extends Ledger {
   /** Root certificates of the channel's organisations, from its configuration. */
   roots(): Promise<Roots>;
+  /** Header hashes of the blocks that hold a configuration, base64url, in order. */
+  configs(): Promise<readonly string[]>;
 }
 
 /** How long a look at the ledger waits for this gateway to have read what its peer has. */
@@ -168,9 +172,13 @@ class ConnectedLedger implements FabricLedger {
   }
 
   blocks(from: number): BlockStream {
-    const { deliverer, tail, report } = this.#parts;
+    const { deliverer, tail, mirror, report } = this.#parts;
     const held = (message: string): void => report(message, undefined);
-    return new LedgerBlocks(new Blocks({ deliverer, tail, from, complete: true, report: held }));
+    const isPurged = async (key: HashedKey, at: Version): Promise<boolean> => {
+      await mirror.reached(tail.height, CATCH_UP_MS);
+      return mirror.isPurged(key, at);
+    };
+    return new LedgerBlocks(new Blocks({ deliverer, tail, from, complete: true, isPurged, report: held }));
   }
 
   height(): Promise<number> {
@@ -197,6 +205,12 @@ class ConnectedLedger implements FabricLedger {
     const { tail, mirror } = this.#parts;
     await mirror.reached(tail.height, OPEN_MS);
     return mirror.roots();
+  }
+
+  async configs(): Promise<readonly string[]> {
+    const { tail, mirror } = this.#parts;
+    await mirror.reached(tail.height, OPEN_MS);
+    return mirror.configs();
   }
 
   close(): Promise<void> {

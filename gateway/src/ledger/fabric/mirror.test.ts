@@ -54,6 +54,22 @@ describe("fabric: the mirror of state", () => {
     await later[Symbol.asyncDispose]();
   });
 
+  it("knows what was purged, and that what was written since was not", async () => {
+    const chain = new FakeChain(1);
+    const key = { collection: "org-A", keyHash: keyHashOf("head") };
+    chain.add(1, { purges: [{ ...key, index: 2 }] });
+    const mirror = await mirrorOf(chain, await folders.make());
+    await mirror.reached(2, 2_000);
+    const places = [
+      { block: 0, tx: 9 },
+      { block: 1, tx: 1 },
+      { block: 1, tx: 2 },
+      { block: 2, tx: 0 },
+    ];
+    expect(places.map((at) => mirror.isPurged(key, at))).to.deep.equal([true, true, false, false]);
+    expect(mirror.isPurged({ ...key, collection: "org-B" }, { block: 0, tx: 0 })).to.equal(false);
+  });
+
   it("forgets what was deleted", async () => {
     const chain = new FakeChain(1);
     const keyHash = keyHashOf("head");
@@ -70,7 +86,7 @@ describe("fabric: the mirror of state", () => {
     await view[Symbol.asyncDispose]();
   });
 
-  it("finds transactions, valid or not, and keeps the newest configuration's roots", async () => {
+  it("finds transactions, valid or not, and keeps the newest configuration's roots and every one's block", async () => {
     const chain = new FakeChain(0);
     chain.add(1, { places: [], roots: { A: ["old"] } });
     chain.add(1);
@@ -82,6 +98,7 @@ describe("fabric: the mirror of state", () => {
     expect(mirror.find("bad")).to.deep.equal({ ...place, result: "" });
     expect(mirror.find("tx9")).to.equal(undefined);
     expect(mirror.roots()).to.deep.equal({ A: ["new"], B: ["b"] });
+    expect(mirror.configs()).to.deep.equal(["hash of 0", "hash of 2"]);
   });
 
   it("goes on where it stopped, and begins anew on another network", async () => {

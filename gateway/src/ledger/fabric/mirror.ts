@@ -7,18 +7,20 @@ import { mkdir } from "node:fs/promises";
 import { QuanjiError } from "@quanji/chaincode/domain";
 import { Level } from "level";
 import { Signal, withDeadline } from "../embedded/signal.js";
-import { keyHashOf } from "../embedded/rwset.js";
+import { isAfter, keyHashOf, type Version } from "../embedded/rwset.js";
 import { promised } from "../embedded/signal.js";
-import { LedgerError, type WitnessView } from "../ledger.js";
+import { type HashedKey, LedgerError, type WitnessView } from "../ledger.js";
 import type { Blocks } from "./blocks.js";
 import { CODE } from "../embedded/validator.js";
 import type { FabricBlock, Place } from "./decode.js";
 
-const FORMAT = 1;
+const FORMAT = 2;
 const TIP = "tip";
 const ROOTS = "roots";
+const CONFIGS = "configs";
 const stateKey = (key: string): string => `s/${key}`;
 const hashKey = (collection: string, keyHash: string): string => `h/${collection}/${keyHash}`;
+const purgeKey = (collection: string, keyHash: string): string => `p/${collection}/${keyHash}`;
 const placeKey = (txId: string): string => `t/${txId}`;
 
 interface Tip {
@@ -108,8 +110,21 @@ export class Mirror {
     return { txId, block, index, code, result };
   }
 
+  /** Whether a transaction after `at`, among those that are applied, purged the key. */
+  isPurged({ collection, keyHash }: HashedKey, at: Version): boolean {
+    const text = this.#db.getSync(purgeKey(collection, keyHash));
+    if (text === undefined) return false;
+    const [block, tx] = JSON.parse(text) as [number, number];
+    return isAfter({ block, tx }, at);
+  }
+
   roots(): Roots {
     return JSON.parse(this.#db.getSync(ROOTS) ?? "{}") as Roots;
+  }
+
+  /** Header hashes of the blocks that hold a configuration, base64url, in order. */
+  configs(): readonly string[] {
+    return JSON.parse(this.#db.getSync(CONFIGS) ?? "[]") as readonly string[];
   }
 
   /** What stands after the newest block that is applied. */
@@ -145,7 +160,7 @@ export class Mirror {
   }
 
   /** All or nothing; not synced: what a crash loses is read from the peer again. */
-  async #apply({ number, hash, places, state, hashes, roots }: FabricBlock): Promise<void> {
+  async #apply({ number, hash, places, state, hashes, purges, roots }: FabricBlock): Promise<void> {
     const batch = this.#db.batch();
     for (const { key, value } of state) {
       if (value === undefined) batch.del(stateKey(key));
@@ -155,10 +170,15 @@ export class Mirror {
       if (valueHash === undefined) batch.del(hashKey(collection, keyHash));
       else batch.put(hashKey(collection, keyHash), valueHash);
     }
+    for (const { collection, keyHash, index } of purges)
+      batch.put(purgeKey(collection, keyHash), JSON.stringify([number, index]));
     for (const { txId, block, index, code, result } of places) {
       batch.put(placeKey(txId), JSON.stringify([block, index, code, code === CODE.VALID ? result : ""]));
     }
-    if (roots !== undefined) batch.put(ROOTS, JSON.stringify(roots));
+    if (roots !== undefined) {
+      batch.put(ROOTS, JSON.stringify(roots));
+      batch.put(CONFIGS, JSON.stringify([...this.configs(), hash]));
+    }
     const tip: Tip = { format: FORMAT, height: number + 1, hash };
     batch.put(TIP, JSON.stringify(tip));
     await batch.write({ sync: false });

@@ -1,11 +1,22 @@
 import { QuanjiError } from "@quanji/chaincode/domain";
 import { expect } from "chai";
 import type { LedgerBlock } from "../ledger.js";
-import { Blocks, LedgerBlocks } from "./blocks.js";
+import { Blocks, type BlocksOptions, LedgerBlocks } from "./blocks.js";
 import type { Place } from "./decode.js";
 import { Tail } from "./tail.js";
 import { blockOf, FakeChain } from "./testing/fake-chain.js";
 
+const LATE = { collection: "org-HolderMSP", keyHash: "01", index: 0 };
+const transaction = {
+  txId: "tx1",
+  index: 0,
+  valid: true,
+  validationCode: "VALID",
+  timestampMs: 0,
+  name: "a:b",
+  args: [],
+  writes: [],
+};
 const timing = { firstMs: 1, mostMs: 2 };
 
 describe("fabric: blocks as they come", () => {
@@ -72,7 +83,7 @@ describe("fabric: blocks as they come", () => {
   it("holds a block back until its private values are there, and says so once", async () => {
     const chain = new FakeChain(1);
     const tail = tailOf(chain);
-    chain.add(1, { missing: ["org-HolderMSP"] });
+    chain.add(1, { missing: [LATE] });
     chain.add(1);
     const blocks = reader(chain, tail, 0);
     expect(await numbers(blocks, 1)).to.deep.equal([0]);
@@ -85,10 +96,63 @@ describe("fabric: blocks as they come", () => {
     expect(reports[0]).to.contain("block 1 waits for private values of org-HolderMSP");
   });
 
+  it("passes a block that lacks only what was purged later, saying so, and no block that lacks anything else", async () => {
+    const chain = new FakeChain(1);
+    const tail = tailOf(chain);
+    const gone = { collection: "org-HolderMSP", keyHash: "02", index: 0 };
+    const shown = { ...blockOf(1).block, transactions: [transaction] };
+    chain.add(1, { missing: [LATE, gone], block: shown });
+    let known = false;
+    const asked: string[] = [];
+    const isPurged: BlocksOptions["isPurged"] = (key, at) => {
+      asked.push(`${key.collection} ${key.keyHash} ${at.block}.${at.tx}`);
+      if (!known) throw new Error("the mirror has not read so far");
+      return Promise.resolve(key.keyHash === gone.keyHash);
+    };
+    const blocks = new Blocks({
+      deliverer: chain,
+      tail,
+      from: 1,
+      complete: true,
+      isPurged,
+      timing,
+      report: (text) => void reports.push(text),
+    });
+    open.push(blocks);
+    const next = blocks.next();
+    while (chain.opened.length < 5) await new Promise(setImmediate);
+    known = true;
+    while (chain.opened.length < 8) await new Promise(setImmediate); // one of the two is missing for no such reason
+    chain.blocks[1] = blockOf(1, { missing: [gone], block: shown });
+    const block = await next;
+    expect(block?.missing).to.deep.equal([]);
+    expect(block?.block.transactions).to.deep.equal([
+      { ...transaction, purged: [{ collection: "org-HolderMSP", keyHash: "02" }] },
+    ]);
+    expect(new Set(asked)).to.deep.equal(new Set(["org-HolderMSP 01 1.0", "org-HolderMSP 02 1.0"]));
+  });
+
+  it("forgets what it kept when a block purges something, so that nobody is shown it from memory", async () => {
+    const chain = new FakeChain(1);
+    const tail = tailOf(chain);
+    chain.add(2);
+    chain.add(1, { purges: [{ ...LATE, index: 0 }] });
+    chain.add(1);
+    while (tail.height < 5) await tail.changed.wait();
+    expect([0, 1, 2, 3, 4].map((number) => tail.recent(number)?.number)).to.deep.equal([
+      undefined,
+      undefined,
+      undefined,
+      3,
+      4,
+    ]);
+    expect(await numbers(reader(chain, tail, 0), 5)).to.deep.equal([0, 1, 2, 3, 4]);
+  });
+
   it("shows blocks without their private values to who wants none", async () => {
     const chain = new FakeChain(1);
     const tail = tailOf(chain);
-    chain.add(1, { missing: ["org-HolderMSP"] });
+    chain.add(1, { missing: [LATE] });
     expect(await numbers(reader(chain, tail, 0, false), 2)).to.deep.equal([0, 1]);
   });
 
@@ -100,7 +164,7 @@ describe("fabric: blocks as they come", () => {
     tail.await("tx3", (place) => landed.push(place));
     tail.forget("tx3");
     chain.add(1);
-    chain.add(1, { missing: ["org-HolderMSP"] });
+    chain.add(1, { missing: [LATE] });
     chain.add(1);
     while (tail.height < 4) await tail.changed.wait();
     expect(landed.map(({ txId, block }) => [txId, block])).to.deep.equal([["tx2", 2]]);

@@ -120,6 +120,8 @@ export class Tail {
   }
 
   #take(block: FabricBlock): void {
+    // Values that it purges must not live on here: whoever still wants those blocks fetches them, without.
+    if (block.purges.length > 0) this.#kept.length = 0;
     this.#kept.push(block);
     if (this.#kept.length > KEPT) this.#kept.shift();
     this.#height = block.number + 1;

@@ -138,17 +138,61 @@ describe("G9 the world on both ledgers", () => {
     }
   });
 
+  it("purges value, hash and what old blocks held: of keys that were there, were not, were purged before, by whom it may", async () => {
+    const read = async (key: string) => {
+      const both = { ...quietly([["getPrivate", COLLECTION, key]]), endorsers: ["HolderMSP", "RegulatorMSP"] };
+      return (await pair.submit("HolderMSP", both)).outcome;
+    };
+    for (const value of ["1", "2"]) {
+      await pair.submit(
+        "HolderMSP",
+        quietly([
+          ["putPrivate", COLLECTION, "w/7", value],
+          ["putPrivate", COLLECTION, "w/8", value],
+        ]),
+      );
+    }
+    const purge = (msp: "HolderMSP" | "ExchangeMSP", endorsers: readonly string[]) =>
+      pair.submit(msp, { ...quietly([["purgePrivate", COLLECTION, "w/7"]]), endorsers });
+    const both = ["HolderMSP", "RegulatorMSP"];
+    expect((await purge("ExchangeMSP", both)).outcome).to.deep.equal({ fault: "REFUSED", code: "INTERNAL" });
+    for (const endorsers of [["HolderMSP"], ["RegulatorMSP"], ["RegulatorMSP", "ExchangeMSP"]]) {
+      expect((await purge("HolderMSP", endorsers)).outcome).to.deep.equal({ fault: "POLICY" });
+    }
+    expect(await read("w/7")).to.deep.equal({ result: '["2"]' });
+    const { transaction } = await purge("HolderMSP", [...both, "ExchangeMSP"]);
+    expect(transaction?.purges).to.have.length(1);
+    expect([await read("w/7"), await read("w/8")]).to.deep.equal([{ result: "[null]" }, { result: '["2"]' }]);
+    expect((await purge("HolderMSP", both)).outcome).to.have.property("result");
+    expect((await pair.submit("HolderMSP", quietly([["purgePrivate", COLLECTION, "never"]]))).outcome).to.have.property(
+      "result",
+    );
+    await pair.submit(
+      "HolderMSP",
+      quietly([
+        ["putPrivate", COLLECTION, "w/8", "3"],
+        ["purgePrivate", COLLECTION, "w/8"],
+        ["purgePrivate", COLLECTION, "w/7"],
+        ["putPrivate", COLLECTION, "w/7", "3"],
+      ]),
+    );
+    expect([await read("w/7"), await read("w/8")]).to.deep.equal([{ result: '["3"]' }, { result: "[null]" }]);
+  });
+
   const dice = Dice.roll();
   it(`does the same in random transactions (QUANJI_SEED=${dice.seed})`, async () => {
     const outcomes = new Map<string, number>();
+    let purges = 0;
     const isMissing = (): boolean => KINDS.some((kind) => !outcomes.has(kind));
     for (let n = 0; n < DRAWS || (isMissing() && n < MOST_DRAWS); n++) {
       const { msp, request } = askedAtRandom(dice);
       if (dice.once(10)) await pair.evaluate(msp, request);
-      const { outcome } = await pair.submit(msp, request);
+      const { outcome, transaction } = await pair.submit(msp, request);
+      purges += transaction?.purges?.length ?? 0;
       const kind = "result" in outcome ? "committed" : `${outcome.fault} ${outcome.code ?? ""}`.trim();
       outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);
     }
+    expect(purges).to.be.greaterThan(0);
     process.stdout.write(`      ${[...outcomes].map(([kind, n]) => `${kind} ${n}`).join(", ")}\n`);
     expect([...outcomes.keys()]).to.include.members(KINDS);
   });

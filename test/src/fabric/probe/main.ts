@@ -20,6 +20,12 @@ const operations: Readonly<Record<string, Operation>> = {
     return "";
   },
   getPrivate: async (stub, collection = "", key = "") => text(await stub.getPrivateData(collection, key)),
+  hashOf: async (stub, collection = "", key = "") =>
+    Buffer.from(await stub.getPrivateDataHash(collection, key)).toString("hex"),
+  purgePrivate: async (stub, collection = "", key = "") => {
+    await stub.purgePrivateData(collection, key);
+    return "";
+  },
 };
 
 const probe = {

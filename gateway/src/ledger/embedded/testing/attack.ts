@@ -8,6 +8,7 @@ import type { PrivateWrites, ReadWriteSet } from "../rwset.js";
 import { check, type FsckReport } from "../fsck.js";
 import { Store } from "../store.js";
 import {
+  type ChaincodeEvent,
   type Endorsement,
   encodeProposal,
   encodeResponse,
@@ -31,11 +32,14 @@ export interface Crafted {
   readonly signer?: Signer;
   readonly nonce?: Uint8Array;
   readonly channel?: string;
+  readonly event?: ChaincodeEvent;
 }
 
 export class Workbench {
   readonly store: Store;
   readonly rules: Rules;
+  /** Signs the blocks. */
+  readonly ordering: Signer;
   readonly #organisations: ReadonlyMap<string, LocalOrganisation>;
   readonly #orderer: Orderer;
 
@@ -44,9 +48,11 @@ export class Workbench {
     rules: Rules,
     organisations: ReadonlyMap<string, LocalOrganisation>,
     orderer: Orderer,
+    ordering: Signer,
   ) {
     this.store = store;
     this.rules = rules;
+    this.ordering = ordering;
     this.#organisations = organisations;
     this.#orderer = orderer;
   }
@@ -57,7 +63,7 @@ export class Workbench {
     const { organisations, tip, rules } = await openChain(store, { folder, topology, clock: () => NOW, random });
     const { signer } = organisations.orderer;
     const orderer = new Orderer({ store, tip, rules, signer, random, hooks: {}, beforeWrite: () => undefined });
-    return new Workbench(store, rules, organisations.members, orderer);
+    return new Workbench(store, rules, organisations.members, orderer, signer);
   }
 
   peer(msp: string): Signer {
@@ -75,6 +81,7 @@ export class Workbench {
     signer,
     nonce = random(NONCE_BYTES),
     channel = topology.channel,
+    event,
   }: Crafted): Transaction {
     const proposal = newProposal(this.client(client), nonce, {
       channel,
@@ -84,7 +91,7 @@ export class Workbench {
     });
     const bytes = encodeProposal(proposal);
     const empty: ReadWriteSet = { reads: [], writes: [], policies: [], collections: [] };
-    const outcome = { result: "", event: undefined, rwset: { ...empty, ...rwset } };
+    const outcome = { result: "", event, rwset: { ...empty, ...rwset } };
     const response = encodeResponse(proposal, bytes, outcome);
     const endorsements =
       typeof endorsers === "function" ? endorsers(response) : endorsers.map((msp) => endorse(this.peer(msp), response));
@@ -100,6 +107,15 @@ export class Workbench {
       }),
     );
     return landed.map(({ code }) => codeName(code));
+  }
+
+  /** Every block as it is stored, from 0. */
+  blocks(): Uint8Array[] {
+    const blocks: Uint8Array[] = [];
+    for (let bytes = this.store.getBlock(0); bytes !== undefined; bytes = this.store.getBlock(blocks.length)) {
+      blocks.push(new Uint8Array(bytes));
+    }
+    return blocks;
   }
 
   value(key: string): string | undefined {

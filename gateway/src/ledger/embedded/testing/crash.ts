@@ -6,7 +6,7 @@ import { call, quietly } from "./probe.js";
 
 const COLLECTION = "org-HolderMSP";
 
-/** Writes public and private state, a policy and an event, and adds to a counter that every third one reads. */
+/** Writes public and private state, a policy and an event, purges what the one before wrote, and adds to a counter that every third one reads. */
 export const transactionOf = (number: number): TransactionRequest =>
   quietly([
     ["put", `public/${number}`, `value ${number}`],
@@ -19,6 +19,7 @@ export const transactionOf = (number: number): TransactionRequest =>
           ["put", "chain", `${number}`],
         ] as const)
       : []),
+    ["purgePrivate", COLLECTION, `private/${number - 1}`],
     ["emit", "wrote", `${number}`],
   ]);
 
@@ -33,14 +34,17 @@ export async function allBlocks(ledger: EmbeddedLedger): Promise<LedgerBlock[]> 
 export async function assertWhole(ledger: EmbeddedLedger): Promise<Map<number, string>> {
   expect(await ledger.fsck()).to.include({ ok: true });
   const present = new Map<number, string>();
-  for (const { number, transactions } of await allBlocks(ledger)) {
-    for (const { txId, index, event, valid, writes } of transactions) {
-      expect(valid).to.equal(true);
-      if (event?.name !== "wrote") continue;
-      present.set(Number(event.payload), txId);
-      expect(writes).to.have.length(Number(event.payload) % 3 === 0 ? 4 : 3);
-      expect(await ledger.find(txId)).to.include({ block: number, index, valid: true });
-    }
+  const wrote = (await allBlocks(ledger)).flatMap(({ number: block, transactions }) =>
+    transactions.map((one) => ({ ...one, block, number: Number(one.event?.payload) })),
+  );
+  const isPurgedAfter = (at: number, number: number): boolean =>
+    wrote.slice(at + 1).some((one) => one.number === number + 1);
+  for (const [at, { txId, block, number, index, valid, writes, purged = [] }] of wrote.entries()) {
+    expect(valid).to.equal(true);
+    present.set(number, txId);
+    expect(purged).to.have.length(isPurgedAfter(at, number) ? 1 : 0);
+    expect(writes.length + purged.length).to.equal(number % 3 === 0 ? 4 : 3);
+    expect(await ledger.find(txId)).to.include({ block, index, valid: true });
   }
   const highest = Math.max(-1, ...present.keys());
   for (let number = 0; number <= highest + 3; number++) {
@@ -49,7 +53,11 @@ export async function assertWhole(ledger: EmbeddedLedger): Promise<Map<number, s
       ["getPrivate", COLLECTION, `private/${number}`],
       ["getPrivate", COLLECTION, `small/${number}`],
     ]);
-    const expected = [`value ${number}`, `secret ${number} `.repeat(200), `${number}`];
+    const isPurged = isPurgedAfter(
+      wrote.findLastIndex((one) => one.number === number),
+      number,
+    );
+    const expected = [`value ${number}`, isPurged ? null : `secret ${number} `.repeat(200), `${number}`];
     const found: unknown = JSON.parse(await ledger.evaluate(read));
     expect(found).to.deep.equal(present.has(number) ? expected : [null, null, null]);
   }

@@ -9,6 +9,7 @@ export type Step =
   | readonly ["put", key: string, value: string]
   | readonly ["getPrivate", collection: string, key: string]
   | readonly ["putPrivate", collection: string, key: string, value: string]
+  | readonly ["purgePrivate", collection: string, key: string]
   | readonly ["policy", key: string, allOf: readonly string[]]
   | readonly ["emit", name: string, payload: string]
   | readonly ["transient", name: string]
@@ -33,6 +34,8 @@ async function perform(world: World, step: Step): Promise<string | undefined> {
       return world.getPrivate(step[1], step[2]);
     case "putPrivate":
       return world.putPrivate(step[1], step[2], step[3]).then(nothing);
+    case "purgePrivate":
+      return world.purgePrivate(step[1], step[2]).then(nothing);
     case "policy":
       return world.setKeyPolicy(step[1], step[2]).then(nothing);
     case "emit":

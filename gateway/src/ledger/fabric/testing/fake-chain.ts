@@ -10,6 +10,7 @@ export const blockOf = (number: number, change: Partial<FabricBlock> = {}): Fabr
   places: [{ txId: `tx${number}`, block: number, index: 0, code: CODE.VALID, result: `result ${number}` }],
   state: [{ key: "newest", value: String(number) }],
   hashes: [],
+  purges: [],
   missing: [],
   block: { number, hash: `hash of ${number}`, transactions: [] },
   ...change,

@@ -1,0 +1,40 @@
+/** The verdict of an audit for people. */
+import type { AuditVerdict } from "../audit/index.js";
+import type { OpenedTrust } from "../verify/index.js";
+import { auditAdviceFor, type Lang, uncheckedText, word } from "./messages.js";
+import { harmless } from "./width.js";
+
+export function auditText(folder: string, verdict: AuditVerdict, trust: OpenedTrust, lang: Lang): string {
+  const say = (name: Parameters<typeof word>[0]): string => word(name, lang);
+  const { ok, ledger, channel, blocks, transactions, valid, lastHash, logs, unchecked } = verdict;
+  const lines = [
+    `${ok ? say("valid") : say("invalid")}  ${say("ledger")} ${folder}`,
+    ...(ok ? [] : refusal(verdict, lang)),
+    ...(ledger === undefined ? [] : [`${say("ledger")} ${channel ?? ""} (${ledger})`]),
+    `${blocks} ${say("blocks")}, ${transactions} ${say("transactions")} (${valid} ${say("ofThemValid")})`,
+    ...(lastHash === undefined ? [] : [`${say("lastHash")} ${lastHash}`]),
+    ...logs.map(
+      ({ origin, size, root, checkpoints }) =>
+        `${say("log")} ${origin}: ${size} ${say("records")}, ${root}, ${checkpoints} ${say("checkpoints")}`,
+    ),
+    ...unchecked.map((name) => `${say("unchecked")} ${uncheckedText(name, lang)}`),
+    ...(trust.singleOperator ? [say("singleOperator")] : []),
+    ...(trust.trust.testClock ? [say("testClock")] : []),
+    `${say("trustFile")} ${trust.digest}`,
+  ];
+  return lines
+    .map((line, i) => (i === 0 ? line : `  ${line}`))
+    .map(harmless)
+    .join("\n");
+}
+
+function refusal({ code = "PROOF_INVALID", detail, message = "", at }: AuditVerdict, lang: Lang): readonly string[] {
+  const place = [
+    ...(at?.block === undefined ? [] : [`block ${at.block}`]),
+    ...(at?.tx === undefined ? [] : [`transaction ${at.tx}`]),
+  ].join(", ");
+  return [
+    `${detail === undefined ? code : `${code} · ${detail}`}: ${message}${place === "" ? "" : ` (${place})`}`,
+    `${word("next", lang)} ${auditAdviceFor(detail, lang)}`,
+  ];
+}

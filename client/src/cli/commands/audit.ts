@@ -1,0 +1,152 @@
+import { type Command } from "commander";
+import { z } from "zod";
+import { QuanjiError } from "@quanji/chaincode/domain";
+import { parseCheckpoint, parseNote, parseTlogProof, type SignedNote } from "@quanji/chaincode/log";
+import type { AuditVerdict, BlockFolder, KnownRoot } from "../../audit/index.js";
+import { verifyCheckpoint } from "../../verify/checkpoint.js";
+import { type OpenedTrust, verifyReceipt } from "../../verify/index.js";
+import { auditText } from "../audit-text.js";
+import type { Context } from "../context.js";
+import { assertWritable, unreadable } from "../files.js";
+import { callGateway } from "../gateway-program.js";
+import { type Options, UsageError } from "../options.js";
+import { pairs, type Result } from "../output.js";
+import { progress } from "../progress.js";
+import { declare, type Runtime } from "../program.js";
+
+export function auditCommands(program: Command, runtime: Runtime): void {
+  declare(program, runtime, [
+    {
+      usage: "blocks",
+      summary:
+        "For the operator of a gateway on the embedded ledger: write the blocks of a data folder at rest into files, for an audit. Run again later, it adds the new ones.",
+      options: [
+        ["--data <folder>", "the gateway's data folder (default: QUANJI_DATA, or ./data)"],
+        ["--out <folder>", "where 0.block, 1.block … go; made if it is not there"],
+      ],
+      examples: ["blocks --data /srv/quanji --out blocks"],
+      run: writeBlocks,
+    },
+    {
+      usage: "audit",
+      summary:
+        "Audit a ledger's blocks from the first on, offline and without a peer: hashes, orderers, signatures, policies, conflicts, logs. Exit code 0: they hold; 1: they do not.",
+      options: [
+        ["--blocks <folder>", "files of blocks, as quanji blocks or Fabric's peer channel fetch writes them"],
+        ["--evidence <file>...", "receipt, proof or checkpoint, whose root the blocks must lead to"],
+      ],
+      examples: [
+        "audit --blocks blocks --trust trust.json",
+        "audit --blocks blocks --evidence use.receipt.json --trust trust.json --json",
+      ],
+      run: audit,
+    },
+  ]);
+}
+
+const Written = z.looseObject({ ok: z.boolean(), folder: z.string(), blocks: z.number(), written: z.number() });
+
+async function writeBlocks(context: Context, _args: readonly string[], options: Options): Promise<Result> {
+  const out = options.required("out", "--out");
+  await assertWritable(context, `${out}/0.block`, "--out").catch((error: unknown) => {
+    // The folder itself is made; the one around it has to be there.
+    if (error instanceof UsageError) return assertParent(context, out);
+    throw error;
+  });
+  const bar = progress(context.io, "writing", "blocks");
+  try {
+    const said = await callGateway(context.io, {
+      task: "blocks",
+      variables: {
+        QUANJI_DATA: context.path(options.text("data") ?? context.io.env["QUANJI_DATA"] ?? "data"),
+        QUANJI_BLOCKS: context.path(out),
+      },
+      progress: (done, of) => bar.update(done, of),
+    });
+    const written = Written.safeParse(said);
+    if (!written.success) throw new QuanjiError("INTERNAL", "the gateway's program said what no answer says");
+    const { folder, blocks, written: fresh } = written.data;
+    return {
+      json: written.data,
+      text: pairs({ folder, blocks, written: fresh }),
+      notes: [`next: quanji audit --blocks ${out} --trust trust.json`],
+    };
+  } finally {
+    bar.end();
+  }
+}
+
+const assertParent = (context: Context, out: string): Promise<void> => assertWritable(context, out, "--out");
+
+async function audit(context: Context, _args: readonly string[], options: Options): Promise<Result> {
+  const named = options.required("blocks", "--blocks");
+  const trust = await context.trust();
+  if (trust === undefined) {
+    throw new UsageError("against which trust file? give --trust FILE; quanji trust fetch gets one");
+  }
+  // Loaded only here: Fabric's messages take longer to load than most commands to run.
+  const { auditBlocks, DoubleBlock, openFolder } = await import("../../audit/index.js");
+  const path = context.path(named);
+  const folder: BlockFolder = await openFolder(path).catch((cause: unknown) => {
+    throw cause instanceof DoubleBlock
+      ? new UsageError(`${path}: ${cause.message}; take one away`)
+      : unreadable(path, cause);
+  });
+  if (folder.count === 0) {
+    throw new UsageError(`${path} holds no block: its files are called 0.block, 1.block …; quanji blocks writes them`);
+  }
+  const known = await knownRoots(context, options.many("evidence"), trust);
+  const bar = progress(context.io, "auditing", "blocks");
+  let verdict: AuditVerdict;
+  try {
+    const { genesis, configs } = trust.trust;
+    verdict = await auditBlocks(
+      folder.read(),
+      { genesis, configs },
+      { known, progress: (blocks) => bar.update(blocks, folder.count) },
+    );
+  } finally {
+    bar.end();
+  }
+  const { digest, singleOperator } = trust;
+  return {
+    json: { ...verdict, trustDigest: digest, singleOperator },
+    text: auditText(named, verdict, trust, context.lang),
+    exitCode: verdict.ok ? 0 : 1,
+  };
+}
+
+/** Errors: usage; those of evidence that does not hold itself. */
+async function knownRoots(
+  context: Context,
+  files: readonly string[],
+  trust: OpenedTrust,
+): Promise<readonly KnownRoot[]> {
+  const known: KnownRoot[] = [];
+  for (const source of files) {
+    const bytes = await context.read(context.path(source));
+    const note = await noteIn(source, bytes, trust);
+    const { origin } = parseCheckpoint(note.text);
+    const { checkpoint } = await verifyCheckpoint(note, origin, trust);
+    known.push({ origin, size: checkpoint.size, root: checkpoint.root, source });
+  }
+  return known;
+}
+
+const Receipt = z.looseObject({ payload: z.string() });
+const Payload = z.looseObject({ proof: z.string() });
+
+/** A receipt has to hold as a whole before its checkpoint is used. */
+async function noteIn(source: string, bytes: Buffer, trust: OpenedTrust): Promise<SignedNote> {
+  const text = bytes.toString("utf8");
+  if (text.startsWith("c2sp.org/tlog-proof")) return parseTlogProof(text).note;
+  if (!text.startsWith("{")) return parseNote(text);
+  const { ok, code = "PROOF_INVALID", detail, message } = await verifyReceipt(bytes, trust);
+  if (!ok) {
+    throw new QuanjiError(code, `${source}: ${message ?? "the receipt does not hold"}`, {
+      ...(detail !== undefined && { detail }),
+    });
+  }
+  const { payload } = Receipt.parse(JSON.parse(text));
+  return parseTlogProof(Payload.parse(JSON.parse(Buffer.from(payload, "base64url").toString("utf8"))).proof).note;
+}

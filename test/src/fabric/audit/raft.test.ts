@@ -1,0 +1,3 @@
+import { auditSuite } from "./suite.js";
+
+auditSuite("raft");

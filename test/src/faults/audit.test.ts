@@ -1,0 +1,134 @@
+/** `quanji blocks` and `quanji audit` on a gateway that was used, as an operator and an auditor run them. */
+import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { expect } from "chai";
+import type { LocalHost } from "../support/host.js";
+import { GATEWAY, QUANJI, type Ran, runProgram } from "../support/program.js";
+import { newFolder, Stage } from "../support/stage.js";
+
+interface Report {
+  readonly ok: boolean;
+  readonly code?: string;
+  readonly detail?: string;
+  readonly message?: string;
+  readonly at?: { readonly block?: number; readonly tx?: number };
+  readonly blocks: number;
+  readonly written: number;
+  readonly transactions: number;
+  readonly valid: number;
+  readonly logs: readonly { readonly origin: string; readonly size: number; readonly checkpoints: number }[];
+  readonly unchecked: readonly string[];
+  readonly singleOperator: boolean;
+}
+
+describe("faults: quanji blocks, quanji audit", () => {
+  let stage: Stage<LocalHost>;
+  let data: string;
+  let work: string;
+  let used: string;
+  const out = (name = "blocks"): string => path.join(work, name);
+  const quanji = (...argv: readonly string[]): Promise<Ran> => runProgram([QUANJI, ...argv]);
+
+  before(async () => {
+    work = await newFolder();
+    stage = await Stage.open();
+    data = stage.host.data;
+    const grant = await stage.granted();
+    await stage.use("insurer", stage.access(grant, { purpose: "marketing" }));
+    used = (await stage.use("insurer", stage.access(grant, { purpose: "risk.assessment" }))).request ?? "";
+  });
+  after(async () => {
+    await stage.close();
+    await rm(work, { recursive: true });
+  });
+
+  const blocks = (...more: readonly string[]): Promise<Ran> =>
+    quanji("blocks", "--data", data, "--out", out(), "--json", ...more);
+  async function audit(exitCode: number, folder: string, ...more: readonly string[]): Promise<Report> {
+    const trust = path.join(data, "trust.json");
+    const ran = await quanji("audit", "--blocks", folder, "--trust", trust, "--json", ...more);
+    expect(ran.exitCode, ran.out + ran.err).to.equal(exitCode);
+    return JSON.parse(ran.out) as Report;
+  }
+
+  it("blocks are not taken from under a running gateway, nor from a folder without a ledger, nor a Fabric gateway's", async () => {
+    expect((await blocks()).exitCode).to.equal(3);
+    const folder = await newFolder();
+    const empty = await quanji("blocks", "--data", folder, "--out", out());
+    expect([empty.exitCode, empty.err]).to.satisfy(
+      ([code, err]: [number, string]) => code === 2 && /no ledger/.test(err),
+    );
+    await writeFile(
+      path.join(folder, "gateway.json"),
+      JSON.stringify({ ledger: "fabric", fabric: { profile: "profile.json" } }),
+    );
+    expect((await quanji("blocks", "--data", folder, "--out", out())).err).to.match(/peer channel fetch/);
+    const unnamed = await runProgram([GATEWAY, "blocks"], { QUANJI_DATA: folder, QUANJI_BLOCKS: "" });
+    expect([unnamed.exitCode, unnamed.out]).to.satisfy(
+      ([code, said]: [number, string]) => code === 2 && /QUANJI_BLOCKS/.test(said),
+    );
+    await rm(folder, { recursive: true });
+  });
+
+  it("the gateway's blocks hold, and its records' roots are what the receipts say", async () => {
+    const { access } = await (await stage.client("insurer")).receipt(used);
+    await writeFile(path.join(work, "use.receipt.json"), JSON.stringify(access.jws));
+    await stage.host.close();
+    const first = JSON.parse((await blocks()).out) as Report;
+    expect(first.written).to.equal(first.blocks);
+    expect((await readdir(out())).length).to.equal(first.blocks);
+    const again = JSON.parse((await blocks()).out) as Report;
+    expect([again.blocks, again.written], "nothing is written twice").to.deep.equal([first.blocks, 0]);
+    const verdict = await audit(0, out(), "--evidence", path.join(work, "use.receipt.json"));
+    expect(verdict).to.include({ ok: true, blocks: first.blocks, singleOperator: true });
+    expect(verdict.transactions).to.be.greaterThan(5);
+    expect(verdict.logs).to.have.length(1);
+    expect(verdict.logs[0]).to.include({ origin: access.record.face.log, checkpoints: 1 });
+    expect(verdict.logs[0]?.size).to.be.at.least(3);
+    expect(verdict.unchecked).to.deep.equal(["later", "organisations", "private", "commitHash"]);
+    expect((await audit(0, out())).unchecked).to.include("checkpoints");
+    const trust = path.join(data, "trust.json");
+    const text = (await quanji("audit", "--blocks", out(), "--trust", trust)).out;
+    expect(text)
+      .to.match(/^VALID {2}ledger /)
+      .and.to.match(/not checked: values of private collections/);
+    const chinese = (await quanji("audit", "--blocks", out(), "--trust", trust, "--lang", "zh")).out;
+    expect(chinese)
+      .to.match(/^有效 {2}账本 /)
+      .and.to.match(/未检查： 其后是否还有区块/);
+  });
+
+  it("a missing file, an altered one, and one that is another block: code, place, and what to do", async () => {
+    const changed = out("changed");
+    await cp(out(), changed, { recursive: true });
+    const bytes = await readFile(path.join(changed, "3.block"));
+    const at = bytes.length >> 1;
+    bytes[at] = (bytes[at] ?? 0) ^ 4;
+    await writeFile(path.join(changed, "3.block"), bytes);
+    const altered = await audit(1, changed);
+    expect(altered).to.deep.include({ code: "PROOF_INVALID", detail: "BLOCK_DATA_HASH", at: { block: 3 }, blocks: 3 });
+    const {
+      err,
+      exitCode,
+      out: text,
+    } = await quanji("audit", "--blocks", changed, "--trust", path.join(data, "trust.json"));
+    expect([exitCode, err]).to.deep.equal([1, ""]);
+    expect(text).to.match(/PROOF_INVALID · BLOCK_DATA_HASH: .+ \(block 3\)\n {2}next: do not rely/);
+    await rm(path.join(changed, "2.block"));
+    expect(await audit(1, changed)).to.deep.include({ detail: "BLOCK_MISSING", at: { block: 2 } });
+    const kept = await quanji("blocks", "--data", data, "--out", changed);
+    expect([kept.exitCode, kept.err]).to.satisfy(
+      ([code, said]: [number, string]) => code === 2 && /3\.block is another block/.test(said),
+    );
+  });
+
+  it("a larger log than the blocks hold: the newest are missing", async () => {
+    const short = out("short");
+    await cp(out(), short, { recursive: true });
+    const last = (await readdir(short)).length - 1;
+    for (let number = last; number > 5; number--) await rm(path.join(short, `${number}.block`));
+    expect((await audit(0, short)).blocks).to.equal(6);
+    const known = await audit(1, short, "--evidence", path.join(work, "use.receipt.json"));
+    expect(known).to.include({ ok: false, detail: "LOG_SIZE" });
+  });
+});
