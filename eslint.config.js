@@ -116,7 +116,10 @@ export default tseslint.config(
       complexity: "off",
     },
   },
-  { files: ["client/src/cli/**/*.ts", "scripts/src/**/*.ts"], rules: { "no-console": "off" } },
+  {
+    files: ["client/src/cli/**/*.ts", "scripts/src/**/*.ts", "test/src/{attacks,interop}/main.ts"],
+    rules: { "no-console": "off" },
+  },
   {
     files: ["**/*.js"],
     ...tseslint.configs.disableTypeChecked,

@@ -1,4 +1,4 @@
-import { sha256 as engine, sha256Base64url as engineText } from "#sha256";
+import { hasher as engineHasher, sha256 as engine, sha256Base64url as engineText } from "#sha256";
 import { QuanjiError } from "../domain/errors.js";
 import { concat, fromBase64url, knownBase64url, toBase64url } from "./bytes.js";
 
@@ -50,6 +50,21 @@ export const prefixed = (prefix: Prefix, ...parts: readonly Uint8Array[]): Hash 
 /** {@link prefixed} in its text form, which costs less than the bytes. */
 export const prefixedText = (prefix: Prefix, ...parts: readonly Uint8Array[]): HashText =>
   engineText(joined(prefix, parts)) as HashText;
+
+/** SHA-256 of bytes that come in parts, however many. */
+export class Hashing {
+  readonly #hasher = engineHasher();
+
+  add(part: Uint8Array): this {
+    this.#hasher.update(part);
+    return this;
+  }
+
+  /** Of all parts so far; more may follow. */
+  value(): Hash {
+    return this.#hasher.value() as Hash;
+  }
+}
 
 /** Of the text's UTF-8. */
 export const sha256Utf8 = (text: string): Hash => engine(text) as Hash;

@@ -6,3 +6,15 @@ export const sha256 = (data: Uint8Array | string): Uint8Array => portable(typeof
 
 /** The digest in base64url without padding. */
 export const sha256Base64url = (data: Uint8Array | string): string => toBase64url(sha256(data));
+
+/** Of bytes that come in parts. */
+export interface Hasher {
+  update(data: Uint8Array): unknown;
+  /** Of all parts so far; more may follow. */
+  value(): Uint8Array;
+}
+
+export function hasher(): Hasher {
+  const hash = portable.create();
+  return { update: (data) => hash.update(data), value: () => hash.clone().digest() };
+}

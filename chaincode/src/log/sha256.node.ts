@@ -1,4 +1,5 @@
-import { hash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
+import type { Hasher } from "./sha256.browser.js";
 
 /*
  * One call each, and text out of it: handing a digest out as a Buffer costs the engine more than hashing these short inputs.
@@ -14,3 +15,9 @@ export function sha256(data: Uint8Array | string): Uint8Array {
 
 /** The digest in base64url without padding. */
 export const sha256Base64url = (data: Uint8Array | string): string => hash("sha256", data, "base64url");
+
+/** Of bytes that come in parts. */
+export function hasher(): Hasher {
+  const parts = createHash("sha256");
+  return { update: (data) => parts.update(data), value: () => new Uint8Array(parts.copy().digest()) };
+}

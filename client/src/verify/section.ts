@@ -1,6 +1,14 @@
 /** One log of a trail: its records in order, each checked alone, with its request, and against what came before it. */
 import { keyOf, type Party, type QuanjiRecord, splitVersion, type TrailLineOf } from "@quanji/chaincode/domain";
-import { equalBytes, type Opening, type Openings, thumbprintOf } from "@quanji/chaincode/log";
+import {
+  canonical,
+  equalBytes,
+  type HashText,
+  type Opening,
+  type Openings,
+  sha256Text,
+  thumbprintOf,
+} from "@quanji/chaincode/log";
 import type { DecisionReplay } from "./decision.js";
 import { RecordFold, type RecordChainKey } from "./fold.js";
 import { type AttestedHead, type SealedHead, verifyHead } from "./head.js";
@@ -28,12 +36,27 @@ export interface SectionContext {
   readonly decisions: DecisionReplay;
   /** Keys of requesters that a host holds. */
   readonly hosted: Set<string>;
+  /** Takes a check of a signature that goes on while more is read, and sees to its end before any verdict. */
+  readonly begun: (check: Promise<void>) => void;
   readonly fromMs: number | undefined;
   readonly toMs: number | undefined;
 }
 
 type Permit = Extract<QuanjiRecord, { readonly type: "access" }>;
 type Delivery = Extract<QuanjiRecord, { readonly type: "delivery" }>;
+
+/** What is kept of a permit until its delivery comes: a hash and two numbers, since there may be a million. */
+interface OpenPermit {
+  readonly what: HashText;
+  readonly quantity: number;
+  readonly timeMs: number;
+}
+
+/** All that a delivery repeats of its access. */
+const whatOf = ({ face, body }: Permit | Delivery): HashText =>
+  sha256Text(
+    canonical([body.request, body.requester, body.resource, body.grant ?? "", face.class, face.steward, face.purpose]),
+  );
 
 /** How a section ended. */
 export interface SectionEnd {
@@ -49,7 +72,7 @@ export class LogSection {
   readonly #fold: RecordFold;
   readonly #addressee: Addressee;
   readonly #sequences = new Map<string, SequenceWindow>();
-  readonly #permits = new Map<number, Permit>();
+  readonly #permits = new Map<number, OpenPermit>();
   /** Index of the record before the trail's first; records up to it are not shown. */
   #before: number | undefined;
 
@@ -78,7 +101,7 @@ export class LogSection {
   }
 
   /** Answers undefined where the record comes after a skipped one, so that nothing more can be said about it. */
-  async record(line: TrailLineOf<"record">): Promise<OpenedRecord | undefined> {
+  record(line: TrailLineOf<"record">): OpenedRecord | undefined {
     // 1. The record is well formed, and the next in the chain of the trail's key.
     const opened = openRecord(line.r);
     if (!this.#fold.add(opened, line.o as Openings)) return undefined;
@@ -92,17 +115,17 @@ export class LogSection {
     // 3. The requester signed what the record says, and counted it once.
     if (line.q === undefined) return refuse("REQUEST_MISSING", "the requester's signed request is not in the file");
     const request = openRequest(line.q);
-    await this.#verifyRequester(request, record);
+    this.#verifyRequester(request, record);
     this.#count(record.body.requester, request.payload.seq);
     // 4. An access is decided again.
     if (record.type === "access" && request.type === "access") {
       this.#context.decisions.check(opened, record, request);
-      if (record.face.decision === "permit") this.#permit(record);
+      if (record.face.decision === "permit") this.#permit(record, opened.timeMs);
     }
     return opened;
   }
 
-  async #verifyRequester(request: OpenedRequest, record: QuanjiRecord): Promise<void> {
+  #verifyRequester(request: OpenedRequest, record: QuanjiRecord): void {
     const party = this.#context.world.parties.get(record.face.unit);
     if (party === undefined) return refuse("CHAIN_MISSING", "the chain of a requester is not in the file");
     const state: Party | undefined = record.type === "access" ? party.at(record.body.basis.party) : party.last;
@@ -110,7 +133,7 @@ export class LogSection {
     if (key === undefined) return refuse("KEY_PARTY", "the requester had no such key");
     assertContent(request, record);
     assertAddressed(request, this.#addressee);
-    await verifySigner(request, record, key.jwk);
+    this.#context.begun(verifySigner(request, record, key.jwk));
     if (key.custody === "hosted") this.#context.hosted.add(record.body.requester);
   }
 
@@ -128,29 +151,23 @@ export class LogSection {
     return this.#fold.key.kind === "party";
   }
 
-  #permit(record: Permit): void {
+  #permit(record: Permit, timeMs: number): void {
     if (this.#permits.size >= MAX_OPEN_PERMITS) refuse("LIMIT_EXCEEDED", "too many permits without a delivery");
-    this.#permits.set(record.face.index, record);
+    this.#permits.set(record.face.index, { what: whatOf(record), quantity: record.body.quantity, timeMs });
   }
 
-  #deliver({ face, body }: Delivery): void {
+  #deliver(delivery: Delivery): void {
+    const { face, body } = delivery;
     if (this.#before !== undefined && body.access <= this.#before) return; // its access is before the trail's period
     const permit = this.#permits.get(body.access);
     if (permit === undefined) refuse("DELIVERY_UNMATCHED", "the delivery has no permit, or a second delivery of one");
-    const same =
-      permit.body.request === body.request &&
-      permit.body.requester === body.requester &&
-      permit.body.resource === body.resource &&
-      permit.body.grant === body.grant &&
-      permit.face.class === face.class &&
-      permit.face.steward === face.steward &&
-      permit.face.purpose === face.purpose &&
-      face.count === 1;
-    if (!same) refuse("REQUEST_CONTENT", "the delivery describes another access than the one that it names");
+    if (permit.what !== whatOf(delivery) || face.count !== 1) {
+      refuse("REQUEST_CONTENT", "the delivery describes another access than the one that it names");
+    }
     this.#permits.delete(body.access);
     if (body.outcome === "delivered") return;
     const { id } = splitVersion(body.grant);
-    this.#context.decisions.giveBack(this.log, id, permit.body.quantity, Date.parse(permit.body.time));
+    this.#context.decisions.giveBack(this.log, id, permit.quantity, permit.timeMs);
   }
 
   /** Errors: TRAIL_GAP, TRAIL_START, TRAIL_TRUNCATED, TRAIL_STALE, ABSENCE_UNPROVEN, SEQ_GAP, and those of notes and proofs. */

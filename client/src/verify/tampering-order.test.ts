@@ -1,12 +1,11 @@
 /** Lines out of their order, and notes of another time. */
 import { instant, type TrailLine, type TrailLineOf } from "@quanji/chaincode/domain";
 import { sha256, utf8 } from "@quanji/chaincode/log";
-import { privateScope } from "@quanji/chaincode/world";
 import { expect } from "chai";
+import { ON_ORDER } from "./attacks-order.support.test.js";
 import { verifyTrail } from "./index.js";
 import { LOG, NET, PARTIES, RESOURCE, sealed, sealedText, SmallWorld } from "./support.test.js";
 import {
-  type Lines,
   recordsOf,
   world,
   trust,
@@ -15,9 +14,7 @@ import {
   prepare,
   verdictOf,
   at,
-  chainAt,
   endAt,
-  drop,
   edit,
   table,
 } from "./tampering.support.test.js";
@@ -26,38 +23,7 @@ describe("a trail that was tampered with", () => {
   before(prepare);
 
   describe("in its order", () => {
-    const last = (): Lines => lines.slice(0, -1);
-    table([
-      ["no header", "PROOF_INVALID · LINE_ORDER", () => lines.slice(1)],
-      ["two headers", "PROOF_INVALID · LINE_ORDER", () => [lines[0], ...lines]],
-      ["a command outside a chain", "PROOF_INVALID · LINE_ORDER", () => drop(1)],
-      ["a chain in a chain", "PROOF_INVALID · LINE_ORDER", () => lines.toSpliced(2, 0, lines[1]!)],
-      ["an end of no chain", "PROOF_INVALID · LINE_ORDER", () => lines.toSpliced(at("log"), 0, lines[at("chainEnd")]!)],
-      ["a chain that does not end", "PROOF_INVALID · LINE_ORDER", () => drop(at("chainEnd", -1))],
-      ["a chain after the logs", "PROOF_INVALID · LINE_ORDER", () => [...lines, lines[1]]],
-      [
-        "a chain twice",
-        "TRAIL_INCOMPLETE · TRAIL_DUPLICATE",
-        () => lines.toSpliced(at("log"), 0, ...lines.slice(1, at("chainEnd") + 1)),
-      ],
-      ["a record outside a log", "PROOF_INVALID · LINE_ORDER", () => drop(at("log"))],
-      ["a log in a log", "PROOF_INVALID · LINE_ORDER", () => lines.toSpliced(at("record"), 0, lines[at("log")]!)],
-      ["an end of no log", "PROOF_INVALID · LINE_ORDER", () => [...lines, lines[at("logEnd")]]],
-      ["a log twice", "TRAIL_INCOMPLETE · TRAIL_DUPLICATE", () => [...lines, ...lines.slice(at("log"))]],
-      ["a log that does not end", "TRAIL_INCOMPLETE · FILE_TRUNCATED", last],
-      ["a chain in another scope", "TRAIL_INCOMPLETE · CHAIN_KEY", () => edit(1, () => ({ scope: LOG }))],
-      ["a directory of another id", "TRAIL_INCOMPLETE · CHAIN_KEY", () => edit(1, () => ({ id: "x" }))],
-      [
-        "a grant in public",
-        "TRAIL_INCOMPLETE · CHAIN_KEY",
-        () => edit(chainAt("grant", grant), () => ({ scope: NET })),
-      ],
-      [
-        "a grant in another collection",
-        "TRAIL_INCOMPLETE · CHAIN_KEY",
-        () => edit(chainAt("grant", grant), () => ({ scope: privateScope(NET, "ExchangeMSP") })),
-      ],
-    ]);
+    table(ON_ORDER);
 
     it("43 no end, another count, another digest, something after the end: FILE_TRUNCATED, LINE_ORDER", async () => {
       const whole = sealed(lines);

@@ -14,6 +14,7 @@ import { openCommand } from "./commands.js";
 import { DecisionReplay } from "./decision.js";
 import type { SealedHead } from "./head.js";
 import { LineDigest, linesOf, parseLine, SourceFault, type TrailSource } from "./lines.js";
+import { Misplaced, PendingChecks } from "./pending.js";
 import type { OpenedRecord } from "./record.js";
 import { replay, type Replayed } from "./replay.js";
 import { LogSection, type SectionEnd } from "./section.js";
@@ -47,12 +48,18 @@ export async function verifyTrail(
   const reader = new TrailReader(trust, options);
   const common = { kind: "trail" as const, ...trustFacts(trust) };
   try {
-    for await (const line of linesOf(source)) await reader.read(line);
+    for await (const lines of linesOf(source)) {
+      for (const line of lines) {
+        const rest = reader.read(line);
+        if (rest !== undefined) await rest;
+      }
+    }
     return { ok: true, ...common, ...reader.finish() };
   } catch (error) {
-    if (error instanceof SourceFault) throw error.cause;
+    const { fault, place } = await reader.firstFault(error);
+    if (fault instanceof SourceFault) throw fault.cause;
     const { replayed, attested } = reader.rules;
-    return { ok: false, ...common, level: "committed", replayed, attested, at: reader.place, ...refusalOf(error) };
+    return { ok: false, ...common, level: "committed", replayed, attested, at: place, ...refusalOf(fault) };
   }
 }
 
@@ -69,6 +76,7 @@ class TrailReader {
   readonly #sections = new Map<string, SectionEnd>();
   readonly #hosted = new Set<string>();
   readonly #held: Set<string>;
+  readonly #signatures = new PendingChecks();
   #line = 0;
   #commandBytes = 0;
   #header: TrailLineOf<"trail"> | undefined;
@@ -100,32 +108,51 @@ class TrailReader {
     return { replayed: this.#decisions?.replayed ?? [], attested: this.#decisions?.attested ?? [] };
   }
 
-  async read(bytes: Uint8Array): Promise<void> {
+  /** What is to be answered for an error: that of an earlier line whose signature was still being checked goes first. */
+  async firstFault(error: unknown): Promise<{ readonly fault: unknown; readonly place: Place }> {
+    const { place } = this;
+    try {
+      if (error instanceof Misplaced) throw error;
+      await this.#signatures.settle();
+    } catch (earlier) {
+      if (earlier instanceof Misplaced) return { fault: earlier.cause, place: earlier.place };
+      throw earlier;
+    }
+    return { fault: error, place };
+  }
+
+  /** Most lines are done at once; for the others there is something to wait for. */
+  read(bytes: Uint8Array): Promise<void> | undefined {
     this.#line++;
     if (this.#findings !== undefined) refuse("LINE_ORDER", "something follows the end of the trail");
     const line = parseLine(bytes);
     if ((line.t === "trail") !== (this.#line === 1)) refuse("LINE_ORDER", "a trail begins with its one header");
-    await this.#take(line, bytes);
-    this.#digest.add(bytes);
+    const rest = this.#take(line, bytes);
+    if (rest === undefined) {
+      this.#digest.add(bytes);
+      return this.#signatures.isFull ? this.#signatures.settleHalf() : undefined;
+    }
+    return rest.then(() => this.#digest.add(bytes));
   }
 
-  async #take(line: TrailLine, bytes: Uint8Array): Promise<void> {
+  #take(line: TrailLine, bytes: Uint8Array): Promise<void> | undefined {
     switch (line.t) {
       case "trail":
         this.#begin(line);
-        return;
+        return undefined;
       case "chain":
         this.#beginChain(line);
-        return;
+        return undefined;
       case "command":
         this.#command(line, bytes.length);
-        return;
+        return undefined;
       case "chainEnd":
         return this.#endChain(line);
       case "log":
         return this.#beginLog(line);
       case "record":
-        return this.#record(line);
+        this.#record(line);
+        return undefined;
       case "logEnd":
         return this.#endLog(line);
       case "end":
@@ -190,15 +217,16 @@ class TrailReader {
       world,
       decisions,
       hosted: this.#hosted,
+      begun: (check) => this.#signatures.add(check, this.place),
       fromMs: from === undefined ? undefined : msOf(from),
       toMs: to === undefined ? undefined : msOf(to),
     });
   }
 
-  async #record(line: TrailLineOf<"record">): Promise<void> {
+  #record(line: TrailLineOf<"record">): void {
     if (this.#section === undefined) return refuse("LINE_ORDER", "a record stands outside a log");
     this.#index = undefined;
-    const opened = await this.#section.record(line);
+    const opened = this.#section.record(line);
     this.#records++;
     if (opened !== undefined) this.#tally(opened);
     if (this.#records % PROGRESS_EVERY === 0) this.#options.progress?.(this.#records);
@@ -226,6 +254,7 @@ class TrailReader {
 
   // 5. The end: nothing cut off, every log there, every held receipt found.
   async #end({ count, digest }: TrailLineOf<"end">): Promise<void> {
+    await this.#signatures.settle();
     if (this.#section !== undefined) refuse("FILE_TRUNCATED", "a log does not end");
     if (count !== this.#records || digest !== this.#digest.value()) {
       refuse("FILE_TRUNCATED", "the end line counts other lines than those before it");

@@ -1,13 +1,20 @@
 import { instant, type Trust } from "@quanji/chaincode/domain";
 import { canonical, type FlattenedJws, toBase64url, utf8 } from "@quanji/chaincode/log";
 import { expect } from "chai";
+import {
+  GROUPS as groups,
+  ON_POLICIES,
+  ON_TRUST,
+  TWO_OF_THREE as policy,
+  WITNESSES,
+  witnesses,
+} from "./attacks-trust.support.test.js";
 import { isQuorum, openTrust, parsePolicy, verifyReceipt, verifyTrail } from "./index.js";
 import {
   HEADS,
   LOG,
   LOG_KEYS,
   noteSigner,
-  OTHER_LOG,
   PARTIES,
   signer,
   SmallWorld,
@@ -26,10 +33,6 @@ export async function detailOf(action: () => unknown): Promise<string> {
     return refusalOf(error).detail;
   }
 }
-
-const witnesses = ["a", "b", "c"].map((name) => noteSigner(`witness.${name}/w`, 4));
-const WITNESSES = witnesses.map(({ vkey }, i) => `witness ${"abc"[i]} ${vkey}\n`).join("");
-const groups = "group oa any a\ngroup ob all b\ngroup oc 1 c\n";
 
 describe("witness policy", () => {
   it("without a quorum nobody but the operator vouches", () => {
@@ -66,28 +69,7 @@ describe("witness policy", () => {
     expect(isQuorum(parsePolicy(`${WITNESSES}quorum b\n`), new Set(["b"]))).to.equal(true);
   });
 
-  const refused: readonly (readonly [string, string, string])[] = [
-    ["71 a quorum that two halves could both reach", `${WITNESSES}group g 1 a b\nquorum g\n`, "POLICY_UNSAFE"],
-    ["72 one key under two names", `${WITNESSES}witness d ${witnesses[0]!.vkey}\nquorum a\n`, "POLICY_DUPLICATE_KEY"],
-    ["73 an undefined group", `${WITNESSES}quorum g\n`, "POLICY_SYNTAX"],
-    ["a group of undefined members", `${WITNESSES}group g all a z\nquorum g\n`, "POLICY_SYNTAX"],
-    ["a member in two groups", `${WITNESSES}group g all a b\ngroup h all a c\nquorum g\n`, "POLICY_SYNTAX"],
-    ["a name twice", `${WITNESSES}group a all b\nquorum a\n`, "POLICY_SYNTAX"],
-    ["a bad name", `${WITNESSES}group none all b\nquorum a\n`, "POLICY_SYNTAX"],
-    ["an empty group", `${WITNESSES}group g any\nquorum a\n`, "POLICY_SYNTAX"],
-    ["a threshold above its members", `${WITNESSES}group g 3 a b\nquorum g\n`, "POLICY_SYNTAX"],
-    ["a threshold of nothing", `${WITNESSES}group g 0 a b\nquorum g\n`, "POLICY_SYNTAX"],
-    ["no quorum line", WITNESSES, "POLICY_SYNTAX"],
-    ["a line after the quorum", "quorum none\nquorum none\n", "POLICY_SYNTAX"],
-    ["two quorums in a line", "quorum none none\n", "POLICY_SYNTAX"],
-    ["an unknown keyword", "notary a\nquorum none\n", "POLICY_SYNTAX"],
-    ["two spaces", "quorum  none\n", "POLICY_SYNTAX"],
-    ["a log line too long", `log ${LOG_KEYS[LOG]!.vkey} u v\nquorum none\n`, "POLICY_SYNTAX"],
-    ["a witness line too short", "witness a\nquorum none\n", "POLICY_SYNTAX"],
-    ["27 a log's key as witness", `witness a ${LOG_KEYS[LOG]!.vkey}\nquorum a\n`, "KEY_PURPOSE"],
-    ["27 a witness's key as log", `log ${witnesses[0]!.vkey}\nquorum none\n`, "KEY_PURPOSE"],
-  ];
-  for (const [name, text, detail] of refused) {
+  for (const [name, text, detail] of ON_POLICIES) {
     it(`refuses ${name}`, async () => expect(await detailOf(() => parsePolicy(text))).to.equal(detail));
   }
 });
@@ -180,52 +162,7 @@ describe("trust file", () => {
     expect(await open({ ...world.trustPayload(), extra: 1 })).to.equal("FIELD_UNKNOWN");
   });
 
-  const heads = { heads: HEADS.vkey };
-  const cases: readonly (readonly [string, (trust: Trust) => Partial<Trust>, string])[] = [
-    ["27 a witness's key for heads", () => ({ heads: { heads: noteSigner("h", 4).vkey } }), "KEY_PURPOSE"],
-    ["one key for heads and log", () => ({ heads: { heads: noteSigner("h", 1, `${LOG} 1`).vkey } }), "KEY_PURPOSE"],
-    [
-      "one key for gateway and heads",
-      (trust) => ({
-        gateways: trust.gateways.map((row) => ({ ...row, jwk: jwkOf("k"), kid: `gw#${signer("k").print}` })),
-        heads: { heads: noteSigner("h", 1, "k").vkey },
-      }),
-      "KEY_PURPOSE",
-    ],
-    [
-      "58 a gateway's kid of another key",
-      (trust) => ({ gateways: trust.gateways.map((row) => ({ ...row, jwk: jwkOf("k") })) }),
-      "KEY_THUMBPRINT",
-    ],
-    ["58 a signer's kid of another key", () => ({ signers: [{ kid: own.kid, jwk: jwkOf("k") }] }), "KEY_THUMBPRINT"],
-    [
-      "66 a small-order key",
-      (trust) => ({
-        gateways: trust.gateways.map((row) => ({ ...row, jwk: { kty: "OKP", crv: "Ed25519", x: "A".repeat(43) } })),
-      }),
-      "KEY_WEAK",
-    ],
-    ["a log twice", (trust) => ({ logs: [...trust.logs, ...trust.logs] }), "LOG_UNKNOWN"],
-    ["a key of no log", (trust) => ({ logs: trust.logs.slice(0, 1) }), "LOG_UNKNOWN"],
-    [
-      "a log's key under another name",
-      (trust) => ({ keys: trust.keys.map((row) => ({ ...row, log: OTHER_LOG })) }),
-      "LOG_MISMATCH",
-    ],
-    ["another network's logs", () => ({ net: "quanji.test/town" }), "NETWORK_MISMATCH"],
-    [
-      "a policy with a log key that nobody knows",
-      () => ({ policy: `log ${noteSigner("n").vkey}\nquorum none\n` }),
-      "POLICY_SYNTAX",
-    ],
-    [
-      "71 a log's own organisation in the quorum",
-      () => ({ heads, policy: `${WITNESSES}group holder any a\ngroup orgs 2 holder b\nquorum orgs\n` }),
-      "POLICY_UNSAFE",
-    ],
-  ];
-  const jwkOf = (name: string) => signer(name).jwk;
-  for (const [name, change, detail] of cases) {
+  for (const [name, change, detail] of ON_TRUST) {
     it(`refuses ${name}`, async () => {
       const trust = world.trustPayload();
       expect(await open({ ...trust, ...change(trust) })).to.equal(detail);
@@ -234,7 +171,6 @@ describe("trust file", () => {
 });
 
 describe("witnessed evidence", () => {
-  const policy = `${WITNESSES}${groups}group orgs 2 oa ob oc\nquorum orgs\n`;
   let world: SmallWorld;
   let index: number;
   before(async () => {

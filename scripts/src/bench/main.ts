@@ -2,10 +2,12 @@
 import { benchEmbedded } from "./embedded.js";
 import { benchFabric } from "./fabric.js";
 import { parseOptions } from "./options.js";
+import { benchVerify } from "./verify.js";
 
 const BENCHES: Readonly<Record<string, (options: ReadonlyMap<string, number>) => Promise<object>>> = {
   embedded: benchEmbedded,
   fabric: benchFabric,
+  verify: benchVerify,
 };
 
 async function main(): Promise<number> {
@@ -13,7 +15,7 @@ async function main(): Promise<number> {
   const bench = BENCHES[name];
   if (bench === undefined) {
     console.error(
-      `usage: npm run bench -- ${Object.keys(BENCHES).join("|")} [--seconds N] [--parties N] [--resources N] [--connections N]`,
+      `usage: npm run bench -- ${Object.keys(BENCHES).join("|")} [--seconds N] [--parties N] [--resources N] [--connections N] [--records N]`,
     );
     return 2;
   }

@@ -1,0 +1,218 @@
+/**
+ * Every attack on evidence as a file that anybody can verify: the one registry of named mutations and the finer code that
+ * each must be refused with. Mocha's tests run the same tables; `npm run test:attacks` and the second implementation run
+ * this. Holds no test itself.
+ */
+import { canonical, type HashText, sha256Text } from "@quanji/chaincode/log";
+import { BY_COLLUSION } from "./attacks-collusion.support.test.js";
+import { ON_RECEIPT_FILES, ON_TRAIL_FILES } from "./attacks-files.support.test.js";
+import { ON_LINES } from "./attacks-lines.support.test.js";
+import { ON_ORDER } from "./attacks-order.support.test.js";
+import * as receipts from "./attacks-receipt.support.test.js";
+import * as trusts from "./attacks-trust.support.test.js";
+import { openTrust, verifyReceipt, verifyTrail } from "./index.js";
+import { LOG, PARTIES, RESOURCE, sealed, signReceipt, trustFile } from "./support.test.js";
+import * as trails from "./tampering.support.test.js";
+import { refusalOf } from "./verdict.js";
+
+/** What a verifier is handed. */
+export interface Exhibit {
+  readonly kind: "receipt" | "trail" | "trust";
+  /** Text of the file; for `trust`, nothing but the trust file is looked at. */
+  readonly evidence: string;
+  readonly trust: string;
+  /** Ms since 1970. */
+  readonly now: number;
+  /** Digest that the user pinned. */
+  readonly pinned?: HashText;
+  /** Trust file in use until now. */
+  readonly previous?: string;
+}
+
+export interface Attack {
+  readonly name: string;
+  readonly on: Exhibit["kind"];
+  /** Finer code. */
+  readonly expected: string;
+  readonly exhibit: () => Promise<Exhibit>;
+}
+
+/** Makes the evidence that is attacked. */
+export async function prepareAttacks(): Promise<void> {
+  await Promise.all([trails.prepare(), receipts.prepareReceipts(), trusts.prepareWitnessed()]);
+}
+
+const TEXT = { maxBytes: 1 << 18, maxDepth: 4 };
+
+const trailExhibit = (evidence: string): Exhibit => ({
+  kind: "trail",
+  evidence,
+  trust: trustFile(trails.world.trustPayload()),
+  now: trails.world.nowMs,
+});
+const receiptExhibit = (evidence: string): Exhibit => ({
+  kind: "receipt",
+  evidence,
+  trust: trustFile(receipts.world.trustPayload()),
+  now: receipts.world.nowMs,
+});
+const trustExhibit = (trust: string, more: Partial<Exhibit> = {}): Exhibit => ({
+  kind: "trust",
+  evidence: "",
+  trust,
+  now: trusts.NOW,
+  ...more,
+});
+
+const onTrails: readonly Attack[] = [...ON_LINES, ...ON_ORDER, ...BY_COLLUSION].map(([name, refusal, make]) => ({
+  name,
+  on: "trail",
+  expected: refusal.split(" · ")[1] ?? refusal,
+  exhibit: async () => trailExhibit(sealed(await make())),
+}));
+
+const onTrailFiles: readonly Attack[] = ON_TRAIL_FILES.map(([name, expected, file]) => ({
+  name,
+  on: "trail",
+  expected,
+  exhibit: async () => trailExhibit(await file()),
+}));
+
+const onReceipts: readonly Attack[] = receipts.ON_RECEIPTS.map(([name, expected, edit]) => ({
+  name,
+  on: "receipt",
+  expected,
+  exhibit: async () => {
+    const payload = await receipts.world.receiptPayload(LOG, receipts.at.permit);
+    return receiptExhibit(canonical(await signReceipt({ ...payload, ...(await edit(payload)) }), TEXT));
+  },
+}));
+
+const onReceiptFiles: readonly Attack[] = ON_RECEIPT_FILES.map(([name, expected, file]) => ({
+  name,
+  on: "receipt",
+  expected,
+  exhibit: async () => receiptExhibit(await file()),
+}));
+
+const onWitnessed: readonly Attack[] = trusts.ON_WITNESSED.map((item) => ({
+  name: item.name,
+  on: "receipt",
+  expected: item.detail,
+  exhibit: async () => {
+    const { world, TWO_OF_THREE: policy, trustWith } = trusts;
+    const trust = trustWith({ policy, ...item.trust?.(world.trustPayload({ policy })) });
+    return { kind: "receipt", evidence: await trusts.witnessed(item), trust, now: world.nowMs };
+  },
+}));
+
+const onTrust: readonly Attack[] = [
+  ...trusts.ON_POLICIES.map(([name, policy, expected]): Attack => ({
+    name,
+    on: "trust",
+    expected,
+    exhibit: () => Promise.resolve(trustExhibit(trusts.trustWith({ policy }))),
+  })),
+  ...trusts.ON_TRUST.map(([name, change, expected]): Attack => ({
+    name,
+    on: "trust",
+    expected,
+    exhibit: () => Promise.resolve(trustExhibit(trusts.trustWith(change(trusts.world.trustPayload())))),
+  })),
+  ...ofVersions(),
+];
+
+function ofVersions(): readonly Attack[] {
+  const plain = (): string => trusts.trustWith({});
+  const payload = (file: string): string =>
+    Buffer.from((JSON.parse(file) as { payload: string }).payload, "base64url").toString();
+  const next = (changes: object) => (): Exhibit =>
+    trustExhibit(trusts.trustWith({ version: 2, prev: sha256Text(payload(plain())), ...changes }), {
+      previous: plain(),
+    });
+  const rows: readonly (readonly [string, string, () => Exhibit])[] = [
+    ["69 another digest than the pinned one", "TRUST_DIGEST", () => trustExhibit(plain(), { pinned: sha256Text("x") })],
+    ["70 an expired file", "TRUST_EXPIRED", () => trustExhibit(trusts.trustWith({ expires: trusts.EXPIRED }))],
+    ["70 an older version", "TRUST_ROLLBACK", next({ version: 1, expires: "2027-01-01T00:00:00.000Z" })],
+    ["70 a version that is skipped", "TRUST_CHAIN", next({ version: 3 })],
+    ["70 another predecessor", "TRUST_CHAIN", next({ prev: sha256Text("x") })],
+    [
+      "8 another version of the format",
+      "VERSION_UNKNOWN",
+      () => trustExhibit(trusts.trustWith({ v: "quanji.trust.v2" } as never)),
+    ],
+    [
+      "own: a trust file without a threshold's signatures",
+      "SIGNATURE_INVALID",
+      () => trustExhibit(trusts.trustWith({ threshold: 2 })),
+    ],
+    ["own: a trust file with white space", "NOT_CANONICAL", () => trustExhibit(` ${plain()}`)],
+    [
+      "own: a trust file with a field more",
+      "FIELD_UNKNOWN",
+      () => trustExhibit(trusts.trustWith({ extra: 1 } as never)),
+    ],
+  ];
+  return rows.map(([name, expected, make]) => ({
+    name,
+    on: "trust",
+    expected,
+    exhibit: () => Promise.resolve(make()),
+  }));
+}
+
+export const ATTACKS: readonly Attack[] = [
+  ...onReceipts,
+  ...onReceiptFiles,
+  ...onWitnessed,
+  ...onTrails,
+  ...onTrailFiles,
+  ...onTrust,
+];
+
+/** What is attacked, untouched: all of it verifies. */
+export async function untouched(): Promise<readonly (readonly [name: string, exhibit: Exhibit])[]> {
+  const { world, at } = receipts;
+  const text = async (index: number): Promise<string> => canonical(await world.receipt(LOG, index), TEXT);
+  const trail = async (kind: "grant" | "resource" | "party", id: string): Promise<Exhibit> =>
+    trailExhibit(await trails.world.trail(kind, id));
+  const { insurer, operator, approver } = PARTIES;
+  const item = { name: "", detail: "", by: [0, 2], level: "cosigned" } as const;
+  const cosigned = {
+    kind: "receipt" as const,
+    evidence: await trusts.witnessed(item),
+    trust: trusts.trustWith({ policy: trusts.TWO_OF_THREE }),
+    now: trusts.world.nowMs,
+  };
+  return [
+    ["a permit's receipt", receiptExhibit(await text(at.permit))],
+    ["a delivery's receipt", receiptExhibit(await text(at.delivery))],
+    ["a denial's receipt", receiptExhibit(await text(at.denial))],
+    ["a void's receipt", receiptExhibit(await text(at.void))],
+    ["a receipt with a quorum", cosigned],
+    ["a grant's trail", trailExhibit(sealed(trails.lines))],
+    ["a sub-grant's trail", await trail("grant", trails.child)],
+    ["a resource's trail", await trail("resource", RESOURCE)],
+    ["a user's trail", await trail("party", insurer.id)],
+    ["a hosted user's trail", await trail("party", operator.id)],
+    ["a trail of nothing", await trail("party", approver.id)],
+    ["a trust file", trustExhibit(trusts.trustWith({}))],
+  ];
+}
+
+/** The finer code that the verifier refuses an exhibit with; `ok` for one that it believes. */
+export async function verdictOn({ kind, evidence, trust, now, pinned, previous }: Exhibit): Promise<string> {
+  try {
+    const before = previous === undefined ? undefined : await openTrust(previous, { now });
+    const opened = await openTrust(trust, {
+      now,
+      ...(pinned !== undefined && { digest: pinned }),
+      ...(before !== undefined && { previous: before }),
+    });
+    if (kind === "trust") return "ok";
+    const { ok, detail } = await (kind === "trail" ? verifyTrail(evidence, opened) : verifyReceipt(evidence, opened));
+    return ok ? "ok" : (detail ?? "no code");
+  } catch (error) {
+    return refusalOf(error).detail;
+  }
+}

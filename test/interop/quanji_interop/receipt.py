@@ -1,0 +1,193 @@
+"""A receipt against a trust file, in the steps of docs/protocol.md, Verifying."""
+from hashlib import sha256
+
+from .keys import ANSWER, COMMAND, Jws, parse_jwk, signers_of, thumbprint
+from .schema import ACCESS, BODIES, FACES, RECEIPT, RULES, VOID, check, fits, instant, instant_ms
+from .text import Refused, canonical, from_base64url, hash_text, need, parse_canonical, parse_proof
+from .trust import within, without_final_newline
+
+LEVELS = ("committed", "cosigned", "anchored")
+STOPPED = ("GRANT_REVOKED", "GRANT_SUSPENDED", "ANCESTOR_NOT_IN_FORCE")
+
+
+def verify_receipt(text, trust):
+    """Raises Refused unless all of it holds."""
+    # 1. The envelope; a gateway that the trust file knows signed it.
+    file = parse_canonical(without_final_newline(text), 128 * 1024, 2)
+    jws = Jws(file, ANSWER, 64 * 1024, 12)
+    need(jws.header["typ"] == "quanji-receipt+jws", "TYP_MISMATCH")
+    receipt = jws.payload
+    need(receipt.get("v") == "quanji.receipt.v1", "VERSION_UNKNOWN")
+    check(RECEIPT, receipt)
+    gateways = [row for row in trust.trust["gateways"] if row["kid"] == jws.header["kid"]]
+    need(gateways, "GATEWAY_UNKNOWN")
+    need(parse_jwk(receipt["keys"]["gateway"]) == gateways[0]["jwk"], "KEY_THUMBPRINT")
+    jws.verify(gateways[0]["jwk"])
+    # 2. The record, and that it is from a log of that gateway.
+    record = Record(receipt["record"])
+    gateway = next((row for row in gateways if row["log"] == record.face["log"]), None)
+    need(gateway is not None, "LOG_MISMATCH")
+    # 3. The requester signed the request, for this network, log and gateway.
+    request = Request(receipt["request"])
+    request.verify(record, parse_jwk(receipt["keys"]["requester"]))
+    need(request.payload["net"] == trust.trust["net"], "NETWORK_MISMATCH")
+    need(request.payload["log"] == record.face["log"], "LOG_MISMATCH")
+    need(request.jws.header["url"] == gateway["publicUrl"] + request.path, "URL_MISMATCH")
+    # 4. The record says what was asked, and the status what was decided.
+    request.assert_says(record)
+    need(receipt["status"] == record.status, "STATUS_MISMATCH")
+    # 5. What is opened was committed to.
+    for path, opening in receipt["openings"].items():
+        verify_opening(path, opening, record, request)
+    # 6. The record is in the log, under a checkpoint that counts.
+    level, size = verify_included(record, receipt["proof"], trust)
+    need(within(gateway, size), "KEY_EXPIRED_AT_SIZE")
+    # 7. The level.
+    need(LEVELS.index(receipt["level"]) <= LEVELS.index(level), "LEVEL_FALSE")
+    need(LEVELS.index(level) >= LEVELS.index(trust.required_level), "WITNESS_QUORUM")
+
+
+class Record:
+    def __init__(self, text):
+        lines = text.split("\n")
+        need(len(lines) == 2, "NOT_CANONICAL")
+        self.face, self.body = face, body = [parse_canonical(line) for line in lines]
+        need(printable(face) and printable(body), "NOT_CANONICAL")
+        need(face.get("v") == "quanji.record.v1", "VERSION_UNKNOWN")
+        need(face.get("type") in ("access", "delivery", "void"), "TYPE_UNKNOWN")
+        self.type = face["type"]
+        need(fits(FACES[self.type], face) is None and fits(BODIES[self.type], body) is None, "FIELD_UNKNOWN")
+        need(self.type == "void" or ("grant" in body) == ("grant" in body["links"]), "LINK_MISSING")
+        self.ms = instant_ms(body["time"])
+        agrees = face["hour"] == body["time"][:13] + "Z" and face["unit"] == body["requester"].partition("#")[0]
+        need(agrees and (self.type != "access" or self.decided()), "RECORD_CONTRADICTS")
+        hashes = [sha256(line.encode()).digest() for line in lines]
+        self.leaf = sha256(b"\x00" + hashes[0] + hashes[1]).digest()
+
+    def decided(self):
+        body, permit = self.body, self.face["decision"] == "permit"
+        return (
+            (body["rule"] == "permit") == permit
+            and body.get("deliverBefore") == (instant(self.ms + 30_000) if permit else None)
+            and ("grant" in body) == ("grant" in body["basis"])
+            and ("ancestors" not in body["basis"] or "grant" in body)
+            and not (permit and "grant" not in body)
+            and ("stop" not in body or body["rule"] in STOPPED)
+        )
+
+    @property
+    def status(self):
+        return RULES.get(self.body["rule"], 200) if self.type == "access" else 200
+
+
+def printable(value):
+    if isinstance(value, str):
+        return all(" " <= c <= "~" for c in value)
+    if isinstance(value, (dict, list)):
+        return all(map(printable, value.values() if isinstance(value, dict) else value))
+    return True
+
+
+class Request:
+    def __init__(self, jws):
+        self.jws = Jws(jws, COMMAND)
+        kinds = {
+            "quanji-access+jws": ("access", ACCESS, "/v1/access"),
+            "quanji-access.void+jws": ("void", VOID, "/v1/commands/access.void"),
+        }
+        need(self.jws.header["typ"] in kinds, "TYP_MISMATCH")
+        self.type, schema, self.path = kinds[self.jws.header["typ"]]
+        self.payload = check(schema, self.jws.payload)
+
+    def verify(self, record, key):
+        need(self.jws.print == thumbprint(key), "KEY_THUMBPRINT")
+        need(self.jws.party == record.face["unit"], "KEY_PARTY")
+        self.jws.verify(key)
+
+    def assert_says(self, record):
+        body, face, payload = record.body, record.face, self.payload
+        need(self.jws.request == body["request"], "REQUEST_MISMATCH")
+        need(self.jws.header["kid"] == body["requester"], "REQUEST_CONTENT")
+        need((self.type == "void") == (record.type == "void"), "TYP_MISMATCH")
+        if record.type == "void":
+            need(body["seq"] == payload["seq"], "REQUEST_CONTENT")
+        else:
+            grant = body["grant"].rpartition("@")[0] if "grant" in body else payload.get("grant")
+            same = (body["resource"].rpartition("@")[0], face["purpose"], grant)
+            need(same == (payload["resource"], payload["purpose"], payload.get("grant")), "REQUEST_CONTENT")
+        if record.type == "access":
+            same = (body["action"], body["quantity"]) == (payload["action"], payload["quantity"])
+            need(same, "REQUEST_CONTENT")
+        if record.type != "delivery":
+            need(abs(record.ms - self.jws.header["iat"] * 1000) <= 120_000, "TIME_BRACKET")
+
+
+def commitment(context, path, opening):
+    salt = from_base64url(opening["salt"])
+    return hash_text(b"\x04" + salt + canonical([*context, path, opening["value"]]).encode())
+
+
+def verify_opening(path, opening, record, request):
+    if path in ("links.grant", "links.party", "links.resource"):
+        link = record.body["links"].get(path[6:])
+        need(link is not None, "LINK_MISSING")
+        need(commitment([record.body["id"]], path, opening) == link, "LINK_OPENING")
+        value = opening["value"]
+        need(fits({"n": lambda n: type(n) is int, "prev": is_hash}, value) is None, "LINK_OPENING")
+        return
+    committed = request.payload.get(path) if path in ("operator", "query") else None
+    need(isinstance(committed, str), "COMMITMENT_MISMATCH")
+    context = [request.jws.header["kid"], request.jws.header["jti"]]
+    need(commitment(context, path, opening) == committed, "COMMITMENT_MISMATCH")
+
+
+def is_hash(value):
+    try:
+        return isinstance(value, str) and len(from_base64url(value)) == 32
+    except Refused:
+        return False
+
+
+def verify_included(record, text, trust):
+    """(level, size of the tree)"""
+    index, hashes, note, (origin, size, root) = parse_proof(text)
+    need(index == record.face["index"], "INDEX_MISMATCH")
+    need(origin == record.face["log"], "LOG_MISMATCH")
+    level = verify_checkpoint(note, origin, size, trust)
+    verify_path(index, size, record.leaf, hashes, root)
+    return level, size
+
+
+def verify_checkpoint(note, origin, size, trust):
+    need(any(row["origin"] == origin for row in trust.trust["logs"]), "LOG_UNKNOWN")
+    own = {key: row for key, row in trust.log_keys if row["log"] == origin}
+    need(own, "LOG_UNKNOWN")
+    signed = signers_of(note, own)
+    need(signed, "LOG_SIGNATURE_INVALID")
+    witnesses = trust.policy.witnesses
+    cosigned = signers_of(note, witnesses.values())
+    need(any(within(own[key], size) for key in signed), "KEY_EXPIRED_AT_SIZE")
+    if not trust.trust["testClock"]:
+        need(all(time * 1000 <= trust.now + 300_000 for time in cosigned.values()), "TIME_FUTURE")
+    present = {name for name, key in witnesses.items() if key in cosigned}
+    reached = trust.policy.quorum != "none" and trust.policy.reached(present)
+    return "cosigned" if reached else "committed"
+
+
+def verify_path(index, size, leaf, hashes, root):
+    """RFC 9162 §2.1.3.2."""
+    need(index < size, "INDEX_RANGE")
+    path, last, found = index, size - 1, leaf
+    for sibling in hashes:
+        need(last > 0, "PROOF_LENGTH")
+        if path & 1 or path == last:
+            found = sha256(b"\x01" + sibling + found).digest()
+            while not path & 1 and path:
+                path, last = path >> 1, last >> 1
+        else:
+            found = sha256(b"\x01" + found + sibling).digest()
+        path, last = path >> 1, last >> 1
+    need(last == 0, "PROOF_LENGTH")
+    need(found == root, "INCLUSION_INVALID")
+
+

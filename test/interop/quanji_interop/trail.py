@@ -1,0 +1,443 @@
+"""
+A trail: that nothing is missing from it, and that every request and command in it was signed by a key of its party. The
+decisions are not made again here, nor is it asked whether a command was one that its signer could give.
+"""
+import re
+from hashlib import sha256
+
+from .keys import COMMAND, Jws, parse_jwk, signers_of, thumbprint
+from .receipt import LEVELS, Record, Request, is_hash, verify_included, verify_opening
+from .schema import JWS, LOG, NET, check, digest, fits, instant, integer, is_instant, one_of, openings, string
+from .text import (
+    KEY_NAME,
+    SAFE,
+    canonical,
+    from_base64url,
+    hash_text,
+    need,
+    parse_canonical,
+    parse_note,
+    read_decimal,
+    read_hash,
+    read_text,
+    refuse,
+    to_base64url,
+)
+
+HEAD = {"h": digest, "n": integer(), "salt": digest}
+OPENING = {"salt": digest, "value": lambda value: True}
+CHAINS = ("directory", "boundary", "orders", "party", "resource", "grant")
+LINES = {
+    "trail": {
+        "t": string,
+        "v": string,
+        "net": NET,
+        "key": {"kind": one_of("grant", "resource", "party"), "id": string},
+        "from?": is_instant,
+        "to?": is_instant,
+    },
+    "chain": {"t": string, "scope": string, "kind": one_of(*CHAINS), "id": string},
+    "command": {"t": string, "entry": string, "request": JWS},
+    "chainEnd": {"t": string, "note": string, "opening": HEAD},
+    "log": {
+        "t": string,
+        "log": LOG,
+        "start": lambda value: fits({"n": integer(0, 0)}, value) is None
+        or fits({"record": string, "opening": OPENING}, value) is None,
+    },
+    "record": {"t": string, "r": string, "o": openings, "q?": JWS},
+    "logEnd": {
+        "t": string,
+        "log": LOG,
+        "note?": string,
+        "opening?": HEAD,
+        "proof?": string,
+        "next?": {"record": string, "opening": OPENING, "proof": string},
+    },
+    "end": {"t": string, "count": integer(), "digest": digest},
+}
+#: Chain that a command belongs to, by the first word of its verb.
+GROUPS = {
+    "network": "directory",
+    "gateway": "directory",
+    "log": "directory",
+    "clock": "directory",
+    "boundary": "boundary",
+    "order": "orders",
+    "party": "party",
+    "resource": "resource",
+    "grant": "grant",
+}
+VERBS = set(
+    "network.init gateway.register log.create clock.set party.register party.admit party.rotateKey party.compromiseKey "
+    "party.suspend party.resume resource.register resource.amend resource.suspend resource.resume boundary.publish "
+    "order.freeze order.lift grant.request grant.offer grant.derive grant.accept grant.approve grant.refuse "
+    "grant.withdraw grant.suspend grant.revoke grant.resume grant.allot".split()
+)
+ZERO = "A" * 43
+
+
+def start_of(key):
+    return sha256(b"\x03" + canonical(list(key)).encode()).digest()
+
+
+def extend(head, leaf):
+    return head[0] + 1, sha256(b"\x02" + head[1] + leaf).digest()
+
+
+class Trail:
+    def __init__(self, trust):
+        self.trust, self.net = trust, trust.trust["net"]
+        self.header = self.chain = self.section = None
+        self.chains, self.sections, self.world, self.done = {}, {}, None, False
+        self.count, self.hashing = 0, sha256()
+
+    def read(self, data, number):
+        need(not self.done, "LINE_ORDER")
+        limit = 3 * 1024 * 1024 if data.startswith(b'{"entry":') else 64 * 1024
+        line = parse_canonical(data, limit, 12)
+        kind = line.get("t")
+        need(isinstance(kind, str) and kind in LINES, "TYPE_UNKNOWN")
+        need(kind != "trail" or line.get("v") == "quanji.trail.v1", "VERSION_UNKNOWN")
+        check(LINES[kind], line)
+        need((kind == "trail") == (number == 1), "LINE_ORDER")
+        getattr(self, f"on_{kind}")(line)
+        self.hashing.update(data + b"\n")
+
+    # 1. The header.
+    def on_trail(self, line):
+        need(line["net"] == self.net, "NETWORK_MISMATCH")
+        need("from" not in line or "to" not in line or line["from"] < line["to"], "TRAIL_START")
+        self.header, self.to = line, line.get("to")
+
+    # 2. Command chains.
+    def on_chain(self, line):
+        need(self.chain is None and self.world is None, "LINE_ORDER")
+        key = (line["scope"], line["kind"], line["id"])
+        need(key[1:] not in self.chains, "TRAIL_DUPLICATE")
+        private = key[0].startswith(f"{self.net}/org-")
+        named = key[1] not in ("directory", "boundary", "orders") or key[2] == self.net
+        need(named and (private if key[1] == "grant" else key[0] == self.net), "CHAIN_KEY")
+        self.chain, self.head, self.commands = key, (0, start_of(key)), []
+
+    def on_command(self, line):
+        need(self.chain is not None, "LINE_ORDER")
+        command = Command(line)
+        need(command.payload.get("net") == self.net, "NETWORK_MISMATCH")
+        need(command.belongs(*self.chain[1:]), "CHAIN_KEY")
+        need(all(each.jws.request != command.jws.request for each in self.commands), "REQUEST_REPLAYED")
+        self.head = extend(self.head, sha256(b"\x00" + line["entry"].encode()).digest())
+        self.commands.append(command)
+
+    def on_chainEnd(self, line):
+        need(self.chain is not None, "LINE_ORDER")
+        kind = self.chain[1]
+        head, _, time = self.verify_head(line["note"], line["opening"], self.chain, self.net, kind != "grant")
+        stale = "DIRECTORY_STALE" if kind == "directory" else "TRAIL_STALE"
+        need(self.head[0] >= head[0], "DIRECTORY_STALE" if kind == "directory" else "TRAIL_TRUNCATED")
+        need(self.head[0] <= head[0], "TRAIL_STALE")
+        need(self.head == head, "LEAF_MISMATCH")
+        need(self.to is None or time >= self.to, stale)
+        self.chains[self.chain[1:]] = self.commands
+        self.chain = None
+
+    def verify_head(self, text, opening, key, scope, public):
+        """((n, h), position, time) that the note attests."""
+        note = parse_note(text)
+        at, h0, state, time = parse_head_note(note[0])
+        self.verify_heads_signatures(note)
+        need(h0 == start_of(key) and at[0] == scope, "CHAIN_KEY")
+        need(self.trust.trust["testClock"] or time * 1000 <= self.trust.now + 300_000, "TIME_FUTURE")
+        empty = {"n": 0, "h": to_base64url(start_of(key)), "salt": ZERO}
+        if state is None:
+            need(opening is None or opening == empty, "STATE_OPENING")
+            return (0, start_of(key)), at, instant(time * 1000)
+        need(opening is not None and (not public or opening["salt"] == ZERO), "STATE_OPENING")
+        need(sha256(canonical(opening).encode()).digest() == state, "STATE_OPENING")
+        return (opening["n"], from_base64url(opening["h"])), at, instant(time * 1000)
+
+    def verify_heads_signatures(self, note):
+        trust = self.trust
+        signed = signers_of(note, trust.heads.values())
+        others = [key for key, _ in trust.log_keys] + list(trust.policy.witnesses.values())
+        misused = any((name, key_id) == (key.name, key.id) for name, key_id, _ in note[1] for key in others)
+        need(signed or not misused, "KEY_PURPOSE")
+        need(signed, "LOG_SIGNATURE_INVALID")
+        organisations = {org for org, key in trust.heads.items() if key in signed}
+        need(trust.policy.quorum == "none" or trust.policy.reached(organisations), "WITNESS_QUORUM")
+
+    # 3. What the chains say of keys, gateways and logs.
+    def replayed(self):
+        need(self.chain is None, "LINE_ORDER")
+        if self.world is None:
+            self.world = World(self.chains, self.trust)
+        return self.world
+
+    # 4. Logs.
+    def on_log(self, line):
+        world = self.replayed()
+        need(self.section is None, "LINE_ORDER")
+        need(line["log"] not in self.sections, "TRAIL_DUPLICATE")
+        self.section = Section(line, self, world)
+
+    def on_record(self, line):
+        need(self.section is not None, "LINE_ORDER")
+        self.count += 1
+        self.section.record(line)
+
+    def on_logEnd(self, line):
+        need(self.section is not None, "LINE_ORDER")
+        time, level = self.section.end(line)
+        need(self.to is None or time is None or time >= self.to, "TRAIL_STALE")
+        if level is not None:
+            need(LEVELS.index(level) >= LEVELS.index(self.trust.required_level), "WITNESS_QUORUM")
+        self.sections[self.section.log], self.section = level, None
+
+    # 5. The end.
+    def on_end(self, line):
+        need(self.section is None, "FILE_TRUNCATED")
+        whole = line["count"] == self.count and line["digest"] == to_base64url(self.hashing.digest())
+        need(whole, "FILE_TRUNCATED")
+        key = self.header["key"]
+        logs = self.replayed().logs_of(key["kind"], key["id"])
+        need(logs is not None, "CHAIN_MISSING")
+        need(all(log in self.sections for log in logs), "LOG_SET_INCOMPLETE")
+        self.done = True
+
+
+def parse_head_note(text):
+    """((scope, number, hash), h0, state or None, seconds)"""
+    code = "HEAD_NOTE_MALFORMED"
+    lines = read_text(text, 64 * 1024, code).split("\n")
+    need(len(lines) == 7 and lines[0] == "quanji/trail-head/v1" and lines[6] == "", code)
+    values = []
+    for line, (label, count) in zip(lines[1:6], (("at", 3), ("key", 1), ("state", 1), ("block", 2), ("time", 1))):
+        words = line.split(" ")
+        need(words[0] == label and len(words) == count + 1, code)
+        values.append(words[1:])
+    (scope, number, root), (h0,), (state,), (block, block_hash), (time,) = values
+    need(KEY_NAME.fullmatch(scope), code)
+    at = scope, read_decimal(number, code), read_hash(root)
+    h0, state = read_hash(h0), None if state == "none" else read_hash(state)
+    read_decimal(block, code), read_hash(block_hash)
+    seconds = read_decimal(time, code)
+    need(seconds * 1000 <= 8.64e15, code)
+    return at, h0, state, seconds
+
+
+class Command:
+    def __init__(self, line):
+        entry = parse_canonical(line["entry"])
+        need(entry.get("v") == "quanji.entry.v1", "VERSION_UNKNOWN")
+        schema = {"v": string, "request": is_hash, "tx": string, "verb": string, "time": is_instant}
+        need(fits(schema, entry) is None, "FIELD_UNKNOWN")
+        typ = parse_canonical(from_base64url(line["request"]["protected"])).get("typ")
+        self.verb = typ[len("quanji-") : -len("+jws")] if isinstance(typ, str) else ""
+        need(self.verb in VERBS, "TYP_MISMATCH")
+        limit = 1024 * 1024 if self.verb == "boundary.publish" else 16 * 1024
+        self.jws = Jws(line["request"], COMMAND, limit)
+        need(self.jws.request == entry["request"], "REQUEST_MISMATCH")
+        need(self.verb == entry["verb"], "TYP_MISMATCH")
+        self.payload = self.jws.payload
+
+    def belongs(self, kind, name):
+        if self.verb == "network.init" and kind == "party":
+            return self.payload["regulator"]["party"] == name
+        if GROUPS[self.verb.partition(".")[0]] != kind:
+            return False
+        if kind == "grant" and "grant" not in self.payload:
+            return self.payload.get("target") == hash_text(canonical(["stop", name]).encode())
+        return kind in ("directory", "boundary", "orders") or self.payload.get(kind) == name
+
+
+class World:
+    """Keys, gateways and logs as the chains name them."""
+
+    def __init__(self, chains, trust):
+        directory = chains.get(("directory", trust.trust["net"]))
+        need(directory is not None, "LOG_SET_INCOMPLETE")
+        self.chains, self.net = chains, trust.trust["net"]
+        first = directory[0] if directory else refuse("GENESIS_MISMATCH")
+        same = first.jws.request == trust.trust["init"] and all(each.verb != "network.init" for each in directory[1:])
+        need(first.verb == "network.init" and same, "GENESIS_MISMATCH")
+        init = first.payload
+        stated = (init["regulator"]["party"], init["timeZone"], init["testClock"])
+        need(stated == tuple(trust.trust[name] for name in ("regulator", "timeZone", "testClock")), "GENESIS_MISMATCH")
+        self.gateways, self.logs = {}, {}
+        for gateway in init["gateways"] + [c.payload["gateway"] for c in directory if c.verb == "gateway.register"]:
+            self.gateways.setdefault(gateway["name"], []).append(gateway["publicUrl"])
+        for command in directory:
+            if command.verb == "log.create":
+                self.logs[command.payload["log"]] = command.payload["gateway"]
+        self.parties = {name: keys_of(chain) for (kind, name), chain in chains.items() if kind == "party"}
+        order = sorted(chains, key=lambda name: (name[0] != "directory", name[0] != "party"))
+        for name in order:
+            for command in chains[name]:
+                self.verify(command)
+
+    def verify(self, command):
+        if command.verb in ("network.init", "party.register"):
+            keys = keys_of([command])
+            party = command.payload.get("party") or command.payload["regulator"]["party"]
+            need(command.jws.party == party, "KEY_PARTY")
+            need(command.jws.print in keys, "KEY_THUMBPRINT")
+        else:
+            keys = self.parties.get(command.jws.party)
+            need(keys is not None, "CHAIN_MISSING")
+            need(command.jws.print in keys, "KEY_PARTY")
+        command.jws.verify(keys[command.jws.print])
+        url, path = command.jws.header["url"], f"/v1/commands/{command.verb}"
+        known = any(url == base + path for bases in self.gateways.values() for base in bases)
+        need(known, "URL_MISMATCH")
+
+    def logs_of(self, kind, name):
+        if kind == "party":
+            return list(self.logs) if name in self.parties else None
+        named = [c.payload["logs"] for c in self.chains.get((kind, name), []) if "logs" in c.payload]
+        return named[-1] if named else None
+
+
+def keys_of(commands):
+    """Every key that a party ever had, by thumbprint."""
+    found = {}
+    for command in commands:
+        payload = command.payload
+        jwk = payload["regulator"]["jwk"] if command.verb == "network.init" else payload.get("key", {}).get("jwk")
+        if jwk is not None:
+            found[thumbprint(parse_jwk(jwk))] = jwk
+    return found
+
+
+class Section:
+    def __init__(self, line, trail, world):
+        self.log, self.trail, self.world, self.trust = line["log"], trail, world, trail.trust
+        known = any(row["origin"] == self.log for row in self.trust.trust["logs"])
+        need(self.log in world.logs and known, "LOG_UNKNOWN")
+        key = trail.header["key"]
+        self.kind, self.id = key["kind"], key["id"]
+        self.key = (self.log, self.kind, self.id)
+        self.head, self.last, self.skipped, self.shown, self.before = (0, start_of(self.key)), None, None, 0, None
+        self.open, self.seqs = {}, {}
+        start = line["start"]
+        if "record" in start:
+            record = Record(start["record"])
+            self.assert_own(record)
+            since = trail.header.get("from")
+            need(since is not None and record.body["time"] < since, "TRAIL_START")
+            self.head = extend(self.link(record, start["opening"]), record.leaf)
+            self.last, self.before = record, record.face["index"]
+
+    def assert_own(self, record):
+        need(record.face["log"] == self.log, "LOG_MISMATCH")
+        body = record.body
+        touched = body["requester"].partition("#")[0] if self.kind == "party" else body.get(self.kind, "").rpartition("@")[0]
+        need(touched == self.id, "TRAIL_FOREIGN")
+
+    def link(self, record, opening):
+        """(n, h) of the chain before the record."""
+        need(self.kind in record.body["links"], "LINK_MISSING")
+        need(opening is not None, "LINK_OPENING")
+        verify_opening(f"links.{self.kind}", opening, record, None)
+        return opening["value"]["n"], from_base64url(opening["value"]["prev"])
+
+    def record(self, line):
+        # 1. The next in the chain.
+        record = Record(line["r"])
+        self.assert_own(record)
+        path = f"links.{self.kind}"
+        need(set(line["o"]) <= {path}, "LINK_OPENING")
+        before = self.link(record, line["o"].get(path))
+        if self.skipped is not None:
+            need(before[0] != self.skipped, "TRAIL_ORDER")
+            return
+        if before[0] > self.head[0]:
+            self.skipped = self.head[0]
+            return
+        self.assert_follows(record, before)
+        self.head, self.last, self.shown = extend(before, record.leaf), record, self.shown + 1
+        # 2. A delivery belongs to one permit.
+        if record.type == "delivery":
+            need("q" not in line, "REQUEST_MISMATCH")
+            return self.deliver(record)
+        # 3. The requester signed it, once.
+        need("q" in line, "REQUEST_MISSING")
+        request = Request(line["q"])
+        keys = self.world.parties.get(record.face["unit"])
+        need(keys is not None, "CHAIN_MISSING")
+        key = keys.get(record.body["requester"].partition("#")[2])
+        need(key is not None, "KEY_PARTY")
+        request.assert_says(record)
+        need(request.payload["net"] == self.world.net, "NETWORK_MISMATCH")
+        need(request.payload["log"] == self.log, "LOG_MISMATCH")
+        bases = self.world.gateways.get(self.world.logs[self.log], [])
+        need(any(request.jws.header["url"] == base + request.path for base in bases), "URL_MISMATCH")
+        request.verify(record, key)
+        seqs, seq = self.seqs.setdefault(record.body["requester"], set()), request.payload["seq"]
+        need(seq not in seqs, "REQUEST_REPLAYED")
+        seqs.add(seq)
+        if record.type == "access" and record.face["decision"] == "permit":
+            self.open[record.face["index"]] = record
+
+    def assert_follows(self, record, before):
+        if before[0] < self.head[0]:
+            fork = before[0] == self.head[0] - 1 and self.last is not None and self.last.leaf != record.leaf
+            refuse("CHAIN_FORK" if fork else "TRAIL_DUPLICATE")
+        need(before[1] == self.head[1], "CHAIN_KEY" if before[0] == 0 else "LEAF_MISMATCH")
+        if self.last is not None:
+            need(record.face["index"] > self.last.face["index"], "TRAIL_ORDER")
+            need(record.ms >= self.last.ms, "TIME_ORDER")
+
+    def deliver(self, record):
+        access = record.body["access"]
+        if self.before is not None and access <= self.before:
+            return
+        permit = self.open.pop(access, None)
+        need(permit is not None, "DELIVERY_UNMATCHED")
+        same = all(permit.body.get(name) == record.body[name] for name in ("request", "requester", "resource", "grant"))
+        same = same and all(permit.face[name] == record.face[name] for name in ("class", "steward", "purpose"))
+        need(same and record.face["count"] == 1, "REQUEST_CONTENT")
+
+    def end(self, line):
+        """(time or None, level or None)"""
+        need(line["log"] == self.log, "LOG_MISMATCH")
+        need(self.skipped is None, "TRAIL_GAP" if self.shown else "TRAIL_START")
+        if "note" in line and "next" not in line:
+            return self.end_at_tip(line)
+        plain = not {"note", "opening", "proof"} & set(line)
+        need("next" in line and plain, "TRAIL_TRUNCATED")
+        record = Record(line["next"]["record"])
+        to = self.trail.to
+        need(to is not None and record.body["time"] >= to, "TRAIL_STALE")
+        self.assert_own(record)
+        before = self.link(record, line["next"]["opening"])
+        need(before[0] <= self.head[0], "TRAIL_TRUNCATED")
+        self.assert_follows(record, before)
+        return None, verify_included(record, line["next"]["proof"], self.trust)[0]
+
+    def end_at_tip(self, line):
+        head, at, time = self.trail.verify_head(line["note"], line.get("opening"), self.key, self.log, False)
+        need(self.head[0] >= head[0], "ABSENCE_UNPROVEN" if self.last is None else "TRAIL_TRUNCATED")
+        need(self.head[0] <= head[0], "TRAIL_STALE")
+        need(self.head == head, "LEAF_MISMATCH")
+        if self.kind == "party" and self.before is None:
+            need(all(len(seqs) == max(seqs) + 1 for seqs in self.seqs.values()), "SEQ_GAP")
+        if self.last is None:
+            need("proof" not in line, "RECORD_MISSING")
+            return time, None
+        need("proof" in line, "PROOF_MISSING")
+        level, size = verify_included(self.last, line["proof"], self.trust)
+        need(at[1] > self.last.face["index"], "TRAIL_STALE")
+        root = parse_note(line["proof"].partition("\n\n")[2])[0].split("\n")[2]
+        need(size != at[1] or read_hash(root) == at[2], "FORK")
+        return time, level
+
+
+def verify_trail(text, trust):
+    """Raises Refused unless nothing is missing and every signature holds."""
+    trail = Trail(trust)
+    lines = text.encode("utf-8", "surrogatepass").split(b"\n")
+    if lines[-1] == b"":
+        lines.pop()
+    for number, line in enumerate(lines, 1):
+        trail.read(line, number)
+    need(trail.done, "FILE_TRUNCATED")
