@@ -1,3 +1,4 @@
+export * from "./add-checkpoint.js";
 export * from "./bytes.js";
 export * from "./canonical.js";
 export * from "./chain.js";
