@@ -29,4 +29,5 @@ export {
   type TreeHead,
   type TreeNode,
 } from "./tree.js";
+export { isName } from "./text.js";
 export * from "./vkey.js";

@@ -31,8 +31,7 @@ const proofOf = async (leaves: readonly Hash[], from: number, to: number): Promi
   return (await consistencyProof(from, to, (level, index) => nodes.get(`${level}/${index}`)!)).map(hashText);
 };
 
-const fileOf = (parts: object): string =>
-  canonical({ v: "quanji.evidence.v1", kind: "fork", ...parts } as Record<string, string>, LIMITS);
+const fileOf = (parts: object): string => canonical({ v: "quanji.evidence.v1", kind: "fork", ...parts }, LIMITS);
 
 describe("G6 fork proofs", () => {
   let trust: OpenedTrust;
