@@ -1,7 +1,9 @@
 import type { QuanjiError } from "@quanji/chaincode/domain";
+import { spawn } from "node:child_process";
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import {
   formatNote,
   formatVkey,
@@ -201,6 +203,23 @@ describe("quanji-witness", () => {
       await read(other);
       expect(faults.map((fault) => (fault as QuanjiError).detail)).to.deep.equal(["FORK"]);
     });
+  });
+
+  it("as a program says where it is and what its key is, and ends by a signal once what is under way is answered", async () => {
+    await writeFile(path.join(folder, "witness.json"), JSON.stringify(base));
+    const program = fileURLToPath(new URL("../../../bin/quanji-witness.js", import.meta.url));
+    const child = spawn(process.execPath, [program], { env: { ...process.env, QUANJI_DATA: folder } });
+    const ended = new Promise((resolve) => child.on("close", resolve));
+    let said = "";
+    for await (const chunk of child.stdout) {
+      said += String(chunk);
+      if (said.includes("own peer")) break;
+    }
+    const address = /^ready (\S+)$/m.exec(said)?.[1] ?? "";
+    expect(said).to.match(/^ {2}verifier key, for trust files {3}witness\.test\/w\+[0-9a-f]{8}\+B/m);
+    expect((await post({ address } as Witness, await honest.request(0, 3))).status).to.equal(200);
+    child.kill("SIGTERM");
+    expect(await ended).to.equal(0);
   });
 
   describe("its configuration", () => {
