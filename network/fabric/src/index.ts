@@ -1,6 +1,6 @@
 /** For scripts and tests that need a real network. */
 export { findLeader, untilLed } from "./channel/leader.js";
-export { heightAt, untilHeight } from "./channel/channel.js";
+export { heightAt, untilHeight } from "./channel/height.js";
 export { Tools } from "./channel/tools.js";
 export { FabricNetwork } from "./network.js";
 export { isAlive, type ProcessRecord, Processes } from "./process/processes.js";

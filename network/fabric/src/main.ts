@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `npm run network -- build | up | status | logs | upgrade | extend | renew | revoke | down | clean`: a Fabric network from one topology file. */
+/** `npm run network -- build | up | status | logs | upgrade | extend | snapshot | restore | renew | revoke | down | clean`: a Fabric network from one topology file. */
 import { spawn } from "node:child_process";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -110,6 +110,21 @@ withBundle(command("join", "for several hosts, once they run: join the channel a
     progress.say(`${network.topology.name} serves`);
   },
 );
+
+command("snapshot", "write a peer's state at its newest block to a folder, for peers that need no older blocks")
+  .argument("<peer>", "e.g. peer0.regulator")
+  .action(async (name: string, options: Options) => {
+    await (await open(options)).snapshot(name, progress);
+  });
+
+withBundle(command("restore", "make a peer that has no ledger anew from a snapshot; the blocks before it stay missing"))
+  .argument("<peer>", "e.g. peer1.regulator")
+  .requiredOption("--snapshot <folder>", "as `snapshot` printed it")
+  .action(async (name: string, options: Options & { chaincode: string; snapshot: string }) => {
+    const network = await open(options);
+    await network.restore(name, options.snapshot, path.resolve(options.chaincode), progress);
+    progress.say(`${name} serves`);
+  });
 
 command("renew", "new certificates for one identity, e.g. gateway.holder or peer0.holder")
   .argument("<identity>")

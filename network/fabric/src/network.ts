@@ -1,9 +1,11 @@
 /** A whole network: from a topology to processes that serve, and back to nothing. Every step is safe to repeat. */
 import { readFile, rm } from "node:fs/promises";
+import path from "node:path";
 import { QuanjiError } from "@quanji/chaincode/domain";
 import { ensureGenesis, joinAll } from "./channel/channel.js";
 import { untilLed } from "./channel/leader.js";
 import { addMembers } from "./channel/members.js";
+import { assertSnapshot, joinFromSnapshot, takeSnapshot } from "./channel/snapshot.js";
 import { Tools } from "./channel/tools.js";
 import { deploy, plan, startServers } from "./chaincode/lifecycle.js";
 import { ensureIdentities } from "./crypto/identities.js";
@@ -139,6 +141,42 @@ export class FabricNetwork {
     if (!(await deploy(await this.tools(progress), this.processes, bundle, progress))) {
       progress.say("that bundle is the channel's chaincode already");
     }
+  }
+
+  /** Writes a running peer's state at its newest block. @returns the folder */
+  async snapshot(name: string, progress: Progress): Promise<string> {
+    const folder = await takeSnapshot(await this.tools(progress), this.#peer(name));
+    progress.say(`${name} wrote ${folder}`);
+    return folder;
+  }
+
+  /**
+   * A peer without a ledger gets one from a snapshot: the state at its block, then the blocks since; never those before.
+   * Errors: NetworkFailure if the peer has a ledger, or `folder` is no snapshot.
+   */
+  async restore(name: string, folder: string, bundle: string, progress: Progress): Promise<void> {
+    const peer = this.#peer(name);
+    await assertSnapshot(folder);
+    const data = path.join(this.layout.node(name), "data");
+    if (await exists(path.join(data, "ledgersData", "chains", "chains", this.topology.channel))) {
+      throw new NetworkFailure(name, `has a ledger: ${data}`, {
+        advice: "end the peer and move its folder `data` away first; what stands in it is not deleted for you",
+      });
+    }
+    const tools = await this.tools(progress);
+    await this.start(tools, progress);
+    await joinFromSnapshot(tools, peer, path.resolve(folder));
+    progress.say(`${name} joined from ${folder}`);
+    await this.up(bundle, progress);
+  }
+
+  #peer(name: string): Node {
+    const { peers } = this.topology;
+    const found = peers.find(({ id }) => id === name);
+    if (found !== undefined) return found;
+    throw new NetworkFailure(name, "is no peer of this topology", {
+      advice: `its peers: ${peers.map(({ id }) => id).join(", ")}`,
+    });
   }
 
   /** New certificates; a node that runs is started anew with them. */

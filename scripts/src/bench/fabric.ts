@@ -6,23 +6,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import {
-  essenceOf,
-  FabricNetwork,
-  Layout,
-  parseFabricTopology,
-  type Progress,
-  progressTo,
-  readFabricTopology,
-  silent,
-} from "@quanji/network/fabric";
+import { type Progress, progressTo } from "@quanji/network/fabric";
 import { build } from "esbuild";
+import { ownNetwork } from "../support/network.js";
 import { freePort, type GatewayProcess, startGateway, startServer } from "../support/process.js";
 import { type Measured, runLoad } from "./load.js";
 import { observe, percentile, type Plan, planFor, prepare, type Ready, round } from "./stage.js";
 
-/** So that it runs beside a network that is up. */
-const PORT_SHIFT = 20_000;
 /** More of them only wait longer: each costs every peer its share. */
 const NAIVE_CONNECTIONS = 50;
 const WARMUP_MS = 3_000;
@@ -37,9 +27,9 @@ export async function benchFabric(options: ReadonlyMap<string, number>): Promise
   const logs = options.get("logs") ?? 1;
   const progress = progressTo((line) => void process.stdout.write(line));
   const folder = await mkdtemp(path.join(tmpdir(), "quanji-bench-"));
-  const network = await newNetwork(path.join(folder, "network"));
+  const own = await ownNetwork(path.join(folder, "network"), "bench");
+  const { network, profile } = own;
   const data = path.join(folder, "data");
-  const profile = network.layout.at("gateway-holder.json");
   try {
     await network.up(await bundleTo(path.join(folder, "chaincode.cjs")), progress);
     const environment = { LEDGER: "fabric", QUANJI_FABRIC_PROFILE: profile };
@@ -60,7 +50,7 @@ export async function benchFabric(options: ReadonlyMap<string, number>): Promise
     say(progress, "one transaction a record", naive);
     return resultOf(naive, batched, recordsPerBatch, { parties, resources, connections, logs, seconds });
   } finally {
-    await network.clean(silent);
+    await own[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -92,13 +82,6 @@ async function bundleTo(file: string): Promise<string> {
     logLevel: "warning",
   });
   return file;
-}
-
-async function newNetwork(folder: string): Promise<FabricNetwork> {
-  const essence = structuredClone(essenceOf(await readFabricTopology("small")));
-  const { authorities, ordering, peers } = essence.fabric;
-  for (const node of [...authorities, ...ordering.orderers, ...peers]) node.port += PORT_SHIFT;
-  return new FabricNetwork(parseFabricTopology(essence, "bench"), new Layout(folder));
 }
 
 /** Everything that is measured later stands on the ledger then; the gateway itself is started anew for each phase. */

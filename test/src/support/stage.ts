@@ -37,7 +37,7 @@ export const IDS = {
 export type Name = keyof typeof IDS;
 export const RESOURCE = "res/weather.daily";
 
-export const TERMS: Terms = { ...WEATHER_TERMS, fields: ["day", "city", "rain"] };
+export const TERMS: Terms = { ...WEATHER_TERMS, actions: ["query", "subgrant"], fields: ["day", "city", "rain"] };
 
 /** How one use ended. */
 export interface Ended {

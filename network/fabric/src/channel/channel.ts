@@ -2,9 +2,10 @@
 import { configtx, PROFILE } from "../config/configtx.js";
 import { exists, writeJson } from "../tools/files.js";
 import type { Progress } from "../tools/progress.js";
-import { until } from "../tools/wait.js";
 import type { Node } from "../topology/topology.js";
+import { readmit } from "./consenters.js";
 import type { Tools } from "./tools.js";
+import { fetchConfig } from "./update.js";
 
 /** The channel's block 0. Made once: the channel is what this file's hash says. */
 export async function ensureGenesis(tools: Tools): Promise<boolean> {
@@ -22,13 +23,39 @@ const hasJoined = async (tools: Tools, orderer: Node): Promise<boolean> =>
     await tools.osnadmin("listing channels", orderer, ["list", "--no-status"]),
   );
 
-async function joinOrderer(tools: Tools, orderer: Node, progress: Progress): Promise<void> {
-  if (await hasJoined(tools, orderer)) return;
+async function joinOrderer(tools: Tools, orderer: Node, block: string, progress: Progress): Promise<void> {
   const { channel } = tools.topology;
   await tools.osnadmin("joining the channel", orderer, [
-    ...["join", "--channelID", channel, "--config-block", tools.layout.genesis, "--no-status"],
+    ...["join", "--channelID", channel, "--config-block", block, "--no-status"],
   ]);
   progress.say(`${orderer.id} joined ${channel}`);
+}
+
+/**
+ * Has every orderer that lacks the channel join it. On a channel that already orders, Raft must not meet one again that has lost
+ * its log: the leader believes that it holds what it held, and it ends at the first heartbeat. Such a one is taken out of the
+ * consenters and in again, under a new Raft number. SmartBFT and a channel that begins need none of this.
+ */
+async function joinOrderers(tools: Tools, progress: Progress): Promise<void> {
+  const { orderers, peers, settings } = tools.topology;
+  const has = await Promise.all(orderers.map((orderer) => hasJoined(tools, orderer)));
+  const missing = orderers.filter((_, index) => !has[index]);
+  const ordering = orderers.filter((_, index) => has[index]);
+  const isQuorum = ordering.length > orderers.length / 2;
+  const [through] = ordering;
+  const [peer] = peers;
+  const readmits = settings.ordering.type === "raft" && isQuorum && through !== undefined && peer !== undefined;
+  if (!readmits || missing.length === 0 || !(await joined(tools, peer))) {
+    await Promise.all(missing.map((orderer) => joinOrderer(tools, orderer, tools.layout.genesis, progress)));
+    return;
+  }
+  for (const orderer of missing) {
+    await readmit(tools, orderer, through);
+    progress.say(`${orderer.id} has a new place among the consenters`);
+    const block = tools.layout.at("channel", "newest-config.block");
+    await fetchConfig(tools, peer, block);
+    await joinOrderer(tools, orderer, block, progress);
+  }
 }
 
 /** Channels that a peer has joined. */
@@ -44,27 +71,7 @@ async function joinPeer(tools: Tools, peer: Node, progress: Progress): Promise<v
 }
 
 export async function joinAll(tools: Tools, progress: Progress): Promise<void> {
-  const { orderers, peers } = tools.topology;
-  await Promise.all(orderers.map((orderer) => joinOrderer(tools, orderer, progress)));
+  const { peers } = tools.topology;
+  await joinOrderers(tools, progress);
   await Promise.all(peers.map((peer) => joinPeer(tools, peer, progress)));
-}
-
-/** Height of the channel at a peer. */
-export async function heightAt(tools: Tools, peer: Node): Promise<number> {
-  const answer = await tools.peer("asking for the height", peer, ["channel", "getinfo", "-c", tools.topology.channel]);
-  const height = /"height":\s*"?(\d+)/.exec(answer)?.[1];
-  if (height === undefined) throw new Error(`${peer.id} answered without a height: ${answer.slice(0, 200)}`);
-  return Number(height);
-}
-
-/** Resolves once a peer has `height` blocks. */
-export async function untilHeight(tools: Tools, peer: Node, height: number, within = 30_000): Promise<void> {
-  await until(async () => ((await heightAt(tools, peer)) >= height ? true : undefined), {
-    subject: peer.id,
-    purpose: `reach ${height} blocks`,
-    within,
-    every: 100,
-    log: tools.layout.log(peer.id),
-    advice: "is an orderer running and can this peer reach it? its log says",
-  });
 }

@@ -5,8 +5,8 @@ import { readFile, rm } from "node:fs/promises";
 import { isReachable } from "../process/health.js";
 import { NetworkFailure } from "../tools/failure.js";
 import { writeJson } from "../tools/files.js";
-import type { Node, Organisation } from "../topology/topology.js";
-import { heightAt, untilHeight } from "./channel.js";
+import type { FabricTopology, Node, Organisation } from "../topology/topology.js";
+import { heightAt, untilHeight } from "./height.js";
 import type { Tools } from "./tools.js";
 
 /** A group of the configuration in the JSON form of Fabric's tools; what we do not touch is carried as it is. */
@@ -34,6 +34,16 @@ export function groupAt(group: ConfigGroup, ...names: string[]): ConfigGroup {
   }, group);
 }
 
+/** Who signs a change of the ordering: all ordering organisations; a member sends it, for only members may write. */
+export const orderingSigners = ({
+  orderingOrganisations,
+  organisations,
+  regulator,
+}: FabricTopology): Organisation[] => [
+  ...orderingOrganisations,
+  ...organisations.filter(({ msp }) => msp === regulator),
+];
+
 /** An orderer that answers; they are all as good. */
 export async function anyOrderer({ topology, layout }: Tools): Promise<Node> {
   for (const orderer of topology.orderers) if (await isReachable(orderer)) return orderer;
@@ -43,9 +53,14 @@ export async function anyOrderer({ topology, layout }: Tools): Promise<Node> {
   });
 }
 
+/** Writes the newest block that holds a configuration to the file `block`. */
+export async function fetchConfig(tools: Tools, from: Node, block: string): Promise<void> {
+  const { channel } = tools.topology;
+  await tools.peer("fetching the configuration", from, ["channel", "fetch", "config", block, "-c", channel]);
+}
+
 async function configInForce(tools: Tools, from: Node, block: string): Promise<ChannelConfig> {
-  const { topology } = tools;
-  await tools.peer("fetching the configuration", from, ["channel", "fetch", "config", block, "-c", topology.channel]);
+  await fetchConfig(tools, from, block);
   const json = `${block}.json`;
   await tools.configtxlator("reading the configuration", [
     ...["proto_decode", "--input", block, "--type", "common.Block", "--output", json],
@@ -59,6 +74,7 @@ async function configInForce(tools: Tools, from: Node, block: string): Promise<C
 /**
  * @param edit changes the configuration in place.
  * @param signers whose administrators sign; the last one sends it.
+ * @param through the orderer that is given it; any that answers, unless told.
  * @returns false if the edit changed nothing.
  */
 export async function updateChannel(
@@ -66,6 +82,7 @@ export async function updateChannel(
   what: string,
   edit: (config: ChannelConfig) => void,
   signers: readonly Organisation[],
+  through?: Node,
 ): Promise<boolean> {
   const { topology, layout } = tools;
   const sender = signers.at(-1);
@@ -112,7 +129,7 @@ export async function updateChannel(
   for (const signer of signers.slice(0, -1)) {
     await tools.asAdmin(`signing: ${what}`, signer, ["channel", "signconfigtx", "-f", envelope]);
   }
-  const orderer = await anyOrderer(tools);
+  const orderer = through ?? (await anyOrderer(tools));
   await tools.asAdmin(what, sender, [
     ...["channel", "update", "-c", topology.channel, "-f", envelope, ...tools.ordererArgs(orderer)],
   ]);

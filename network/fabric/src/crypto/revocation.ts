@@ -1,7 +1,7 @@
 /** Renewing and revoking certificates of a network that runs. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { type ConfigGroup, groupAt, updateChannel } from "../channel/update.js";
+import { type ConfigGroup, groupAt, orderingSigners, updateChannel } from "../channel/update.js";
 import type { Tools } from "../channel/tools.js";
 import { NetworkFailure } from "../tools/failure.js";
 import { write } from "../tools/files.js";
@@ -33,7 +33,7 @@ function replaced(value: unknown, others: ReadonlyMap<string, string>): unknown 
 /**
  * New certificates in place of the old. A node takes them up when it starts anew. The channel's configuration holds those of
  * each orderer. Raft knows an orderer by its key, which stays; SmartBFT compares certificates byte by byte, and an orderer that
- * it does not know takes no part. So they are replaced there too, by the signatures of all ordering organisations; a member sends it, for only members may write.
+ * it does not know takes no part. So they are replaced there too, by the signatures of all ordering organisations.
  */
 export async function renew(tools: Tools, name: string): Promise<void> {
   const { layout, topology } = tools;
@@ -50,14 +50,13 @@ export async function renew(tools: Tools, name: string): Promise<void> {
   if (!pinned) return;
   const after = await held();
   const others = new Map(before.map((old, index) => [old, after[index] ?? old]));
-  const sender = topology.organisations.find(({ msp }) => msp === topology.regulator);
   await updateChannel(
     tools,
     `new certificates of ${name}`,
     ({ channel_group }) => {
       channel_group.groups["Orderer"] = replaced(groupAt(channel_group, "Orderer"), others) as ConfigGroup;
     },
-    [...topology.orderingOrganisations, ...(sender === undefined ? [] : [sender])],
+    orderingSigners(topology),
   );
 }
 

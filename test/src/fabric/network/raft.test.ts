@@ -18,7 +18,7 @@ import { openScene, PORT_SHIFT, type Scene } from "../support/scene.js";
 
 const ENDORSERS = ["peer0.holder", "peer0.regulator"];
 
-/** What an election costs at most, by the promise of the issue; it takes about two seconds. */
+/** What an election costs at most, as the operations guide promises; it takes about two seconds. */
 const LEADERLESS_MS = 10_000;
 
 describe("network raft, identities by Fabric CA", () => {
@@ -122,13 +122,49 @@ describe("network raft, identities by Fabric CA", () => {
     expect(await scene.client("exchange").query("peer0.exchange", "get", "after-backup")).to.equal("1");
   });
 
+  it("makes a peer anew from a snapshot: it has the state and what is private, and not the blocks before", async () => {
+    const { network, tools } = scene;
+    const [archive, young] = ["peer0.regulator", "peer1.regulator"] as const;
+    const blockOne = (at: string): Promise<string> => {
+      const peer = network.topology.peers.find(({ id }) => id === at)!;
+      const file = path.join(network.layout.root, `${at}.block`);
+      return tools.peer("fetching block 1", peer, ["channel", "fetch", "1", file, "-c", network.topology.channel]);
+    };
+    const restore = (folder: string): Promise<void> => network.restore(young, folder, scene.bundle, silent);
+    const snapshot = await network.snapshot(archive, silent);
+    expect(String(await failureOf(restore(snapshot)))).to.include("has a ledger");
+    await blockOne(young);
+    await network.processes.stop(young);
+    await rm(path.join(network.layout.node(young), "data"), { recursive: true });
+    expect(String(await failureOf(restore(path.dirname(snapshot))))).to.include("is no snapshot");
+    await put("after-snapshot");
+    await restore(snapshot);
+    await untilPrivate("regulator", young);
+    const regulator = scene.client("regulator");
+    expect(await regulator.query(young, "get", "after-gateway.holder")).to.equal("1");
+    await until(async () => ((await regulator.query(young, "get", "after-snapshot")) === "1" ? true : undefined), {
+      subject: young,
+      purpose: "get the blocks since",
+      within: 60_000,
+      every: 200,
+      advice: "",
+    });
+    await blockOne(archive);
+    expect(await failureOf(blockOne(young))).to.be.instanceOf(NetworkFailure);
+  });
+
   it("makes an orderer anew whose disk was lost, while the others order", async () => {
     const { layout, processes } = scene.network;
     await processes.stop("orderer1.orderer");
     await rm(path.join(layout.node("orderer1.orderer"), "data"), { recursive: true });
     await scene.network.up(scene.bundle, silent);
-    await put("after-lost-orderer");
     await untilLed(scene.tools); // none is behind
+    // It takes part again: with one of the others away, nothing is ordered without it.
+    await processes.stop("orderer0.orderer");
+    await put("after-lost-orderer");
+    await processes.assertAlive("orderer1.orderer");
+    await scene.network.up(scene.bundle, silent);
+    await untilLed(scene.tools);
   });
 
   it("refuses a revoked client at every peer, and only that one", async () => {
