@@ -144,3 +144,19 @@ export const TrustFile = z.strictObject({
     .max(64),
 });
 export type TrustFile = z.infer<typeof TrustFile>;
+
+/**
+ * A fork, portable: two signed checkpoints of one log that cannot both be true. `proof` is a consistency proof between their
+ * sizes whose hashes lead to the newer root and to another older one; absent where the sizes are equal.
+ */
+export const ForkProof = z.strictObject({
+  v: z.literal("quanji.evidence.v1"),
+  kind: z.literal("fork"),
+  /** Signed notes, verbatim: of the smaller size, or of either. */
+  older: z.string(),
+  newer: z.string(),
+  proof: z.array(Digest).max(63).optional(),
+});
+export type ForkProof = z.infer<typeof ForkProof>;
+/** Two notes of 64 KiB and a proof. */
+export const FORK_LIMITS: Limits = { maxBytes: 144 * 1024, maxDepth: 3 };

@@ -1,3 +1,4 @@
+export * from "./add-checkpoint.js";
 export * from "./bytes.js";
 export * from "./canonical.js";
 export * from "./chain.js";
@@ -28,4 +29,5 @@ export {
   type TreeHead,
   type TreeNode,
 } from "./tree.js";
+export { isName } from "./text.js";
 export * from "./vkey.js";

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { Code } from "../domain/codes.js";
 import type { Hash } from "./hash.js";
 import {
+  contradicts,
   type Consistency,
   consistencyProof,
   frontierNodes,
@@ -299,6 +300,48 @@ describe("log/proof", () => {
       const good = await consistencyOf(3, 9);
       const bomb = Array.from({ length: MAX_PROOF_HASHES + 1 }, () => good.toRoot);
       expectCode(() => verifyConsistency({ ...good, proof: bomb }), "PROOF_INVALID", "LIMIT_EXCEEDED");
+    });
+  });
+
+  describe("a contradiction", () => {
+    const forked = leaves.with(1, leafAt("another", 1));
+    const forkedStore = new Map(
+      newNodes(emptyFrontier(), forked).map(({ level, index, hash }) => [`${level}/${index}`, hash]),
+    );
+    const forkedRoot = (size: number): Hash => rootOf(appendLeaves(emptyFrontier(), forked.slice(0, size)));
+    const readForked = (level: number, index: number): Hash => forkedStore.get(`${level}/${index}`)!;
+
+    it("is shown by the forked tree's own proof, unless the older size is a power of two", async () => {
+      for (let to = 2; to < 40; to++) {
+        for (let from = 1; from < to; from++) {
+          const proof = await consistencyProof(from, to, readForked);
+          const claim = { from, to, fromRoot: roots[from]!, toRoot: forkedRoot(to), proof };
+          const isPower = Number.isInteger(Math.log2(from));
+          expect(contradicts(claim), `${from} to ${to}`).to.equal(!isPower && from > 1);
+          expect(contradicts({ ...claim, fromRoot: forkedRoot(from) }), `${from} to ${to}, honest`).to.equal(false);
+        }
+      }
+    });
+
+    it("cannot be made up against an honest log by editing its proof", async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.integer({ min: 2, max: 100 }), fc.nat(), fc.nat(), fc.nat(255), async (to, f, at, bit) => {
+          const good = await consistencyOf(1 + (f % (to - 1)), to);
+          if (good.proof.length === 0) return;
+          const i = at % good.proof.length;
+          const proof = good.proof.with(i, flip(good.proof[i]!, bit));
+          expect(contradicts({ ...good, proof })).to.equal(false);
+        }),
+      );
+    });
+
+    it("is two roots of one size, and nothing that is out of range", async () => {
+      const good = await consistencyOf(3, 9);
+      expect(contradicts({ ...good, to: 3, toRoot: forkedRoot(3), proof: [] })).to.equal(true);
+      expect(contradicts({ ...good, to: 3, toRoot: good.fromRoot, proof: [] })).to.equal(false);
+      expect(contradicts({ ...good, from: 0 })).to.equal(false);
+      expectCode(() => contradicts({ ...good, from: 10 }), "PROOF_INVALID", "INDEX_RANGE");
+      expectCode(() => contradicts({ ...good, proof: [] }), "PROOF_INVALID", "PROOF_LENGTH");
     });
   });
 

@@ -128,7 +128,31 @@ export function verifyConsistency({ from, to, fromRoot, toRoot, proof }: Consist
   verifyGrowth({ from, to, fromRoot, toRoot, proof });
 }
 
-function verifyGrowth({ from, to, fromRoot, toRoot, proof }: Consistency): void {
+function verifyGrowth(consistency: Consistency): void {
+  const { older, newer } = growthRoots(consistency);
+  if (!equalBytes(older, consistency.fromRoot) || !equalBytes(newer, consistency.toRoot)) {
+    refuse("CONSISTENCY_INVALID", "the newer tree does not contain the older one unchanged");
+  }
+}
+
+/**
+ * Whether the proof shows that the newer tree contains *another* tree where the older one should be: its hashes lead to the
+ * newer root and to another older one. A proof that leads to neither shows nothing, for anybody can make one. Where `from` is
+ * a power of two, and between equal sizes, the hashes of the older tree are not in a proof, so nothing but two roots of one
+ * size is a contradiction there. Errors: PROOF_INVALID · INDEX_RANGE, LIMIT_EXCEEDED, PROOF_LENGTH.
+ */
+export function contradicts(consistency: Consistency): boolean {
+  const { from, to, fromRoot, toRoot, proof } = consistency;
+  assertConsistencyRange(from, to);
+  assertLimit(proof);
+  if (from === to) return !equalBytes(fromRoot, toRoot);
+  if (from === 0) return false;
+  const { older, newer } = growthRoots(consistency);
+  return equalBytes(newer, toRoot) && !equalBytes(older, fromRoot);
+}
+
+/** The two roots that the proof leads to, for 0 < from < to. */
+function growthRoots({ from, to, fromRoot, proof }: Consistency): { readonly older: Hash; readonly newer: Hash } {
   let [path, last] = [from - 1, to - 1];
   for (; isOdd(path); path = half(path)) last = half(last);
   // path = 0: the old tree is one full subtree and starts the climb itself, so the proof does not repeat its root.
@@ -147,9 +171,7 @@ function verifyGrowth({ from, to, fromRoot, toRoot, proof }: Consistency): void 
     [path, last] = [half(path), half(last)];
   }
   if (last !== 0) refuse("PROOF_LENGTH", "the consistency proof has fewer hashes than the tree has levels");
-  if (!equalBytes(older, fromRoot) || !equalBytes(newer, toRoot)) {
-    refuse("CONSISTENCY_INVALID", "the newer tree does not contain the older one unchanged");
-  }
+  return { older, newer };
 }
 
 function assertInclusionRange(index: number, size: number): void {

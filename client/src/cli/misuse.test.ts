@@ -41,7 +41,7 @@ const AT_ONCE: readonly Row[] = [
   ...["grant request", "boundary publish", "order freeze", "order lift", "ls", "show", "show party", "access"].map(
     (command) => row(command, 2, /missing required argument/),
   ),
-  ...["receipt get", "trail get", "export", "verify", "send", "sign grant.approve"].map((command) =>
+  ...["receipt get", "trail get", "export", "verify", "evidence", "send", "sign grant.approve"].map((command) =>
     row(command, 2, /missing required argument/),
   ),
   // Keys and passphrases.

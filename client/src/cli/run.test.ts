@@ -50,6 +50,7 @@ const COMMANDS = [
   "seq",
   "export",
   "verify",
+  "evidence",
 ];
 
 describe("quanji", () => {

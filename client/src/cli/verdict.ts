@@ -1,6 +1,6 @@
 /** A verdict for people. */
 import { isCode } from "@quanji/chaincode/domain";
-import type { Verdict } from "../verify/index.js";
+import type { EvidenceVerdict, Verdict } from "../verify/index.js";
 import { adviceFor, type Lang, meaningOf, word } from "./messages.js";
 import { harmless } from "./width.js";
 
@@ -26,6 +26,21 @@ export function verdictText(file: string, verdict: Verdict, lang: Lang): string 
     .join("\n");
 }
 
+/** A checked fork proof for people. */
+export function evidenceText(file: string, verdict: EvidenceVerdict, lang: Lang): string {
+  const { ok, accused, log = "", sizes = [0, 0] } = verdict;
+  const lines = ok
+    ? [
+        `${word("forkShown", lang)}  ${file}`,
+        `${log}: ${sizes[0]}, ${sizes[1]}`,
+        ...accused.map(({ name, role }) => `${word(role === "log" ? "accusedLog" : "accusedWitness", lang)} ${name}`),
+      ]
+    : [`${word("invalid", lang)}  ${file}`, ...refusal(verdict, lang)];
+  return [...lines, `${word("trustFile", lang)} ${verdict.trustDigest}`]
+    .map((line, i) => harmless(i === 0 ? line : `  ${line}`))
+    .join("\n");
+}
+
 const list = (title: string, items: readonly string[]): readonly string[] =>
   items.length === 0 ? [] : [`${title} ${items.join(", ")}`];
 
@@ -33,7 +48,9 @@ function counts({ records = 0, permitted = 0, denied = 0 }: Verdict, lang: Lang)
   return `${records} ${word("records", lang)} (${permitted} ${word("permitted", lang)}, ${denied} ${word("denied", lang)})`;
 }
 
-function refusal({ code = "PROOF_INVALID", detail, message, at }: Verdict, lang: Lang): readonly string[] {
+type Refusal = Pick<Verdict, "code" | "detail" | "message" | "at">;
+
+function refusal({ code = "PROOF_INVALID", detail, message, at }: Refusal, lang: Lang): readonly string[] {
   const place = [
     ...(at?.line === undefined ? [] : [`line ${at.line}`]),
     ...(at?.log === undefined ? [] : [`log ${at.log}`]),

@@ -88,6 +88,11 @@ export const ON_TRUST: readonly (readonly [name: string, change: (trust: Trust) 
       "POLICY_SYNTAX",
     ],
     [
+      "72 one heads key of two organisations",
+      () => ({ heads: { oa: noteSigner("h1", 1, "k").vkey, ob: noteSigner("h2", 1, "k").vkey } }),
+      "POLICY_DUPLICATE_KEY",
+    ],
+    [
       "71 a log's own organisation in the quorum",
       () => ({ heads, policy: `${WITNESSES}group holder any a\ngroup orgs 2 holder b\nquorum orgs\n` }),
       "POLICY_UNSAFE",

@@ -1,22 +1,30 @@
 /** A checkpoint against the trust file: the log signed it, with a key that was good at that size, and witnesses enough. */
-import { formatNote, openCheckpoint, type Checkpoint, type SignedNote } from "@quanji/chaincode/log";
+import {
+  type Checkpoint,
+  formatNote,
+  type NoteKey,
+  openCheckpoint,
+  type SignedNote,
+  type VerifiedSignature,
+} from "@quanji/chaincode/log";
 import { isQuorum } from "./policy.js";
 import { verifySignature } from "./signatures.js";
 import { assertWithin, type OpenedTrust } from "./trust.js";
 import { type Level, levelRank, refuse } from "./verdict.js";
 
 /** Clocks of witnesses may be ahead of the verifier's by this much. */
-const MAX_AHEAD_MS = 300_000;
+export const MAX_AHEAD_MS = 300_000;
 
 /**
- * Answers the level that the signatures on the note reach. Errors: LOG_UNKNOWN, LOG_MISMATCH, LOG_SIGNATURE_INVALID,
+ * Answers the level that the signatures on the note reach, and the time (ms since 1970) by which the checkpoint existed: so
+ * many organisations cosigned until then that not all of them can be bad; Infinity below a quorum. Errors: LOG_UNKNOWN, LOG_MISMATCH, LOG_SIGNATURE_INVALID,
  * KEY_EXPIRED_AT_SIZE, WITNESS_SIGNATURE_INVALID, TIME_FUTURE.
  */
 export async function verifyCheckpoint(
   note: SignedNote,
   log: string,
   trust: OpenedTrust,
-): Promise<{ readonly checkpoint: Checkpoint; readonly level: Level }> {
+): Promise<{ readonly checkpoint: Checkpoint; readonly level: Level; readonly seenMs: number }> {
   if (!trust.logs.has(log)) refuse("LOG_UNKNOWN", "the log is not in the trust file");
   const own = trust.logKeys.filter((row) => row.log === log);
   const { checkpoint, signers, cosigners } = await openCheckpoint(
@@ -32,7 +40,25 @@ export async function verifyCheckpoint(
   for (const { time } of cosigners) assertNotFuture((time ?? 0) * 1000, trust);
   const names = [...trust.policy.witnesses].filter(([, key]) => cosigners.some((signer) => signer.key === key));
   const reached = isQuorum(trust.policy, new Set(names.map(([name]) => name)));
-  return { checkpoint, level: reached ? "cosigned" : "committed" };
+  return {
+    checkpoint,
+    level: reached ? "cosigned" : "committed",
+    seenMs: reached ? seenBy(trust, new Map(names.map(([name, key]) => [name, timeOf(key, cosigners)]))) : Infinity,
+  };
+}
+
+const timeOf = (key: NoteKey, cosigners: readonly VerifiedSignature[]): number =>
+  (cosigners.find((signer) => signer.key === key)?.time ?? 0) * 1000;
+
+/** The latest of the first `withstands` + 1 organisations: at least one of them is honest. */
+function seenBy({ policy }: OpenedTrust, times: ReadonlyMap<string, number>): number {
+  // Of an organisation with several witnesses its last word counts, so that none is held to a time of another's.
+  const last = (name: string): number => {
+    const own = times.get(name);
+    return own ?? Math.max(-Infinity, ...(policy.groups.get(name)?.members ?? []).map(last));
+  };
+  const each = policy.organisations.map(last).filter((time) => time > -Infinity);
+  return each.sort((a, b) => a - b)[policy.withstands] ?? Infinity;
 }
 
 const isWithin = ({ from, to }: { readonly from: number; readonly to: number | undefined }, size: number): boolean =>

@@ -82,7 +82,10 @@ export const FINDINGS = {
   KEY_PARTY: invalid("breach", "the key that signed is not one of the party that it is used for"),
   KEY_THUMBPRINT: invalid("distrust", "a key's name is not the thumbprint of the key"),
   KEY_REVOKED: invalid("breach", "a key counted that was outside its window or reported compromised by then"),
-  TIME_BRACKET: invalid("breach", "a record's time does not fit its request's or that of what it was decided on"),
+  TIME_BRACKET: invalid(
+    "breach",
+    "a record's time does not fit its request's, what it was decided on, or its cosignatures",
+  ),
   TIME_ORDER: invalid("breach", "times decrease within a log"),
   STATUS_MISMATCH: invalid("distrust", "a receipt's HTTP status is not that of its decision"),
 
@@ -107,6 +110,7 @@ export const FINDINGS = {
     "entries are altered: the ones shown do not lead to the attested head of their chain",
   ),
   FORK: invalid("breach", "two roots are stated for one size of a log: two histories"),
+  FORK_UNPROVEN: invalid("distrust", "a fork proof accuses nobody, or shows no contradiction"),
   CHAIN_FORK: invalid("breach", "two entries stand at one position of a chain"),
 
   // What was decided.

@@ -74,7 +74,10 @@ async function assertSigned(note: SignedNote, trust: OpenedTrust): Promise<void>
     refuse("LOG_SIGNATURE_INVALID", "the head note is not signed by a heads key of the trust file");
   }
   if (trust.policy.quorum === undefined) return;
-  const organisations = heads.filter(([, key]) => signers.some((signer) => signer.key === key)).map(([org]) => org);
+  // Only by the names of the quorum's own members: a heads key that is named like a group would be all of it.
+  const organisations = heads
+    .filter(([org, key]) => trust.policy.organisations.includes(org) && signers.some((signer) => signer.key === key))
+    .map(([org]) => org);
   if (!isQuorum(trust.policy, new Set(organisations))) {
     refuse("WITNESS_QUORUM", "too few organisations signed the head note");
   }

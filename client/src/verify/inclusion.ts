@@ -1,6 +1,7 @@
 /** That a record is in its log: recomputed leaf, audit path, signed checkpoint. */
 import { type Hash, parseTlogProof, verifyTlogProof } from "@quanji/chaincode/log";
-import { verifyCheckpoint } from "./checkpoint.js";
+import { msOf } from "@quanji/chaincode/domain";
+import { MAX_AHEAD_MS, verifyCheckpoint } from "./checkpoint.js";
 import type { OpenedRecord } from "./record.js";
 import type { OpenedTrust } from "./trust.js";
 import { type Level, refuse } from "./verdict.js";
@@ -11,7 +12,7 @@ export interface Included {
   readonly root: Hash;
 }
 
-/** Errors: INDEX_MISMATCH, LOG_MISMATCH, INDEX_RANGE, PROOF_LENGTH, INCLUSION_INVALID, and those of {@link verifyCheckpoint}. */
+/** Errors: INDEX_MISMATCH, LOG_MISMATCH, TIME_BRACKET (cosigned before the record says that it was made), INDEX_RANGE, PROOF_LENGTH, INCLUSION_INVALID, and those of {@link verifyCheckpoint}. */
 export async function verifyIncluded(
   { record, leaf }: OpenedRecord,
   proofText: string,
@@ -21,7 +22,10 @@ export async function verifyIncluded(
   const { index, log } = record.face;
   if (proof.index !== index) refuse("INDEX_MISMATCH", "the proof is for another index than the record's");
   if (proof.checkpoint.origin !== log) refuse("LOG_MISMATCH", "the proof is from another log than the record's");
-  const { checkpoint, level } = await verifyCheckpoint(proof.note, log, trust);
+  const { checkpoint, level, seenMs } = await verifyCheckpoint(proof.note, log, trust);
   verifyTlogProof(proof, leaf);
+  if (msOf(record.body.time) > seenMs + MAX_AHEAD_MS) {
+    refuse("TIME_BRACKET", "the record's time is later than that at which organisations cosigned a log that holds it");
+  }
   return { level, size: checkpoint.size, root: checkpoint.root };
 }

@@ -107,7 +107,8 @@ function readQuorum(draft: Draft, words: readonly string[]): string {
 
 const syntax = (message: string): never => refuse("POLICY_SYNTAX", `the witness policy: ${message}`);
 
-function assertDistinctKeys(keys: readonly NoteKey[]): void {
+/** One key under two names would count twice. Errors: POLICY_DUPLICATE_KEY. */
+export function assertDistinctKeys(keys: Iterable<NoteKey>): void {
   const seen = new Set<string>();
   for (const key of keys) {
     if (seen.has(key.jwk.x)) refuse("POLICY_DUPLICATE_KEY", `the key of ${formatVkey(key)} stands there twice`);

@@ -204,6 +204,41 @@ describe("witnessed evidence", () => {
     expect(await check()).to.include({ ok: false, code: "UNDERWITNESSED", detail: "WITNESS_QUORUM" });
   });
 
+  it("a witness that the trust file lacks counts for nothing, and does no harm", async () => {
+    const stranger = noteSigner("witness.stranger/w", 4);
+    world.cosignatures = (text) =>
+      Promise.all([witnesses[1]!, stranger].map((witness) => witness.cosign(text, world.time)));
+    expect(await check()).to.include({ code: "UNDERWITNESSED", detail: "WITNESS_QUORUM" });
+    world.cosignatures = (text) =>
+      Promise.all([witnesses[0]!, witnesses[1]!, stranger].map((witness) => witness.cosign(text, world.time)));
+    expect(await check()).to.include({ ok: true, level: "cosigned" });
+  });
+
+  it("three of four organisations withstand one that is bad", async () => {
+    const four = [...witnesses, noteSigner("witness.d/w", 4)];
+    const lines = four.map(({ vkey }, i) => `witness w${i} ${vkey}\ngroup o${i} any w${i}\n`).join("");
+    const trust = await world.trust({ policy: `${lines}group orgs 3 o0 o1 o2 o3\nquorum orgs\n` });
+    world.cosignatures = (text) => Promise.all(four.slice(1).map((witness) => witness.cosign(text, world.time)));
+    expect(await verifyReceipt(await world.receipt(LOG, index), trust)).to.include({
+      level: "cosigned",
+      withstands: 1,
+    });
+  });
+
+  it("44 a record that says it is younger than its cosignatures is TIME_BRACKET, though not for one bad witness", async () => {
+    const cosignedAt = (...times: number[]) => {
+      world.cosignatures = (text) => Promise.all(times.map((time, i) => witnesses[i]!.cosign(text, time)));
+    };
+    cosignedAt(world.time - 400, world.time - 400);
+    expect(await check()).to.include({ code: "PROOF_INVALID", detail: "TIME_BRACKET" });
+    const three = `${WITNESSES}${groups}group orgs all oa ob oc\nquorum orgs\n`;
+    const trust = await world.trust({ policy: three });
+    cosignedAt(world.time - 400, world.time, world.time);
+    expect(await verifyReceipt(await world.receipt(LOG, index), trust)).to.include({ ok: true, withstands: 2 });
+    cosignedAt(world.time - 400, world.time - 400, world.time - 400);
+    expect(await verifyReceipt(await world.receipt(LOG, index), trust)).to.include({ detail: "TIME_BRACKET" });
+  });
+
   it("68 a level that the cosignatures do not reach is LEVEL_FALSE", async () => {
     cosigned(1);
     expect(await check({ level: "cosigned" })).to.include({ code: "UNDERWITNESSED", detail: "LEVEL_FALSE" });
@@ -250,6 +285,17 @@ describe("witnessed evidence", () => {
     expect(await trail([0, 1], [1, 2])).to.include({ ok: true, level: "cosigned", singleOperator: false });
     expect(await trail([0], [1, 2])).to.include({ code: "UNDERWITNESSED", detail: "WITNESS_QUORUM" });
     expect(await trail([0, 1], [1])).to.include({ code: "UNDERWITNESSED", detail: "WITNESS_QUORUM" });
+    world.headSigners = [HEADS];
+    cosigned();
+  });
+
+  it("a heads key that is named like the quorum's group is not the quorum", async () => {
+    const alone = noteSigner("witness.alone/heads");
+    const trust = await world.trust({ policy, heads: { orgs: alone.vkey } });
+    world.headSigners = [alone];
+    cosigned(0, 1);
+    const verdict = await verifyTrail(await world.trail("party", PARTIES.insurer.id), trust);
+    expect(verdict).to.include({ code: "UNDERWITNESSED", detail: "WITNESS_QUORUM" });
     world.headSigners = [HEADS];
     cosigned();
   });

@@ -24,7 +24,7 @@ import {
   thumbprintOf,
   utf8,
 } from "@quanji/chaincode/log";
-import { parsePolicy, type Policy } from "./policy.js";
+import { assertDistinctKeys, parsePolicy, type Policy } from "./policy.js";
 import { verifySignature } from "./signatures.js";
 import { type Level, refuse } from "./verdict.js";
 
@@ -100,6 +100,7 @@ export async function openTrust(file: string | Uint8Array, options: TrustOptions
   const gateways = trust.gateways.map(openGateway);
   const logKeys = trust.keys.map(openLogKey);
   const heads = new Map(Object.entries(trust.heads).map(([org, vkey]) => [org, parseVkey(vkey, NOTE_TYPES.ed25519)]));
+  assertDistinctKeys(heads.values());
   assertLogs(trust, logKeys, policy);
   assertOnePurpose(trust, { gateways, logKeys, heads, policy });
   return {

@@ -11,6 +11,7 @@ import {
   NOTE_TYPES,
   type NoteKey,
   noteKey,
+  type NoteType,
   type SignBytes,
 } from "@quanji/chaincode/log";
 import {
@@ -97,8 +98,17 @@ function hasCode(error: unknown, code: string): boolean {
   return (error as NodeJS.ErrnoException).code === code || hasCode(error.cause, code);
 }
 
-async function noteSigner(pair: PartyKeyPair, name: string): Promise<NoteSigner> {
+/**
+ * The note key in a file of mode 0600, made if it is not there: 01 for logs and heads, 04 for a witness.
+ * Errors: CONFIG_INVALID (a file that others may read, or that is no key).
+ */
+export async function openNoteSigner(file: string, name: string, type: NoteType): Promise<NoteSigner> {
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+  return noteSigner(await loadOrMake(file, "EdDSA", undefined), name, type);
+}
+
+async function noteSigner(pair: PartyKeyPair, name: string, type: NoteType = NOTE_TYPES.ed25519): Promise<NoteSigner> {
   const { sign } = await openSigner({ ...pair, party: "notes" });
-  const key = noteKey(name, NOTE_TYPES.ed25519, fromBase64url(publicOf(pair.jwk).x));
+  const key = noteKey(name, type, fromBase64url(publicOf(pair.jwk).x));
   return { key, vkey: formatVkey(key), sign };
 }

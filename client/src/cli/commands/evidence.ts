@@ -6,7 +6,7 @@ import { type Command } from "commander";
 import { isQuanjiError, LEVELS, TRAIL_KINDS } from "@quanji/chaincode/domain";
 import type { Client } from "../../sdk/index.js";
 import { splitLines } from "../../sdk/transport.js";
-import { type OpenedTrust, type Verdict, verifyReceipt, verifyTrail } from "../../verify/index.js";
+import { type OpenedTrust, type Verdict, verifyEvidence, verifyReceipt, verifyTrail } from "../../verify/index.js";
 import type { Context } from "../context.js";
 import { trailCsv } from "../export-csv.js";
 import { trailHtml } from "../export-html.js";
@@ -15,7 +15,7 @@ import { type Options, toInstant, toOneOf, UsageError } from "../options.js";
 import { pairs, type Result } from "../output.js";
 import { progress } from "../progress.js";
 import { declare, group, type Runtime } from "../program.js";
-import { verdictText } from "../verdict.js";
+import { evidenceText, verdictText } from "../verdict.js";
 import { receiptText } from "./access.js";
 
 export function evidenceCommands(program: Command, runtime: Runtime): void {
@@ -79,6 +79,13 @@ export function evidenceCommands(program: Command, runtime: Runtime): void {
         "verify grant.trail.ndjson --trust trust.json --replay all --json",
       ],
       run: verify,
+    },
+    {
+      usage: "evidence <file>",
+      summary:
+        "Check a fork proof offline, against a trust file: that a log or witness signed two histories. Exit code 0: it did; 1: the file does not show it.",
+      examples: ["evidence fork.evidence.json --trust trust.json"],
+      run: evidence,
     },
   ]);
 }
@@ -230,6 +237,13 @@ async function verify(context: Context, files: readonly string[], options: Optio
     text: verdicts.map((verdict) => verdictText(verdict.file, verdict, context.lang)).join("\n\n"),
     exitCode: ok ? 0 : 1,
   };
+}
+
+async function evidence(context: Context, [file = ""]: readonly string[]): Promise<Result> {
+  const trust = await context.trust();
+  if (trust === undefined) throw new UsageError("against which trust file? give --trust FILE");
+  const verdict = await verifyEvidence(await context.read(context.path(file)), trust);
+  return { json: { file, ...verdict }, text: evidenceText(file, verdict, context.lang), exitCode: verdict.ok ? 0 : 1 };
 }
 
 type VerifyOptions = Parameters<typeof verifyTrail>[2];

@@ -1,0 +1,111 @@
+/** Configuration of a witness: `<data>/witness.json`, and a few variables of the environment that override it. */
+import path from "node:path";
+import { parseWith, QuanjiError } from "@quanji/chaincode/domain";
+import { isName, NOTE_TYPES, parseVkey } from "@quanji/chaincode/log";
+import { z } from "zod";
+import { type Environment, readConfigFile } from "../../config/index.js";
+import { CLIENTS } from "../../ledger/fabric/clients.js";
+
+const ms = z.int().min(1).max(600_000);
+
+const WitnessFile = z.strictObject({
+  host: z.string().min(1).max(253).default("127.0.0.1"),
+  port: z.int().min(0).max(65_535).default(8090),
+  /** Name of the witness's key, e.g. `witness.example/w`: stands before every cosignature, and in trust files. */
+  name: z.string().max(253).refine(isName, "a name has at least one character, no space and no plus"),
+  /** Verifier keys of the logs to cosign. Not read where the witness has a peer: there the ledger says which logs there are. */
+  logs: z.array(z.string().refine(isLogKey, "must be the verifier key of a log")).max(1024).default([]),
+  /** The organisation's own peer. Without it the witness sees that a log only grows, and not what the ledger says. */
+  fabric: z
+    .strictObject({
+      /** Connection profile of this organisation; a relative path starts at the data folder. */
+      profile: z.string().min(1).max(4096).optional(),
+      client: z.enum(CLIENTS).default("fabric-gateway"),
+    })
+    .prefault({}),
+  /** How often what is held is signed again. */
+  refreshMs: ms.default(60_000),
+  limits: z
+    .strictObject({
+      bodyMs: ms.default(10_000),
+      headersMs: ms.default(10_000),
+      requestMs: ms.default(30_000),
+      closeMs: ms.default(15_000),
+      connections: z.int().min(1).max(100_000).default(200),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({ level: z.enum(["silent", "fatal", "error", "warn", "info", "debug"]).default("info") })
+    .prefault({}),
+});
+
+export interface WitnessConfig extends z.infer<typeof WitnessFile> {
+  /** Absolute path of the data folder. */
+  readonly data: string;
+}
+
+export const WITNESS_FILE = "witness.json";
+
+function isLogKey(text: string): boolean {
+  try {
+    parseVkey(text, NOTE_TYPES.ed25519);
+    return true;
+  } catch {
+    return false; // the schema's own message says what is wanted
+  }
+}
+
+/** Reads QUANJI_DATA (default `./witness`), its `witness.json`, then the variables. Errors: CONFIG_INVALID naming the member. */
+export async function loadWitnessConfig(environment: Environment, workingFolder: string): Promise<WitnessConfig> {
+  const data = path.resolve(workingFolder, environment["QUANJI_DATA"] ?? "witness");
+  const input = await readConfigFile(path.join(data, WITNESS_FILE));
+  const profile = environment["QUANJI_FABRIC_PROFILE"];
+  // A path on the command line starts where the user stands; one in the file, at the file.
+  return witnessConfigOf(data, input, {
+    ...environment,
+    ...(profile && { QUANJI_FABRIC_PROFILE: path.resolve(workingFolder, profile) }),
+  });
+}
+
+/** Pure part of {@link loadWitnessConfig}. */
+export function witnessConfigOf(data: string, input: unknown, environment: Environment): WitnessConfig {
+  const config = parse(overridden(input, environment));
+  const { profile } = config.fabric;
+  if (profile === undefined && config.logs.length === 0) {
+    throw invalid(
+      "logs",
+      "names no log: give the verifier keys of the logs to cosign, or the profile of your own peer",
+    );
+  }
+  return {
+    ...config,
+    data,
+    fabric: { ...config.fabric, ...(profile !== undefined && { profile: path.resolve(data, profile) }) },
+  };
+}
+
+function overridden(input: unknown, environment: Environment): unknown {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) {
+    throw invalid(WITNESS_FILE, "holds a JSON object");
+  }
+  const file: Readonly<Record<string, unknown>> = { ...input };
+  const { QUANJI_PORT: port, QUANJI_WITNESS_NAME: name, QUANJI_FABRIC_PROFILE: profile } = environment;
+  return {
+    ...file,
+    ...(port && { port: /^\d{1,5}$/.test(port) ? Number(port) : NaN }),
+    ...(name && { name }),
+    ...(profile && { fabric: { ...(file["fabric"] as object | undefined), profile } }),
+  };
+}
+
+function parse(input: unknown): z.infer<typeof WitnessFile> {
+  try {
+    return parseWith(WitnessFile, input);
+  } catch (cause) {
+    if (!(cause instanceof QuanjiError)) throw cause;
+    throw invalid(cause.field === undefined || cause.field === "" ? WITNESS_FILE : cause.field, cause.message, cause);
+  }
+}
+
+const invalid = (field: string, problem: string, cause?: unknown): QuanjiError =>
+  new QuanjiError("CONFIG_INVALID", `${field}: ${problem}`, { field, ...(cause !== undefined && { cause }) });

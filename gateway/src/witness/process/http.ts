@@ -1,0 +1,132 @@
+/**
+ * The witness's door: `POST /add-checkpoint` as C2SP tlog-witness says, the newest cosigned checkpoints and the fork proofs by
+ * plain GET, health and metrics.
+ */
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { isQuanjiError } from "@quanji/chaincode/domain";
+import { formatNote, MAX_ADD_CHECKPOINT_BYTES, sha256, utf8 } from "@quanji/chaincode/log";
+import { readBody } from "../../http/body.js";
+import type { Added, Cosigner } from "../cosigner/cosigner.js";
+import type { EvidenceFolder } from "./evidence-folder.js";
+import type { WitnessMetrics } from "./metrics.js";
+
+export interface WitnessDoor {
+  readonly cosigner: Cosigner;
+  /** Origins of which something is held. */
+  readonly origins: () => Promise<readonly string[]>;
+  readonly evidence: EvidenceFolder;
+  readonly metrics: WitnessMetrics;
+  /** What `/healthz` says; `ok: false` answers 503. */
+  readonly health: () => { readonly ok: boolean } & Readonly<Record<string, unknown>>;
+  readonly bodyMs: number;
+  readonly report: (what: string, error: unknown) => void;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly body: string;
+  readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const TEXT = "text/plain; charset=utf-8";
+const JSON_TYPE = "application/json; charset=utf-8";
+const NOT_FOUND: Reply = { status: 404, body: "there is nothing here\n" };
+
+export function newWitnessListener(door: WitnessDoor): RequestListener {
+  return (request, response) => {
+    replyTo(door, request)
+      .catch((error: unknown): Reply => {
+        const refusal = refusalOf(error);
+        if (refusal.status >= 500) door.report("a request failed", error);
+        return refusal;
+      })
+      .then((reply) => send(response, reply))
+      .catch((error: unknown) => door.report("an answer was not sent", error));
+  };
+}
+
+function replyTo(door: WitnessDoor, request: IncomingMessage): Promise<Reply> {
+  const { method = "", url = "" } = request;
+  if (url === "/add-checkpoint") {
+    if (method === "POST") return addCheckpoint(door, request);
+    request.resume();
+    return Promise.resolve({ status: 405, body: "only POST\n", headers: { allow: "POST" } });
+  }
+  request.resume();
+  if (method === "GET" || method === "HEAD") return read(door, url);
+  return Promise.resolve({ status: 405, body: "only GET\n", headers: { allow: "GET, HEAD" } });
+}
+
+async function addCheckpoint({ cosigner, metrics, bodyMs }: WitnessDoor, request: IncomingMessage): Promise<Reply> {
+  const body = await readBody(request, { maxBytes: MAX_ADD_CHECKPOINT_BYTES, timeoutMs: bodyMs });
+  const added = await cosigner.add(body);
+  metrics.asked(added.outcome);
+  return replyFor(added);
+}
+
+function replyFor(added: Added): Reply {
+  switch (added.outcome) {
+    case "cosigned":
+      // Signature lines alone: what follows the blank line of a note that has no other.
+      return { status: 200, body: signatureLine(added) };
+    case "unknown":
+      return { status: 404, body: "this witness does not know the log\n" };
+    case "unsigned":
+      return { status: 403, body: "the checkpoint is not signed by the log\n" };
+    case "malformed":
+      return { status: 400, body: `${added.message}\n` };
+    case "conflict":
+      return { status: 409, type: "text/x.tlog.size", body: `${added.size}\n` };
+    case "contradiction":
+      return { status: 422, body: `${added.message}\n` };
+    case "behind":
+      return { status: 503, body: "not that far yet: ask again\n", headers: { "retry-after": "1" } };
+  }
+}
+
+function signatureLine({ signature }: Extract<Added, { outcome: "cosigned" }>): string {
+  const note = formatNote({ text: "\n", signatures: [signature] });
+  return note.slice(2);
+}
+
+async function read(door: WitnessDoor, url: string): Promise<Reply> {
+  const checkpoint = /^\/([0-9a-f]{64})\/checkpoint$/.exec(url)?.[1];
+  if (checkpoint !== undefined) return newest(door, checkpoint);
+  const file = /^\/evidence\/([A-Za-z0-9_.-]{1,80})$/.exec(url)?.[1];
+  if (file !== undefined) {
+    const text = await door.evidence.read(file);
+    return text === undefined ? NOT_FOUND : { status: 200, type: JSON_TYPE, body: text };
+  }
+  switch (url) {
+    case "/healthz": {
+      const health = door.health();
+      return { status: health.ok ? 200 : 503, type: JSON_TYPE, body: JSON.stringify(health) };
+    }
+    case "/metrics":
+      return { status: 200, type: door.metrics.contentType, body: await door.metrics.text() };
+    case "/evidence":
+      return { status: 200, type: JSON_TYPE, body: JSON.stringify(await door.evidence.names()) };
+    default:
+      return NOT_FOUND;
+  }
+}
+
+async function newest({ cosigner, origins }: WitnessDoor, hash: string): Promise<Reply> {
+  const origin = (await origins()).find((name) => Buffer.from(sha256(utf8(name))).toString("hex") === hash);
+  const note = origin === undefined ? undefined : await cosigner.newest(origin);
+  return note === undefined ? NOT_FOUND : { status: 200, body: note };
+}
+
+const STATUS: Readonly<Record<string, number>> = { TOO_LARGE: 413, TIMEOUT: 408, MEDIA_TYPE: 415 };
+
+function refusalOf(error: unknown): Reply {
+  const status = isQuanjiError(error) ? (STATUS[error.code] ?? 500) : 500;
+  const message = isQuanjiError(error) && status < 500 ? error.message : "something failed here: see the witness's log";
+  return { status, body: `${message}\n` };
+}
+
+function send(response: ServerResponse, { status, body, type = TEXT, headers = {} }: Reply): void {
+  response.writeHead(status, { "content-type": type, "cache-control": "no-store", ...headers });
+  response.end(body);
+}

@@ -1,0 +1,148 @@
+/** A witness as a whole: folder, key, memory, its own peer if it has one, the door, and the clock that signs idle logs again. */
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { isQuanjiError, QuanjiError } from "@quanji/chaincode/domain";
+import { NOTE_TYPES } from "@quanji/chaincode/log";
+import { nodeVerifier } from "@quanji/chaincode/world";
+import type { Logger } from "pino";
+import { listen } from "../../http/server.js";
+import { Closers } from "../../service/closers.js";
+import { openNoteSigner } from "../../service/keys.js";
+import type { Ledger } from "../../ledger/ledger.js";
+import { Cosigner } from "../cosigner/cosigner.js";
+import { WitnessMemory } from "../cosigner/memory.js";
+import type { WitnessConfig } from "./config.js";
+import { EvidenceFolder } from "./evidence-folder.js";
+import { newWitnessListener } from "./http.js";
+import { LedgerPeer } from "./ledger-peer.js";
+import { newWitnessMetrics } from "./metrics.js";
+
+export interface WitnessEnvironment {
+  /** This machine's clock, ms since 1970. */
+  readonly clock: () => number;
+  readonly logger: Logger;
+  /** For tests: another ledger than the configured one. */
+  readonly ledger?: Ledger;
+}
+
+export interface Witness {
+  /** Where it can be dialled. */
+  readonly address: string;
+  /** For trust files and for gateways. */
+  readonly vkey: string;
+  /** Whether it compares with its own peer. */
+  readonly hasPeer: boolean;
+  /** Signs again what is held: what the timer does. */
+  refresh(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Errors: CONFIG_INVALID naming the member or file. */
+export async function openWitness(config: WitnessConfig, environment: WitnessEnvironment): Promise<Witness> {
+  const closers = new Closers();
+  try {
+    return await open(config, environment, closers);
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
+}
+
+async function open(config: WitnessConfig, environment: WitnessEnvironment, closers: Closers): Promise<Witness> {
+  const { clock, logger } = environment;
+  const report = (what: string, error: unknown): void => logger.error({ err: error }, what);
+  await mkdir(config.data, { recursive: true, mode: 0o700 });
+  // Its lock comes first: what follows is for one process.
+  const memory = closers.add(await WitnessMemory.open(path.join(config.data, "memory")), (db) => db.close());
+  const keyFile = path.join(config.data, "keys", "witness.jwk");
+  const signer = await openNoteSigner(keyFile, config.name, NOTE_TYPES.cosignature);
+  const evidence = await EvidenceFolder.open(path.join(config.data, "evidence"));
+  let peerFault: string | undefined;
+  const peer = await openPeer(config, environment, closers, (error) => {
+    peerFault = isQuanjiError(error) ? error.message : "the peer cannot be followed: see the log";
+    report("the peer is followed no more", error);
+  });
+  const metrics = newWitnessMetrics(() => peer?.height ?? 0);
+  const cosigner = new Cosigner({
+    signer,
+    memory,
+    vkeys: config.logs,
+    ...(peer !== undefined && { peer }),
+    clock: () => clock() + (peer?.offsetMs ?? 0),
+    verify: nodeVerifier(),
+    publish: async (fork) => {
+      metrics.forked();
+      logger.error({ file: await evidence.keep(fork) }, "a log has signed two histories");
+    },
+  });
+  const refresh = (): Promise<void> => refreshAll(memory, cosigner, report);
+  closers.add(
+    setInterval(() => void refresh(), config.refreshMs),
+    clearInterval,
+  );
+  const listener = newWitnessListener({
+    cosigner,
+    origins: () => memory.origins(),
+    evidence,
+    metrics,
+    health: () => ({
+      ok: peerFault === undefined,
+      vkey: signer.vkey,
+      // Said aloud: without a peer its cosignature says that the log only grew, and not what the ledger holds.
+      peer: peer === undefined ? "none" : (peerFault ?? `${peer.height} blocks read`),
+    }),
+    bodyMs: config.limits.bodyMs,
+    report,
+  });
+  const server = closers.add(await listen(listener, config, config.limits), (one) => one.close());
+  return {
+    address: server.address,
+    vkey: signer.vkey,
+    hasPeer: peer !== undefined,
+    refresh,
+    close: () => closers.close(),
+  };
+}
+
+async function refreshAll(memory: WitnessMemory, cosigner: Cosigner, report: WitnessReport): Promise<void> {
+  try {
+    for (const origin of await memory.origins()) await cosigner.refresh(origin);
+  } catch (error) {
+    report("a log is not signed again", error);
+  }
+}
+
+type WitnessReport = (what: string, error: unknown) => void;
+
+async function openPeer(
+  config: WitnessConfig,
+  environment: WitnessEnvironment,
+  closers: Closers,
+  onError: (error: unknown) => void,
+): Promise<LedgerPeer | undefined> {
+  const ledger = environment.ledger ?? (await openFabric(config, environment));
+  if (ledger === undefined) return undefined;
+  closers.add(ledger, (one) => one.close());
+  const options = { folder: path.join(config.data, "peer"), ledger, onError };
+  return closers.add(await LedgerPeer.open(options), (one) => one.close());
+}
+
+async function openFabric(
+  { data, fabric }: WitnessConfig,
+  { logger }: WitnessEnvironment,
+): Promise<Ledger | undefined> {
+  if (fabric.profile === undefined) return undefined;
+  // Loaded only where it is used: the network's client libraries are large.
+  const library = await import("../../ledger/fabric/index.js");
+  const report = (what: string, error: unknown): void => logger.error({ err: error }, what);
+  const profile = await library.readProfile(fabric.profile, (error) =>
+    report("the renewed certificate is not taken over", error),
+  );
+  try {
+    return await library.openFabricLedger({ profile, folder: data, client: fabric.client, report });
+  } catch (cause) {
+    if (isQuanjiError(cause)) throw cause;
+    const message = cause instanceof Error ? cause.message : "no peer answers";
+    throw new QuanjiError("NOT_RECORDED", message, { detail: "UNAVAILABLE", cause });
+  }
+}
