@@ -38,7 +38,7 @@ const privateStep: fc.Arbitrary<Step> = fc.oneof(
   fc.tuple(fc.constant("putPrivate" as const), collection, key, value),
   fc.tuple(fc.constant("purgePrivate" as const), collection, key),
 );
-const plan: fc.Arbitrary<Plan> = fc.record({
+const anyPlan: fc.Arbitrary<Plan> = fc.record({
   client: fc.constantFrom(...EVERYBODY),
   endorsers: fc.option(someMsps, { nil: undefined, freq: 3 }),
   steps: fc.oneof(
@@ -47,6 +47,19 @@ const plan: fc.Arbitrary<Plan> = fc.record({
     { weight: 2, arbitrary: fc.array(privateStep, { maxLength: 3 }) },
   ),
 });
+/** By whom may: among the others most purges are refused, or meet nothing to purge. */
+const ownPlan: fc.Arbitrary<Plan> = fc.record({
+  client: fc.constant(HOLDER),
+  endorsers: fc.constant(undefined),
+  steps: fc.array(
+    fc.oneof(
+      fc.tuple(fc.constant("putPrivate" as const), fc.constant(collectionOf(HOLDER)), key, value),
+      fc.tuple(fc.constant("purgePrivate" as const), fc.constant(collectionOf(HOLDER)), key),
+    ),
+    { minLength: 1, maxLength: 2 },
+  ),
+});
+const plan = fc.oneof({ weight: 4, arbitrary: anyPlan }, { weight: 1, arbitrary: ownPlan });
 /** Each round's transactions are simulated on the same state and ordered together. */
 const rounds = fc.array(fc.array(plan, { minLength: 2, maxLength: 6 }), { minLength: 3, maxLength: 9 });
 
