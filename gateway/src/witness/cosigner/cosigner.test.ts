@@ -140,12 +140,13 @@ describe("G6 a witness", () => {
     await witness.add(await honest.request(0, 3));
     const asked = [5, 7, 11, 12].flatMap((size) => [honest.request(3, size), forked.request(3, size)]);
     const outcomes = await Promise.all((await Promise.all(asked)).map((body) => witness.add(body)));
-    expect(outcomes.filter(({ outcome }) => outcome === "cosigned")).to.have.length(1);
-    expect(parseCheckpoint(parseNote((await witness.newest(ORIGIN)) ?? "").text)).to.deep.equal({
-      origin: ORIGIN,
-      size: 5,
-      root: honest.root(5),
-    });
+    // Which of them comes first is not said: signatures are checked side by side.
+    const signed = outcomes.filter((one) => one.outcome === "cosigned");
+    expect(signed).to.have.length(1);
+    expect(await witness.newest(ORIGIN)).to.equal(signed[0]?.note);
+    const { size, root } = parseCheckpoint(parseNote(signed[0]?.note ?? "").text);
+    expect([honest.root(size), forked.root(size)].map((each) => each.join())).to.include(root.join());
+    expect(size).to.be.greaterThan(3);
   });
 
   it("hands on the log's signatures and its own, and no stranger's", async () => {
