@@ -163,7 +163,8 @@ class Trail:
         misused = any((name, key_id) == (key.name, key.id) for name, key_id, _ in note[1] for key in others)
         need(signed or not misused, "KEY_PURPOSE")
         need(signed, "LOG_SIGNATURE_INVALID")
-        organisations = {org for org, key in trust.heads.items() if key in signed}
+        members = trust.policy.organisations
+        organisations = {org for org, key in trust.heads.items() if key in signed and org in members}
         need(trust.policy.quorum == "none" or trust.policy.reached(organisations), "WITNESS_QUORUM")
 
     # 3. What the chains say of keys, gateways and logs.

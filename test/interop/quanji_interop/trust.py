@@ -88,6 +88,8 @@ class Trust:
         self.log_keys = [(NoteKey(row["vkey"], 1), row) for row in trust["keys"]]
         need(all(key.name == row["log"] for key, row in self.log_keys), "LOG_MISMATCH")
         self.heads = {org: NoteKey(vkey, 1) for org, vkey in trust["heads"].items()}
+        keys = [key.key for key in self.heads.values()]
+        need(len(keys) == len(set(keys)), "POLICY_DUPLICATE_KEY")
         self.assert_logs()
         self.assert_one_purpose()
 
