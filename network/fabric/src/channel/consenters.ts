@@ -33,7 +33,7 @@ export async function readmit(tools: Tools, orderer: Node, through: Node): Promi
   let itself: Consenter | undefined;
   const takeOut = (config: ChannelConfig): void => {
     const { metadata } = consensusOf(config);
-    itself = metadata.consenters.find(isIt);
+    itself ??= metadata.consenters.find(isIt); // an attempt that is repeated may not find it any more
     metadata.consenters = metadata.consenters.filter((each) => !isIt(each));
   };
   await updateChannel(tools, `taking out ${orderer.id}`, takeOut, signers, through);
@@ -43,6 +43,9 @@ export async function readmit(tools: Tools, orderer: Node, through: Node): Promi
     });
   }
   const again = itself;
-  const takeIn = (config: ChannelConfig): void => void consensusOf(config).metadata.consenters.push(again);
+  const takeIn = (config: ChannelConfig): void => {
+    const { consenters } = consensusOf(config).metadata;
+    if (!consenters.some(isIt)) consenters.push(again);
+  };
   await updateChannel(tools, `taking in ${orderer.id}`, takeIn, signers, through);
 }

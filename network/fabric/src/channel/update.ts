@@ -2,8 +2,9 @@
  * Changes of the channel's configuration: read what is in force, edit it, have those sign who must, send it to be ordered.
  */
 import { readFile, rm } from "node:fs/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { isReachable } from "../process/health.js";
-import { NetworkFailure } from "../tools/failure.js";
+import { messageOf, NetworkFailure } from "../tools/failure.js";
 import { writeJson } from "../tools/files.js";
 import type { FabricTopology, Node, Organisation } from "../topology/topology.js";
 import { heightAt, untilHeight } from "./height.js";
@@ -71,6 +72,15 @@ async function configInForce(tools: Tools, from: Node, block: string): Promise<C
   return decoded.data.data[0].payload.data.config;
 }
 
+/** An election takes some seconds; a busy machine needs longer. */
+const ELECTION_MS = 60_000;
+
+/**
+ * The orderers elect; the one that was asked has just lost its leader; the leader has not heard yet from one that was started
+ * anew (it fears for the quorum), or has the last change still in hand.
+ */
+const PASSING = /SERVICE_UNAVAILABLE|Unavailable|EOF|connection re|quorum loss|in progress/;
+
 /**
  * @param edit changes the configuration in place.
  * @param signers whose administrators sign; the last one sends it.
@@ -84,6 +94,22 @@ export async function updateChannel(
   signers: readonly Organisation[],
   through?: Node,
 ): Promise<boolean> {
+  const deadline = performance.now() + ELECTION_MS;
+  for (let sent = false; ; sent = true) {
+    try {
+      return (await attempt(tools, what, edit, signers, through)) || sent;
+    } catch (error) {
+      // What became of the update, the configuration in force says at the next attempt. One that was sent before may be refused
+      // as out of date until this peer has it.
+      const message = messageOf(error);
+      const isTransient = PASSING.test(message) || (sent && message.includes("BAD_REQUEST"));
+      if (!isTransient || performance.now() >= deadline) throw error;
+      await pause(500);
+    }
+  }
+}
+
+async function attempt(...[tools, what, edit, signers, through]: Parameters<typeof updateChannel>): Promise<boolean> {
   const { topology, layout } = tools;
   const sender = signers.at(-1);
   const from = topology.peers[0];
