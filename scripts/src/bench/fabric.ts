@@ -23,7 +23,7 @@ export async function benchFabric(options: ReadonlyMap<string, number>): Promise
   const seconds = options.get("seconds") ?? 15;
   const parties = options.get("parties") ?? 20;
   const resources = options.get("resources") ?? 5;
-  const connections = options.get("connections") ?? 200;
+  const connections = options.get("connections") ?? 400;
   const logs = options.get("logs") ?? 1;
   const progress = progressTo((line) => void process.stdout.write(line));
   const folder = await mkdtemp(path.join(tmpdir(), "quanji-bench-"));
