@@ -1,6 +1,6 @@
 /** A verdict for people. */
 import { isCode } from "@quanji/chaincode/domain";
-import type { EvidenceVerdict, Verdict } from "../verify/index.js";
+import type { EvidenceVerdict, RecordKey, TrailKey, Verdict } from "../verify/index.js";
 import { adviceFor, type Lang, meaningOf, word } from "./messages.js";
 import { harmless } from "./width.js";
 
@@ -10,6 +10,7 @@ export function verdictText(file: string, verdict: Verdict, lang: Lang): string 
   const lines = [
     head,
     ...(verdict.ok ? [] : refusal(verdict, lang)),
+    ...(verdict.of === undefined ? [] : [about(verdict.of, lang)]),
     ...(verdict.completeThrough === undefined ? [] : [`${say("completeThrough")} ${verdict.completeThrough}`]),
     ...(verdict.kind === "trail" && verdict.records !== undefined ? [counts(verdict, lang)] : []),
     `${say("level")} ${verdict.level}, ${say("withstands")} ${verdict.withstands}`,
@@ -39,6 +40,17 @@ export function evidenceText(file: string, verdict: EvidenceVerdict, lang: Lang)
   return [...lines, `${word("trustFile", lang)} ${verdict.trustDigest}`]
     .map((line, i) => harmless(i === 0 ? line : `  ${line}`))
     .join("\n");
+}
+
+/** What was proven something about: the reader must see that it is what was asked for. */
+function about(of: TrailKey | RecordKey, lang: Lang): string {
+  const say = (name: Parameters<typeof word>[0]): string => word(name, lang);
+  if ("log" in of) {
+    return `${say("of")} ${of.kind} ${of.id}, ${of.log} ${of.index}, ${of.time}, ${say("request")} ${of.request}`;
+  }
+  const from = of.from === undefined ? "" : `, ${say("from")} ${of.from}`;
+  const to = of.to === undefined ? "" : `, ${say("to")} ${of.to}`;
+  return `${say("of")} ${of.kind} ${of.id}${from}${to}`;
 }
 
 const list = (title: string, items: readonly string[]): readonly string[] =>

@@ -7,4 +7,4 @@ export { type TrailOptions, verifyTrail } from "./trail.js";
 export { type TrailSource } from "./lines.js";
 export { type OpenedTrust, openTrust, type TrustOptions } from "./trust.js";
 export { ADVICE, type Advice, codeOf, type Finding, type FindingRow, FINDINGS, isFinding } from "./findings.js";
-export { type Level, type Place, type Verdict } from "./verdict.js";
+export { type Level, type Place, type RecordKey, type TrailKey, type Verdict } from "./verdict.js";
