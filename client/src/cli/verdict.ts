@@ -27,19 +27,38 @@ export function verdictText(file: string, verdict: Verdict, lang: Lang): string 
     .join("\n");
 }
 
-/** A checked fork proof for people. */
+/** A checked portable proof for people. */
 export function evidenceText(file: string, verdict: EvidenceVerdict, lang: Lang): string {
-  const { ok, accused, log = "", sizes = [0, 0] } = verdict;
-  const lines = ok
+  const lines = verdict.ok
     ? [
-        `${word("forkShown", lang)}  ${file}`,
-        `${log}: ${sizes[0]}, ${sizes[1]}`,
-        ...accused.map(({ name, role }) => `${word(role === "log" ? "accusedLog" : "accusedWitness", lang)} ${name}`),
+        `${word(SHOWN[verdict.shows ?? "fork"], lang)}  ${file}`,
+        ...shownAt(verdict, lang),
+        ...verdict.accused.map(({ name, role }) => `${word(ACCUSED[role], lang)} ${name}`),
       ]
     : [`${word("invalid", lang)}  ${file}`, ...refusal(verdict, lang)];
   return [...lines, `${word("trustFile", lang)} ${verdict.trustDigest}`]
     .map((line, i) => harmless(i === 0 ? line : `  ${line}`))
     .join("\n");
+}
+
+const SHOWN = {
+  fork: "forkShown",
+  "chain-fork": "chainForkShown",
+  "head-lie": "headLieShown",
+  refusal: "refusalShown",
+} as const;
+const ACCUSED = {
+  log: "accusedLog",
+  witness: "accusedWitness",
+  heads: "accusedHeads",
+  gateway: "accusedGateway",
+} as const;
+
+function shownAt({ log = "", sizes, indexes, refused }: EvidenceVerdict, lang: Lang): readonly string[] {
+  if (refused !== undefined) {
+    return [`${word("request", lang)} ${refused.request} (${refused.verb}): ${refused.status} ${refused.code}`];
+  }
+  return [`${log}: ${(sizes ?? indexes ?? []).join(", ")}`];
 }
 
 /** What was proven something about: the reader must see that it is what was asked for. */

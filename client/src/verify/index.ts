@@ -1,5 +1,13 @@
 /** Offline verification of receipts and trails. Browser-safe: no network, no files, no clock of its own. */
-export { type Accused, type EvidenceVerdict, verifyEvidence } from "./evidence.js";
+export {
+  type Accused,
+  contradictions,
+  type EvidenceVerdict,
+  heldInReceipt,
+  heldInTrail,
+  type HeldRecord,
+  verifyEvidence,
+} from "./evidence/index.js";
 export { isQuorum, parsePolicy, type Policy } from "./policy.js";
 export { type ReceiptOptions, verifyReceipt } from "./receipt.js";
 export { signatureVerifier, verifySignature } from "./signatures.js";

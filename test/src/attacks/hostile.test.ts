@@ -1,13 +1,20 @@
 /** An operator with all of its keys against what its customers hold: the client, their receipts, the trust file. */
-import { instant, isQuanjiError, type Receipt, type TrailKind, type TrailLine } from "@quanji/chaincode/domain";
-import { canonical } from "@quanji/chaincode/log";
+import {
+  instant,
+  isQuanjiError,
+  PROOF_LIMITS,
+  type Receipt,
+  type TrailKind,
+  type TrailLine,
+} from "@quanji/chaincode/domain";
+import { canonical, type Openings } from "@quanji/chaincode/log";
 import { Client } from "@quanji/client";
-import { type Verdict, verifyEvidence, verifyTrail } from "@quanji/client/verify";
+import { contradictions, heldInTrail, type Verdict, verifyEvidence, verifyTrail } from "@quanji/client/verify";
 import { expect } from "chai";
 import { collude, type Forged, type Hands } from "../../../client/dist/verify/forging.support.test.js";
-import type { LocalHost } from "../support/host.js";
+import { type LocalHost, LOG } from "../support/host.js";
 import { type Ended, IDS, RESOURCE, Stage } from "../support/stage.js";
-import { parsed, recordsOf } from "../support/trails.js";
+import { recordsOf } from "../support/trails.js";
 import { until } from "../support/until.js";
 import { handsOf, HostileGateway, type Lie, readLines, say, writeLines } from "./hostile.js";
 
@@ -213,6 +220,13 @@ describe("An operator that lies", () => {
     asIf((record) => !isDenial(record));
     expect(await told("party", IDS.insurer)).to.equal("TRAIL_INCOMPLETE · SEQ_GAP");
     expect(await told("resource", RESOURCE, receipts)).to.equal("TRAIL_INCOMPLETE · RECEIPT_NOT_IN_TRAIL");
+    // Beside a receipt of what came afterwards, such a trail convicts.
+    const trail = await heldInTrail(await fetched(insurer, "party", IDS.insurer));
+    const held = receipts.map(({ record, openings, proof }) => ({ record, openings: openings as Openings, proof }));
+    expect(contradictions(held)).to.deep.equal([]);
+    const [proof] = contradictions([...held, ...trail]);
+    const convicted = { ok: true, accused: [{ name: LOG, role: "log" }] };
+    expect(await verifyEvidence(canonical(proof, PROOF_LIMITS), await stage.trust())).to.deep.include(convicted);
   });
 
   it("fork: two customers are shown two histories; each is whole alone, and both together convict the operator", async () => {
@@ -220,12 +234,12 @@ describe("An operator that lies", () => {
     asIf((record) => !(isDenial(record) && record.face["unit"] === IDS.stranger));
     const two = await fetched(bureau, "resource", RESOURCE);
     expect((await verify(one)).ok && (await verify(two)).ok).to.equal(true);
-    const [older, newer] = [one, two].map((trail) => checkpointOf(trail));
-    const fork = canonical({ v: "quanji.evidence.v1", kind: "fork", older, newer }, { maxBytes: 1 << 17, maxDepth: 3 });
-    expect(await verifyEvidence(fork, await stage.trust())).to.deep.include({
-      ok: true,
-      accused: [{ name: Object.keys(hands.logs)[0], role: "log" }],
-    });
+    const proofs = contradictions([...(await heldInTrail(one)), ...(await heldInTrail(two))]);
+    expect(proofs.map(({ kind }) => kind)).to.include("fork");
+    for (const proof of proofs) {
+      const verdict = await verifyEvidence(canonical(proof, PROOF_LIMITS), await stage.trust());
+      expect(verdict).to.deep.include({ ok: true, accused: [{ name: LOG, role: "log" }] });
+    }
   });
 
   it("hugeProof: a proof without end", async () => {
@@ -276,9 +290,3 @@ const codeOf = (work: Promise<unknown>): Promise<string> =>
     () => "done",
     (error: unknown) => (isQuanjiError(error) ? `${error.code} ${error.detail ?? ""}` : String(error)),
   );
-
-const checkpointOf = (trail: string): string => {
-  const end = trail.split("\n").find((line) => line !== "" && parsed(line).t === "logEnd") ?? "{}";
-  const { proof = "" } = JSON.parse(end) as { proof?: string };
-  return proof.slice(proof.indexOf("\n\n") + 2);
-};
