@@ -199,7 +199,23 @@ export const RefusalProof = z.strictObject({
 });
 export type RefusalProof = z.infer<typeof RefusalProof>;
 
-/** What `quanji evidence` takes. */
+/**
+ * Two blocks of one number that orderers signed under one configuration. Serialised Fabric `Block`s in base64url; the two need
+ * no transactions, for their headers name them.
+ */
+export const LedgerForkProof = z.strictObject({
+  v: z.literal("quanji.evidence.v1"),
+  kind: z.literal("ledger-fork"),
+  /** The configuration that both name, whole. */
+  config: z.string(),
+  one: z.string(),
+  other: z.string(),
+});
+export type LedgerForkProof = z.infer<typeof LedgerForkProof>;
+/** A configuration has the certificates of all organisations. */
+export const LEDGER_FORK_LIMITS: Limits = { maxBytes: 4 * 1024 * 1024, maxDepth: 2 };
+
+/** What the verifier takes. A ledger fork is not among them: checking one takes Fabric's messages and X.509, so it is in `audit`. */
 export const Evidence = z.discriminatedUnion("kind", [ForkProof, ChainForkProof, HeadLieProof, RefusalProof]);
 export type Evidence = z.infer<typeof Evidence>;
 /** Two records with their proofs, each under a note of 64 KiB. */

@@ -19,6 +19,7 @@ import {
   verifyReceipt,
   verifyTrail,
 } from "../../verify/index.js";
+import { ledgerForkText } from "../audit-text.js";
 import type { Context } from "../context.js";
 import { trailCsv } from "../export-csv.js";
 import { trailHtml } from "../export-html.js";
@@ -263,8 +264,18 @@ async function verify(context: Context, files: readonly string[], options: Optio
 async function evidence(context: Context, [file = ""]: readonly string[]): Promise<Result> {
   const trust = await context.trust();
   if (trust === undefined) throw new UsageError("against which trust file? give --trust FILE");
-  const verdict = await verifyEvidence(await context.read(context.path(file)), trust);
+  const bytes = await context.read(context.path(file));
+  if (bytes.includes('"kind":"ledger-fork"')) return ledgerFork(context, file, bytes, trust);
+  const verdict = await verifyEvidence(bytes, trust);
   return { json: { file, ...verdict }, text: evidenceText(file, verdict, context.lang), exitCode: verdict.ok ? 0 : 1 };
+}
+
+/** Its check takes Fabric's messages, which are loaded only here. */
+async function ledgerFork(context: Context, file: string, bytes: Buffer, trust: OpenedTrust): Promise<Result> {
+  const { verifyLedgerFork } = await import("../../audit/index.js");
+  const verdict = await verifyLedgerFork(bytes.toString("utf8").trimEnd(), trust.trust);
+  const json = { file, ...verdict, trustDigest: trust.digest };
+  return { json, text: ledgerForkText(file, verdict, context.lang), exitCode: verdict.ok ? 0 : 1 };
 }
 
 async function compare(context: Context, files: readonly string[], options: Options): Promise<Result> {
