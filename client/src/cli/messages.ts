@@ -159,6 +159,11 @@ export const MESSAGES: Readonly<Record<Code, Row>> = {
     "do not rely on what came; check --gateway and --trust, and tell the operator",
     "不要采信该应答；检查 --gateway 与 --trust，并告知运维",
   ),
+  RECEIPT_NOT_COSIGNED: row(
+    "一分钟内没有足够的见证方共同签名",
+    "keep the receipt and tell the regulator: the gateway may show witnesses another log",
+    "保留回执并告知监管方：网关可能向见证方展示另一本日志",
+  ),
   UNREACHABLE: row(
     "无法连接网关",
     "is the gateway running? check --gateway; quanji status",

@@ -13,7 +13,7 @@ import {
 } from "@quanji/chaincode/domain";
 import { fromBase64url, fromUtf8, type Json, type JsonObject } from "@quanji/chaincode/log";
 import type { OpenedTrust, TrailKey } from "../verify/index.js";
-import { type Access, Accesses, type PermittedAccess } from "./access.js";
+import { type Access, Accesses, type EvidenceWish, type PermittedAccess } from "./access.js";
 import { asObject, mismatch, openAnswer, parseJson, successOf } from "./answer.js";
 import type { Values } from "./commitments.js";
 import { signatureVerifier } from "./engine.js";
@@ -28,6 +28,7 @@ import { Resources } from "./resources.js";
 import { memorySeqStore, SeqKeeper, type SeqStatus, type SeqStore } from "./seq.js";
 import { pathOf, type Sent, Session } from "./session.js";
 import { DEADLINES, type Deadlines, type Fetch, transportFault } from "./transport.js";
+import { type Alarm, Upgrades } from "./upgrades.js";
 
 export interface ConnectOptions {
   /** Address to dial: `https://gateway.example`. */
@@ -46,6 +47,11 @@ export interface ConnectOptions {
   readonly random?: Random;
   readonly deadlines?: Deadlines;
   readonly pause?: (ms: number) => Promise<void>;
+  /**
+   * Told of each access whose receipt witnesses have not cosigned after a minute. Given, and with a trust file that names a quorum,
+   * every receipt below it is asked for again until then; the client lives as long.
+   */
+  readonly onAlarm?: (alarm: Alarm) => void;
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -70,14 +76,30 @@ export class Client {
   readonly #session: Session;
   readonly #accesses: Accesses;
   readonly #logs: Logs;
+  readonly #upgrades: Upgrades;
   readonly #keepers = new Map<string, SeqKeeper>();
   readonly #store: SeqStore;
   readonly #reserve: number;
 
-  private constructor(session: Session, store: SeqStore, reserve: number) {
+  private constructor(
+    session: Session,
+    {
+      seqStore = memorySeqStore(),
+      seqReserve = 1,
+      onAlarm,
+    }: Pick<ConnectOptions, "seqStore" | "seqReserve" | "onAlarm">,
+  ) {
     this.#session = session;
-    this.#store = store;
-    this.#reserve = reserve;
+    this.#store = seqStore;
+    this.#reserve = seqReserve;
+    const { clock, pause, trust } = session.parts;
+    this.#upgrades = new Upgrades({
+      read: async (request) => (await this.receipt(request)).access,
+      clock,
+      pause,
+      onAlarm,
+      hasQuorum: trust?.policy.quorum !== undefined,
+    });
     this.parties = new Parties(session);
     this.resources = new Resources(session);
     this.grants = new Grants(session);
@@ -87,6 +109,7 @@ export class Client {
       this.#logs,
       (log) => this.#keeper(log),
       (log) => this.voidLost(log),
+      this.#upgrades,
     );
   }
 
@@ -110,7 +133,7 @@ export class Client {
       pause: options.pause ?? sleep,
       ...(trust !== undefined && { trust }),
     });
-    return new Client(session, options.seqStore ?? memorySeqStore(), options.seqReserve ?? 1);
+    return new Client(session, options);
   }
 
   get network(): NetworkInfo {
@@ -172,16 +195,22 @@ export class Client {
   }
 
   /**
-   * Uses a resource: resolves once the receipt of the permit is checked, before any data.
-   * Errors: AccessRefused with the rule's code and receipt; NOT_RECORDED; ANSWER_MISMATCH; UNREACHABLE.
+   * Uses a resource: resolves once the receipt of the permit is checked, before any data. With `evidence: "cosigned"` the gateway
+   * waits a while for its witnesses first; the receipt's `level` says what came of it. Errors: AccessRefused with the rule's code
+   * and receipt; NOT_RECORDED; ANSWER_MISMATCH; UNREACHABLE; MALFORMED (cosigned evidence without a trust file).
    */
-  access(access: Access): Promise<PermittedAccess> {
-    return this.#accesses.open(access);
+  access(access: Access, wish?: EvidenceWish): Promise<PermittedAccess> {
+    return this.#accesses.open(access, wish);
   }
 
   /** The same, and all of its data, asked for again if it is lost on the way. */
-  fetch(access: Access): Promise<{ readonly access: PermittedAccess; readonly data: Uint8Array }> {
-    return this.#accesses.fetch(access);
+  fetch(access: Access, wish?: EvidenceWish): Promise<{ readonly access: PermittedAccess; readonly data: Uint8Array }> {
+    return this.#accesses.fetch(access, wish);
+  }
+
+  /** The receipt of an access once it is cosigned. Errors: RECEIPT_NOT_COSIGNED after a minute; those of {@link receipt}. */
+  upgrade(request: string): Promise<CheckedReceipt> {
+    return this.#upgrades.upgrade(request);
   }
 
   /** Receipts of an access by its request hash. Errors: NOT_FOUND, ANSWER_MISMATCH. */
@@ -261,6 +290,7 @@ export class Client {
 
   /** Gives reserved numbers back. A client that is not closed leaves some to void. */
   async close(): Promise<void> {
+    this.#upgrades.close();
     for (const keeper of this.#keepers.values()) await keeper.close();
   }
 

@@ -1,4 +1,5 @@
 /** Offline verification of receipts and trails. Browser-safe: no network, no files, no clock of its own. */
+export { verifyCheckpoint } from "./checkpoint.js";
 export {
   type Accused,
   contradictions,

@@ -30,7 +30,7 @@ import { pairs, type Result } from "../output.js";
 import { progress } from "../progress.js";
 import { declare, group, type Runtime } from "../program.js";
 import { evidenceText, verdictText } from "../verdict.js";
-import { receiptText } from "./access.js";
+import { levelNote, receiptText } from "./access.js";
 
 export function evidenceCommands(program: Command, runtime: Runtime): void {
   declare(group(program, runtime, "receipt", "Receipts of accesses."), runtime, [
@@ -118,13 +118,21 @@ async function getReceipt(context: Context, [request = ""]: readonly string[], o
   const client = await context.client();
   const { access, delivery } = await client.receipt(request);
   const text = receiptText(access.jws);
-  if (out === undefined) return { json: { access: access.jws, delivery: delivery?.jws }, text: text.trimEnd() };
+  const level = access.level ?? access.receipt.level;
+  if (out === undefined) {
+    const json = { level, access: access.jws, delivery: delivery?.jws };
+    return { json, text: text.trimEnd(), notes: [levelNote(access)] };
+  }
   await writeBeside(context, out, text);
   const deliveryOut = delivery === undefined ? undefined : deliveryName(out);
   if (delivery !== undefined && deliveryOut !== undefined)
     await writeBeside(context, deliveryOut, receiptText(delivery.jws));
-  const facts = { request, out, delivery: deliveryOut ?? "not recorded yet" };
-  return { json: facts, text: pairs(facts), notes: [`next: quanji verify ${out} --trust trust.json`] };
+  const facts = { request, level, out, delivery: deliveryOut ?? "not recorded yet" };
+  return {
+    json: facts,
+    text: pairs(facts),
+    notes: [levelNote(access), `next: quanji verify ${out} --trust trust.json`],
+  };
 }
 
 /** `use.receipt.json` → `use.delivery.receipt.json` */
