@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import type { JsonObject, Limits } from "../log/canonical.js";
 import { LIMITS } from "../log/canonical.js";
-import { AccessRequest, AccessVoid } from "./access.js";
+import { AccessAccept, AccessRequest, AccessVoid } from "./access.js";
 import { BoundaryPublish } from "./boundary.js";
 import { QuanjiError } from "./errors.js";
 import * as grant from "./grant.js";
@@ -60,6 +60,7 @@ export const COMMANDS = {
   "grant.allot": row("grants", grant.GrantAllot, "Share a grant's quota out among its logs anew."),
   access: row("accesses", AccessRequest, "Use a resource.", ["operator", "query"]),
   "access.void": row("accesses", AccessVoid, "Declare a sequence number as never used."),
+  "access.accept": row("accesses", AccessAccept, "Confirm what was delivered: its digest and rows."),
 } as const satisfies Record<string, CommandRow>;
 
 function row<S extends z.ZodType>(group: Group, schema: S, summary: string, committed: readonly string[] = []) {

@@ -30,6 +30,7 @@ const use = { class: CodeName, count, purpose: CodeName, steward: PartyId };
 export const Face = z.discriminatedUnion("type", [
   z.strictObject({ ...faceCommon, ...use, type: z.literal("access"), decision: z.enum(["permit", "deny"]) }),
   z.strictObject({ ...faceCommon, ...use, type: z.literal("delivery") }),
+  z.strictObject({ ...faceCommon, ...use, type: z.literal("acceptance") }),
   z.strictObject({ ...faceCommon, type: z.literal("void") }),
 ]);
 export type Face = z.infer<typeof Face>;
@@ -91,15 +92,35 @@ export const DeliveryBody = z.strictObject({
 });
 export type DeliveryBody = z.infer<typeof DeliveryBody>;
 
+/**
+ * The requester's signed word for a delivery. It says what the delivery says or is not recorded: who received something
+ * else does not accept, and holds the gateway's signed account of what left.
+ */
+export const AcceptanceBody = z.strictObject({
+  ...bodyCommon,
+  /** Index of the access in the same log, and of its delivery. */
+  access: count,
+  /** `party`: by how many commands the party's keys stood when it signed. */
+  basis: z.strictObject({ party: count }),
+  delivery: count,
+  digest: Digest,
+  grant: GrantVersion,
+  links: useLinks,
+  resource: ResourceVersionId,
+  rows: count,
+});
+export type AcceptanceBody = z.infer<typeof AcceptanceBody>;
+
 export const VoidBody = z.strictObject({ ...bodyCommon, links: z.strictObject({ party: Digest }), seq: count });
 export type VoidBody = z.infer<typeof VoidBody>;
 
-export type Body = AccessBody | DeliveryBody | VoidBody;
+export type Body = AccessBody | DeliveryBody | AcceptanceBody | VoidBody;
 
 /** A record and the bytes that its leaf was made of. */
 export type QuanjiRecord =
   | { readonly type: "access"; readonly face: Extract<Face, { type: "access" }>; readonly body: AccessBody }
   | { readonly type: "delivery"; readonly face: Extract<Face, { type: "delivery" }>; readonly body: DeliveryBody }
+  | { readonly type: "acceptance"; readonly face: Extract<Face, { type: "acceptance" }>; readonly body: AcceptanceBody }
   | { readonly type: "void"; readonly face: Extract<Face, { type: "void" }>; readonly body: VoidBody };
 
 /** Exact bytes of a record: what is hashed, stored and handed out. */
@@ -156,7 +177,7 @@ export function parseRecord(bytes: RecordBytes): QuanjiRecord {
   assertPrintable(bodyJson);
   if (faceJson["v"] !== "quanji.record.v1") refuse("VERSION_UNKNOWN", "the record's version is not quanji.record.v1");
   const type = faceJson["type"];
-  if (type !== "access" && type !== "delivery" && type !== "void") {
+  if (!isRecordType(type)) {
     return refuse("TYPE_UNKNOWN", "the record's type is not known to this version");
   }
   const face = checked(Face, faceJson);
@@ -168,10 +189,14 @@ export function parseRecord(bytes: RecordBytes): QuanjiRecord {
 }
 
 const BODIES: Readonly<Record<RecordType, z.ZodType<Body>>> = {
+  acceptance: AcceptanceBody,
   access: AccessBody,
   delivery: DeliveryBody,
   void: VoidBody,
 };
+
+const isRecordType = (type: Json | undefined): type is RecordType =>
+  typeof type === "string" && Object.hasOwn(BODIES, type);
 
 const refuse = (detail: string, message: string): never => {
   throw new QuanjiError("MALFORMED", message, { detail });

@@ -47,6 +47,8 @@ export const privateKeys = {
   count: (log: string, grant: string) => `count/${log}/${grant}`,
   /** SeqWindow of a key in a log. */
   seen: (secret: string, log: string, kid: string) => `seen/${log}/${blind(secret, kid)}`,
+  /** Present once a delivery is accepted: by the delivery's record id, which is random. */
+  accepted: (delivery: string) => `accepted/${delivery}`,
   /** StoredBatch that begins with the record at index `first`. */
   batch: (log: string, first: number) => `batch/${log}/${first}`,
 } as const;

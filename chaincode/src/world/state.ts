@@ -163,6 +163,10 @@ export class State {
     return { next: stored.value.next, seen: fromBase64url(stored.value.seen) };
   }
 
+  async accepted(msp: string, delivery: string): Promise<boolean> {
+    return (await this.#private<Sealed<number>>(msp, privateKeys.accepted(delivery))) !== undefined;
+  }
+
   /** One record of a stored batch. */
   async stored(msp: string, log: string, first: number, index: number): Promise<StoredRecord | undefined> {
     const key = privateKeys.batch(log, first);

@@ -1,6 +1,7 @@
 /** The command line in one process: arguments in, exit code out. */
 import { readFile } from "node:fs/promises";
 import { Command, CommanderError } from "commander";
+import { acceptCommands } from "./commands/accept.js";
 import { accessCommands } from "./commands/access.js";
 import { auditCommands } from "./commands/audit.js";
 import { evidenceCommands } from "./commands/evidence.js";
@@ -99,6 +100,7 @@ const GROUPS: readonly ((program: Command, runtime: Runtime) => void)[] = [
   fsckCommand,
   grantCommands,
   accessCommands,
+  acceptCommands,
   proxyCommands,
   evidenceCommands,
   auditCommands,

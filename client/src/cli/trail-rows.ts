@@ -81,6 +81,8 @@ function rowOf({ type, face, body }: QuanjiRecord): Row {
         outcome: body.outcome,
         obligations: body.masked.join(" "),
       };
+    case "acceptance":
+      return { ...common, ...use(body), purpose: face.purpose, rows: String(body.rows) };
     case "void":
       return common;
   }

@@ -34,9 +34,14 @@ function assertAgrees(record: QuanjiRecord): void {
   const agrees =
     face.hour === hourOf(body.time) &&
     face.unit === partyOf(body.requester) &&
-    (record.type !== "access" || decided(record));
+    (record.type !== "access" || decided(record)) &&
+    (record.type !== "acceptance" || follows(record));
   if (!agrees) refuse("RECORD_CONTRADICTS", "face and body of the record contradict each other");
 }
+
+/** Access, delivery and acceptance stand in the log in that order. */
+const follows = ({ face, body }: Extract<QuanjiRecord, { type: "acceptance" }>): boolean =>
+  body.access < body.delivery && body.delivery < face.index;
 
 /** Rules that a stop which is not folded in yet can decide. */
 const STOPPED: ReadonlySet<string> = new Set(["GRANT_REVOKED", "GRANT_SUSPENDED", "ANCESTOR_NOT_IN_FORCE"]);

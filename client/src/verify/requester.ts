@@ -1,5 +1,13 @@
 /** That the requester itself signed for this record: who, for which network, gateway and log, and with what content. */
-import { AccessRequest, AccessVoid, parseWith, type QuanjiRecord, splitVersion } from "@quanji/chaincode/domain";
+import {
+  type AcceptanceBody,
+  AccessAccept,
+  AccessRequest,
+  AccessVoid,
+  parseWith,
+  type QuanjiRecord,
+  splitVersion,
+} from "@quanji/chaincode/domain";
 import {
   algorithmOf,
   type CommandHeader,
@@ -20,12 +28,15 @@ import { refuse } from "./verdict.js";
 const MAX_IAT_SKEW_MS = 120_000;
 
 export type OpenedRequest = { readonly jws: ParsedJws<CommandHeader> } & (
-  { readonly type: "access"; readonly payload: AccessRequest } | { readonly type: "void"; readonly payload: AccessVoid }
+  | { readonly type: "access"; readonly payload: AccessRequest }
+  | { readonly type: "void"; readonly payload: AccessVoid }
+  | { readonly type: "acceptance"; readonly payload: AccessAccept }
 );
 
 const ROUTES = {
   access: { typ: typOf("access"), path: "/v1/access" },
   void: { typ: typOf("access.void"), path: "/v1/commands/access.void" },
+  acceptance: { typ: typOf("access.accept"), path: "/v1/commands/access.accept" },
 } as const;
 
 /** Form only. Errors: JWS_SHAPE, BASE64_INVALID, HEADER_FORBIDDEN, ALG_FORBIDDEN, TYP_MISMATCH, FIELD_UNKNOWN … */
@@ -36,8 +47,10 @@ export function openRequest(input: FlattenedJws): OpenedRequest {
       return { type: "access", jws, payload: parseWith(AccessRequest, jws.payload) };
     case ROUTES.void.typ:
       return { type: "void", jws, payload: parseWith(AccessVoid, jws.payload) };
+    case ROUTES.acceptance.typ:
+      return { type: "acceptance", jws, payload: parseWith(AccessAccept, jws.payload) };
     default:
-      return refuse("TYP_MISMATCH", "the request is neither an access nor a void");
+      return refuse("TYP_MISMATCH", "the request is neither an access nor a void nor an acceptance");
   }
 }
 
@@ -86,7 +99,7 @@ export function assertContent(request: OpenedRequest, record: QuanjiRecord): voi
     refuse("REQUEST_MISMATCH", "the record names another request than the one beside it");
   }
   if (request.jws.header.kid !== record.body.requester) refuse("REQUEST_CONTENT", "the record names another requester");
-  if ((request.type === "void") !== (record.type === "void"))
+  if (request.type !== (record.type === "delivery" ? "access" : record.type))
     refuse("TYP_MISMATCH", "the request is of another command");
   if (!says(request, record)) refuse("REQUEST_CONTENT", "the record differs from what was asked");
   if (record.type === "delivery") return; // as late as the delivery itself, or the restart after a crash
@@ -97,7 +110,8 @@ export function assertContent(request: OpenedRequest, record: QuanjiRecord): voi
 
 function says(request: OpenedRequest, record: QuanjiRecord): boolean {
   if (request.type === "void") return record.type === "void" && record.body.seq === request.payload.seq;
-  if (record.type === "void") return false;
+  if (request.type === "acceptance") return record.type === "acceptance" && confirms(request.payload, record.body);
+  if (record.type === "void" || record.type === "acceptance") return false;
   const { payload } = request;
   const same =
     splitVersion(record.body.resource).id === payload.resource &&
@@ -107,3 +121,7 @@ function says(request: OpenedRequest, record: QuanjiRecord): boolean {
   if (record.type === "delivery") return same;
   return same && record.body.action === payload.action && record.body.quantity === payload.quantity;
 }
+
+/** What else the record repeats of the delivery was not signed: a trail has both, and compares them. */
+const confirms = ({ record, digest, rows }: AccessAccept, body: AcceptanceBody): boolean =>
+  record === body.access && digest === body.digest && rows === body.rows;

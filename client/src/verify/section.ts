@@ -1,5 +1,12 @@
 /** One log of a trail: its records in order, each checked alone, with its request, and against what came before it. */
-import { keyOf, type Party, type QuanjiRecord, splitVersion, type TrailLineOf } from "@quanji/chaincode/domain";
+import {
+  keyIsValid,
+  keyOf,
+  type Party,
+  type QuanjiRecord,
+  splitVersion,
+  type TrailLineOf,
+} from "@quanji/chaincode/domain";
 import {
   canonical,
   equalBytes,
@@ -12,6 +19,7 @@ import {
 import type { DecisionReplay } from "./decision.js";
 import { RecordFold, type RecordChainKey } from "./fold.js";
 import { type AttestedHead, type SealedHead, verifyHead } from "./head.js";
+import { Handovers } from "./handovers.js";
 import { verifyIncluded } from "./inclusion.js";
 import { type OpenedRecord, openRecord } from "./record.js";
 import type { Replayed } from "./replay.js";
@@ -73,6 +81,7 @@ export class LogSection {
   readonly #addressee: Addressee;
   readonly #sequences = new Map<string, SequenceWindow>();
   readonly #permits = new Map<number, OpenPermit>();
+  readonly #handovers = new Handovers();
   /** Index of the record before the trail's first; records up to it are not shown. */
   #before: number | undefined;
 
@@ -110,27 +119,36 @@ export class LogSection {
       // 2. A delivery belongs to one permit, which is in the trail.
       if (line.q !== undefined) refuse("REQUEST_MISMATCH", "a delivery has the request of its access, none of its own");
       this.#deliver(record);
+      this.#handovers.add(record);
       return opened;
     }
     // 3. The requester signed what the record says, and counted it once.
     if (line.q === undefined) return refuse("REQUEST_MISSING", "the requester's signed request is not in the file");
     const request = openRequest(line.q);
-    this.#verifyRequester(request, record);
-    this.#count(record.body.requester, request.payload.seq);
+    this.#verifyRequester(request, opened);
+    if (request.type !== "acceptance") this.#count(record.body.requester, request.payload.seq);
     // 4. An access is decided again.
     if (record.type === "access" && request.type === "access") {
       this.#context.decisions.check(opened, record, request);
       if (record.face.decision === "permit") this.#permit(record, opened.timeMs);
     }
+    // 5. An acceptance is of one delivery, which is in the trail, and says what that says.
+    const isShown = record.type === "acceptance" && record.body.delivery > (this.#before ?? -1);
+    if (isShown) this.#handovers.accept(record);
     return opened;
   }
 
-  #verifyRequester(request: OpenedRequest, record: QuanjiRecord): void {
+  #verifyRequester(request: OpenedRequest, { record, timeMs }: OpenedRecord): void {
     const party = this.#context.world.parties.get(record.face.unit);
     if (party === undefined) return refuse("CHAIN_MISSING", "the chain of a requester is not in the file");
-    const state: Party | undefined = record.type === "access" ? party.at(record.body.basis.party) : party.last;
+    const state: Party | undefined = "basis" in record.body ? party.at(record.body.basis.party) : party.last;
     const key = state === undefined ? undefined : keyOf(state, thumbprintOf(record.body.requester));
     if (key === undefined) return refuse("KEY_PARTY", "the requester had no such key");
+    if (record.type === "acceptance") {
+      party.assertCurrent(record.body.basis.party, timeMs, false);
+      if (!keyIsValid(key, timeMs))
+        refuse("KEY_REVOKED", "the key of an acceptance was not valid when it was recorded");
+    }
     assertContent(request, record);
     assertAddressed(request, this.#addressee);
     this.#context.begun(verifySigner(request, record, key.jwk));

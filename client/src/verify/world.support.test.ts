@@ -425,6 +425,15 @@ export class SmallWorld {
     return this.record(log, [{ type: "delivery", ...this.#item(), ...what }]);
   }
 
+  /** The requester accepts a delivery, as its record says. */
+  async accept(delivery: number, by: Name = "insurer", log = LOG): Promise<number> {
+    this.tick();
+    const { first, stored } = this.find(log, delivery);
+    const { access, digest, rows } = JSON.parse(stored.body) as { access: number; digest: string; rows: number };
+    const request = await this.signed("access.accept", { net: NET, log, record: access, digest, rows }, by);
+    return this.record(log, [{ type: "acceptance", ...this.#item(), delivery, first, request }]);
+  }
+
   async void(seq: number, by: Name = "insurer", log = LOG): Promise<number> {
     this.tick();
     const jws = await this.signed("access.void", { net: NET, log, seq }, by);

@@ -229,13 +229,29 @@ export class MemoryLedger {
       refuse(new QuanjiError("NOT_RECORDED", "the record's time is refused", { record }));
     }
     overlay.lastMs = timeMs;
-    const facts = input.type === "delivery" ? this.#delivery(input, record) : this.#use(input, record, overlay);
+    const facts = this.#facts(input, record, overlay);
     const index = first + record;
     const face = canonical({ type: input.type, index, decision: facts.permit ? "permit" : "deny" });
     const permitted = facts.permit ? { deliverBefore: instant(timeMs + AGE_MS), rule: "permit" } : {};
     const body = canonical({ id: input.id, nonce: input.nonce, time: input.time, ...permitted, ...facts.body });
     const leaf = leafOf(face, body);
     return { index, first, input, request: facts.request, face, body, leaf, permit: facts.permit };
+  }
+
+  #facts(input: BatchRecord, record: number, overlay: Overlay): Facts {
+    if (input.type === "delivery") return this.#delivery(input, record);
+    return input.type === "acceptance" ? this.#acceptance(input, record) : this.#use(input, record, overlay);
+  }
+
+  #acceptance(input: Extract<BatchRecord, { type: "acceptance" }>, record: number): Facts {
+    if (this.#records[input.delivery]?.input.type !== "delivery") {
+      return refuse(new QuanjiError("NOT_FOUND", "there is no such delivery", { record }));
+    }
+    const before = this.#records.some(({ input: other }) => isOf(other, input.delivery));
+    if (before) refuse(new QuanjiError("STATE_CONFLICT", "the delivery is accepted already", { record }));
+    const requester = text(jsonOf(input.request.protected), "kid");
+    const request = requestOfJws(input.request);
+    return { request, permit: false, body: { request, requester, delivery: input.delivery } };
   }
 
   #use(input: Extract<BatchRecord, { type: "access" | "void" }>, record: number, overlay: Overlay): Facts {
@@ -274,6 +290,9 @@ export class MemoryLedger {
     return { request: facts.request, permit: false, body };
   }
 }
+
+const isOf = (input: BatchRecord, delivery: number): boolean =>
+  input.type === "acceptance" && input.delivery === delivery;
 
 interface Overlay {
   readonly reads: Map<string, number>;

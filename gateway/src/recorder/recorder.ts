@@ -26,6 +26,17 @@ export interface DeliveryToRecord {
   readonly rows: number;
 }
 
+/** The requester's signed word for a delivery that is recorded. */
+export interface AcceptanceToRecord {
+  readonly type: "acceptance";
+  readonly jws: FlattenedJws;
+  /** SHA-256 of the signing input, base64url. */
+  readonly request: string;
+  readonly delivery: KnownRecord;
+}
+
+export type ItemToRecord = RequestToRecord | DeliveryToRecord | AcceptanceToRecord;
+
 export interface Recorder {
   /** Origin of the one log that this recorder writes. */
   readonly log: string;
@@ -34,7 +45,7 @@ export interface Recorder {
    * Errors: NOT_RECORDED (nothing was and will be recorded: the same request may be sent again), COMMAND_REPLAYED,
    * MALFORMED, and what else the chaincode refuses one record for.
    */
-  record(item: RequestToRecord | DeliveryToRecord): Promise<KnownRecord>;
+  record(item: ItemToRecord): Promise<KnownRecord>;
   /** Waits for what is under way, refuses what comes. */
   close(): Promise<void>;
 }

@@ -145,6 +145,7 @@ ACCESS = {
     "atLeast?": {"block": integer()},
 }
 VOID = {"net": NET, "log": LOG, "seq": integer()}
+ACCEPT = {"net": NET, "log": LOG, "record": integer(), "digest": digest, "rows": integer()}
 
 #: Rules that deny, with the status of the answer.
 RULES = dict.fromkeys(
@@ -164,7 +165,12 @@ FACE = {
     "type": string,
 }
 USE = {"class": CODE, "count": integer(), "purpose": CODE, "steward": PARTY}
-FACES = {"access": FACE | USE | {"decision": one_of("permit", "deny")}, "delivery": FACE | USE, "void": FACE}
+FACES = {
+    "access": FACE | USE | {"decision": one_of("permit", "deny")},
+    "delivery": FACE | USE,
+    "acceptance": FACE | USE,
+    "void": FACE,
+}
 
 BODY = {
     "id": UUID,
@@ -207,6 +213,17 @@ BODIES = {
         "links": LINKS,
         "masked": items(PRINTABLE, 0, 128),
         "outcome": one_of("delivered", "partial", "failed", "unknown"),
+        "resource": RESOURCE_VERSION,
+        "rows": integer(),
+    },
+    "acceptance": BODY
+    | {
+        "access": integer(),
+        "basis": {"party": integer()},
+        "delivery": integer(),
+        "digest": digest,
+        "grant": GRANT_VERSION,
+        "links": LINKS,
         "resource": RESOURCE_VERSION,
         "rows": integer(),
     },

@@ -319,6 +319,7 @@ class Section:
         self.key = (self.log, self.kind, self.id)
         self.head, self.last, self.skipped, self.shown, self.before = (0, start_of(self.key)), None, None, 0, None
         self.open, self.seqs = {}, {}
+        self.delivered, self.accepted = {}, set()
         start = line["start"]
         if "record" in start:
             record = Record(start["record"])
@@ -373,6 +374,8 @@ class Section:
         bases = self.world.gateways.get(self.world.logs[self.log], [])
         need(any(request.jws.header["url"] == base + request.path for base in bases), "URL_MISMATCH")
         request.verify(record, key)
+        if record.type == "acceptance":
+            return self.accept(record)
         seqs, seq = self.seqs.setdefault(record.body["requester"], set()), request.payload["seq"]
         need(seq not in seqs, "REQUEST_REPLAYED")
         seqs.add(seq)
@@ -397,6 +400,19 @@ class Section:
         same = all(permit.body.get(name) == record.body[name] for name in ("request", "requester", "resource", "grant"))
         same = same and all(permit.face[name] == record.face[name] for name in ("class", "steward", "purpose"))
         need(same and record.face["count"] == 1, "REQUEST_CONTENT")
+        if record.body["outcome"] in ("delivered", "partial"):
+            self.delivered[record.face["index"]] = record
+
+    def accept(self, record):
+        delivery = record.body["delivery"]
+        if self.before is not None and delivery <= self.before:
+            return
+        told = self.delivered.get(delivery)
+        need(told is not None and delivery not in self.accepted, "ACCEPTANCE_UNMATCHED")
+        same = all(told.body[name] == record.body[name] for name in ("access", "digest", "grant", "resource", "rows"))
+        same = same and all(told.face[name] == record.face[name] for name in ("unit", "class", "purpose", "steward"))
+        need(same and record.face["count"] == 1, "ACCEPTANCE_MISMATCH")
+        self.accepted.add(delivery)
 
     def end(self, line):
         """(time or None, level or None)"""

@@ -165,4 +165,5 @@ export const TEMPLATES: Readonly<Record<Verb, (names: Names) => JsonObject>> = {
     quantity: 1,
   }),
   "access.void": () => ({ log: LOG, seq: 1_000 }),
+  "access.accept": () => ({ log: LOG, record: 0, digest: COMMITMENT, rows: 1 }),
 };

@@ -1,7 +1,14 @@
 import { type Command } from "commander";
 import { ACTIONS, ENVIRONMENTS, type Grant, type Party, type Resource } from "@quanji/chaincode/domain";
 import { canonical, type FlattenedJws, fromUtf8, type Json } from "@quanji/chaincode/log";
-import { type Access, AccessRefused, type CheckedReceipt, type Client, parseRows } from "../../sdk/index.js";
+import {
+  type Access,
+  AccessRefused,
+  type CheckedReceipt,
+  type Client,
+  parseRows,
+  type PermittedAccess,
+} from "../../sdk/index.js";
 import type { Context } from "../context.js";
 import { assertWritable, writeBeside } from "../files.js";
 import { type Options, toRange, UsageError } from "../options.js";
@@ -28,6 +35,7 @@ export function accessCommands(program: Command, runtime: Runtime): void {
         ["--operator <who>", "who or what acts in your house; committed to, never public (default: the profile's)"],
         ["--out <file>", "write the data (NDJSON) there instead of showing it"],
         ["--receipt <file>", "keep the receipt, e.g. use.receipt.json"],
+        ["--no-accept", "do not confirm on the ledger what arrived"],
       ],
       examples: [
         "access res/weather.daily --quantity 5",
@@ -44,7 +52,7 @@ async function access(context: Context, [resource = ""]: readonly string[], opti
   const receiptFile = options.text("receipt");
   await assertWritable(context, receiptFile, "--receipt");
   await assertWritable(context, options.text("out"), "--out");
-  const client = await context.client();
+  const client = await context.client({ accept: options.flag("accept") });
   const wanted = await complete(lookupOf(client), typed);
   try {
     const { access: permitted, data } = await client.fetch(wanted);
@@ -56,9 +64,10 @@ async function access(context: Context, [resource = ""]: readonly string[], opti
       log: receipt.record.face.log,
       index: receipt.record.face.index,
       grant: wanted.grant,
+      accepted: permitted.acceptance !== undefined,
     };
     const out = options.text("out");
-    const notes = notesOf(request, receiptFile);
+    const notes = [...notesOf(request, receiptFile), ...acceptanceNotes(permitted)];
     if (out === undefined) return { json: { ...facts, rows: parseRows(data) }, text: fromUtf8(data).trimEnd(), notes };
     await writeBeside(context, out, data);
     return {
@@ -71,6 +80,12 @@ async function access(context: Context, [resource = ""]: readonly string[], opti
       await keepReceipt(context, receiptFile, error.receipt);
     throw error;
   }
+}
+
+function acceptanceNotes({ acceptance, unaccepted, request }: PermittedAccess): readonly string[] {
+  if (acceptance !== undefined) return [`accepted: record ${Number(acceptance.result["record"])} of its log`];
+  if (unaccepted === undefined) return [`not accepted; later: quanji accept ${request} --data FILE`];
+  return [`not accepted (${unaccepted.code}: ${unaccepted.message}); again: quanji accept ${request} --data FILE`];
 }
 
 const notesOf = (request: string, receiptFile: string | undefined): readonly string[] => [

@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { type Command } from "commander";
 import { isQuanjiError, LEVELS, TRAIL_KINDS } from "@quanji/chaincode/domain";
-import type { Client } from "../../sdk/index.js";
+import type { CheckedReceipt, Client } from "../../sdk/index.js";
 import { splitLines } from "../../sdk/transport.js";
 import { type OpenedTrust, type Verdict, verifyEvidence, verifyReceipt, verifyTrail } from "../../verify/index.js";
 import type { Context } from "../context.js";
@@ -22,8 +22,8 @@ export function evidenceCommands(program: Command, runtime: Runtime): void {
   declare(group(program, runtime, "receipt", "Receipts of accesses."), runtime, [
     {
       usage: "get <request>",
-      summary: "Fetch the receipt of an access, and of its delivery if it is recorded already.",
-      options: [["--out <file>", "where to keep it, e.g. use.receipt.json; a delivery's goes beside it"]],
+      summary: "Fetch the receipt of an access, and those of its delivery and acceptance if they are recorded already.",
+      options: [["--out <file>", "where to keep it, e.g. use.receipt.json; the others' go beside it"]],
       examples: ["receipt get 6sZ1Qk… --out use.receipt.json"],
       run: getReceipt,
     },
@@ -94,22 +94,31 @@ async function getReceipt(context: Context, [request = ""]: readonly string[], o
   const out = options.text("out");
   await assertWritable(context, out, "--out");
   const client = await context.client();
-  const { access, delivery } = await client.receipt(request);
+  const { access, delivery, acceptance } = await client.receipt(request);
   const text = receiptText(access.jws);
-  if (out === undefined) return { json: { access: access.jws, delivery: delivery?.jws }, text: text.trimEnd() };
+  if (out === undefined) {
+    const json = { access: access.jws, delivery: delivery?.jws, acceptance: acceptance?.jws };
+    return { json, text: text.trimEnd() };
+  }
   await writeBeside(context, out, text);
-  const deliveryOut = delivery === undefined ? undefined : deliveryName(out);
-  if (delivery !== undefined && deliveryOut !== undefined)
-    await writeBeside(context, deliveryOut, receiptText(delivery.jws));
-  const facts = { request, out, delivery: deliveryOut ?? "not recorded yet" };
+  const keep = async (name: "delivery" | "acceptance", receipt: CheckedReceipt | undefined): Promise<string> => {
+    if (receipt === undefined) return "not recorded yet";
+    const file = besideName(out, name);
+    await writeBeside(context, file, receiptText(receipt.jws));
+    return file;
+  };
+  const facts = {
+    request,
+    out,
+    delivery: await keep("delivery", delivery),
+    acceptance: await keep("acceptance", acceptance),
+  };
   return { json: facts, text: pairs(facts), notes: [`next: quanji verify ${out} --trust trust.json`] };
 }
 
 /** `use.receipt.json` → `use.delivery.receipt.json` */
-const deliveryName = (file: string): string =>
-  file.endsWith(".receipt.json")
-    ? `${file.slice(0, -".receipt.json".length)}.delivery.receipt.json`
-    : `${file}.delivery`;
+const besideName = (file: string, what: string): string =>
+  file.endsWith(".receipt.json") ? `${file.slice(0, -".receipt.json".length)}.${what}.receipt.json` : `${file}.${what}`;
 
 async function getTrail(context: Context, [name = "", id = ""]: readonly string[], options: Options): Promise<Result> {
   const kind = toOneOf(name, "the kind of trail", TRAIL_KINDS);

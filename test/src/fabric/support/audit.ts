@@ -38,6 +38,7 @@ export class Audit {
   readonly #accesses = new Map<string, number>();
   /** Position of the access → position of its delivery. */
   readonly #deliveries = new Map<number, number>();
+  readonly #accepted = new Set<number>();
   /** Permits that have no delivery yet, by position. */
   readonly #undelivered = new Set<number>();
   readonly #numbers = new Map<string, Set<number>>();
@@ -142,6 +143,14 @@ export class Audit {
     if (record.type === "delivery") {
       expect(this.#undelivered.delete(record.body.access), "one delivery for each permit, after it").to.equal(true);
       this.#deliveries.set(record.body.access, index);
+      return;
+    }
+    if (record.type === "acceptance") {
+      expect(this.#deliveries.get(record.body.access), "an acceptance names a delivery before it").to.equal(
+        record.body.delivery,
+      );
+      expect(this.#accepted.has(record.body.delivery), "a delivery is accepted once").to.equal(false);
+      this.#accepted.add(record.body.delivery);
       return;
     }
     const { requester } = record.body;
