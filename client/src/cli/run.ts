@@ -12,6 +12,7 @@ import { listCommands } from "./commands/list.js";
 import { boundaryCommands, orderCommands } from "./commands/orders.js";
 import { partyCommands } from "./commands/party.js";
 import { proxyCommands } from "./commands/proxy.js";
+import { reconcileCommands } from "./commands/reconcile.js";
 import { resourceCommands } from "./commands/resource.js";
 import { sendCommands } from "./commands/send.js";
 import { sourceCommands } from "./commands/source.js";
@@ -103,6 +104,7 @@ const GROUPS: readonly ((program: Command, runtime: Runtime) => void)[] = [
   acceptCommands,
   proxyCommands,
   evidenceCommands,
+  reconcileCommands,
   auditCommands,
   listCommands,
   boundaryCommands,

@@ -2,6 +2,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { parseRecord, type QuanjiRecord, splitRecordText } from "@quanji/chaincode/domain";
+import { reconcile, type Reconciliation } from "@quanji/client/reconcile";
 import { verifyReceipt, verifyTrail } from "@quanji/client/verify";
 import { expect } from "chai";
 import type { Ground } from "../support/ground.js";
@@ -10,6 +11,8 @@ import { QUANJI, type Ran, runProgram } from "../support/program.js";
 import { IDS, newFolder, RESOURCE, Stage } from "../support/stage.js";
 import { linesOf, parsed } from "../support/trails.js";
 import { failureOf, until } from "../support/until.js";
+
+const HOUR = 3_600_000;
 
 export const g7 = (ground: Ground): void =>
   void describe(`G7 accounts open to evidence${ground.on}`, () => {
@@ -109,5 +112,26 @@ export const g7 = (ground: Ground): void =>
       expect(await failureOf(insurer.accept({ ...next, rows: rows + 1 }))).to.include({ field: "rows" });
       expect(await failureOf(insurer.accept({ ...next, digest: "A".repeat(43) }))).to.include({ field: "digest" });
       expect(await recordsOf("resource", RESOURCE)).to.have.length(before + 2);
+    });
+
+    it("both ends are compared offline: what nobody accepted is listed, on the user's side", async () => {
+      const silent = await (await stage.client("insurer")).fetch(stage.access(grant));
+      const insurer = await stage.client("insurer", { accept: true });
+      await until(async () => (await insurer.receipt(silent.access.request)).delivery);
+      const file = path.join(folder, "resource.trail.ndjson");
+      await writeFile(file, await stage.trail("bureau", "resource", RESOURCE));
+      const now = await quanji("reconcile", file);
+      const young = JSON.parse(now.out) as Reconciliation;
+      expect([now.exitCode, young.ok, young.missing]).to.deep.equal([0, true, []]);
+      expect(young.counts.delivered - young.counts.accepted).to.equal(young.pending);
+      if (ground.ledger !== "embedded") return;
+      stage.host.aheadMs += HOUR;
+      const source = await stage.trail("bureau", "resource", RESOURCE);
+      const late = await reconcile([{ file, source }], await stage.trust());
+      expect([late.ok, late.pending]).to.deep.equal([false, 0]);
+      expect(new Set(late.missing.map(({ code }) => code))).to.deep.equal(new Set(["ACCEPTANCE_MISSING"]));
+      expect(late.missing.map(({ request }) => request)).to.include(silent.access.request);
+      const { access } = late.missing.find(({ request }) => request === silent.access.request) ?? {};
+      expect(access).to.equal(silent.access.receipt.record.face.index);
     });
   });

@@ -1,7 +1,7 @@
-import { createReadStream, createWriteStream } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
-import { createGunzip, createGzip } from "node:zlib";
+import { createGzip } from "node:zlib";
 import { type Command } from "commander";
 import { isQuanjiError, LEVELS, TRAIL_KINDS } from "@quanji/chaincode/domain";
 import type { CheckedReceipt, Client } from "../../sdk/index.js";
@@ -10,11 +10,12 @@ import { type OpenedTrust, type Verdict, verifyEvidence, verifyReceipt, verifyTr
 import type { Context } from "../context.js";
 import { trailCsv } from "../export-csv.js";
 import { trailHtml } from "../export-html.js";
-import { assertWritable, unreadable, unwritable, writeBeside } from "../files.js";
+import { assertWritable, unwritable, writeBeside } from "../files.js";
 import { type Options, toInstant, toOneOf, UsageError } from "../options.js";
 import { pairs, type Result } from "../output.js";
 import { progress } from "../progress.js";
 import { declare, group, type Runtime } from "../program.js";
+import { chunksOf } from "../trail-file.js";
 import { evidenceText, verdictText } from "../verdict.js";
 import { receiptText } from "./access.js";
 
@@ -209,18 +210,6 @@ async function* linesOf(path: string): AsyncGenerator<Uint8Array, void, void> {
   } catch (error) {
     if (!isQuanjiError(error, "UNREACHABLE")) throw error;
     throw new UsageError(`${path} ends in the middle of a line: get the trail again`);
-  }
-}
-
-/** A file's bytes, unpacked if its name ends in .gz. Errors: usage, if it cannot be read. */
-async function* chunksOf(path: string): AsyncGenerator<Uint8Array, void, void> {
-  const file = createReadStream(path);
-  const stream = path.endsWith(".gz") ? file.pipe(createGunzip()) : file;
-  file.on("error", (error) => stream.destroy(error));
-  try {
-    for await (const chunk of stream) yield chunk as Uint8Array;
-  } catch (cause) {
-    throw unreadable(path, cause);
   }
 }
 
