@@ -37,6 +37,7 @@ export class BatchOverlay {
   readonly #windows = new Map<string, SeqWindow>();
   /** Deliveries accepted in this batch, by record id; value: index of the acceptance. */
   readonly #accepted = new Map<string, number>();
+  readonly #tallied = new Map<string, number>();
   readonly #cells = new Map<string, Promise<readonly Cell[]>>();
   readonly #views = new Map<string, Promise<GrantView>>();
 
@@ -56,6 +57,16 @@ export class BatchOverlay {
     if (this.#accepted.has(delivery) || (await this.#state.accepted(this.log.msp, delivery))) return false;
     this.#accepted.set(delivery, index);
     return true;
+  }
+
+  /** Where the last tally of the resource in this log ended. */
+  async tallied(resource: string): Promise<number | undefined> {
+    const { msp, origin } = this.log;
+    return this.#tallied.get(resource) ?? (await this.#state.tallied(msp, this.#secret, origin, resource));
+  }
+
+  setTallied(resource: string, to: number): void {
+    this.#tallied.set(resource, to);
   }
 
   /** As it was before the batch. */
@@ -146,6 +157,9 @@ export class BatchOverlay {
     }
     for (const [kid, window] of this.#windows) {
       await this.#state.putSeen(msp, this.#secret, origin, kid, window, nonce);
+    }
+    for (const [resource, to] of this.#tallied) {
+      await this.#state.putSealed(msp, privateKeys.tallied(this.#secret, origin, resource), to, nonce);
     }
     for (const [delivery, index] of this.#accepted) {
       await this.#state.putSealed(msp, privateKeys.accepted(delivery), index, nonce);

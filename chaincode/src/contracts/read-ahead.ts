@@ -52,8 +52,13 @@ export async function readAhead(
   const resources = new Set<string>();
   const parties = new Set<string>();
   const keys = new Set<string>();
+  const tallies = new Set<string>();
   for (const request of requests) {
     if (request === undefined) continue;
+    if (request.type === "tally") {
+      tallies.add(request.payload.resource);
+      continue;
+    }
     parties.add(request.party.id);
     if (request.type === "acceptance") continue;
     keys.add(request.jws.header.kid);
@@ -65,13 +70,13 @@ export async function readAhead(
   const [found] = await Promise.all([
     Promise.all([...grants].map((id) => state.grant(msp, id))),
     Promise.all([...grants].map((id) => state.stop(id))),
-    Promise.all([...resources].map((id) => state.resource(id))),
+    Promise.all([...resources, ...tallies].map((id) => state.resource(id))),
   ]);
   const counted = new Set(found.flatMap((grant) => (grant === undefined ? [] : [grant.id, ...grant.ancestors])));
   const linked = new Set(found.flatMap((grant) => (grant === undefined ? [] : [grant.id])));
   const accepted = new Set<string>();
   for (const { type, face, body } of named.values()) {
-    if (type === "void") continue;
+    if (type === "void" || type === "tally") continue;
     if (type === "delivery") accepted.add(body.id);
     if (body.grant !== undefined) linked.add(splitVersion(body.grant).id);
     resources.add(splitVersion(body.resource).id);
@@ -83,8 +88,9 @@ export async function readAhead(
     ...[...counted].map((id) => state.counter(msp, origin, id)),
     ...[...keys].map((kid) => overlay.window(kid)),
     ...[...accepted].map((id) => state.accepted(msp, id)),
+    ...[...tallies].map((id) => overlay.tallied(id)),
     ...[...linked].map((id) => overlay.head(overlay.chainKey("grant", id))),
-    ...[...resources].map((id) => overlay.head(overlay.chainKey("resource", id))),
+    ...[...resources, ...tallies].map((id) => overlay.head(overlay.chainKey("resource", id))),
     ...[...parties].map((id) => overlay.head(overlay.chainKey("party", id))),
   ]);
 }

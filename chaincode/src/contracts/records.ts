@@ -26,6 +26,8 @@ import {
   recordLeaf,
   type Resource,
   splitVersion,
+  tallied,
+  type TallyBody,
   versionedId,
 } from "../domain/index.js";
 import { type ChainKey, commit, type Hash, type Opening, type Openings } from "../log/index.js";
@@ -93,6 +95,7 @@ function build(
   if (request?.type === "acceptance") return buildAcceptance(batch, item, request, index, named);
   if (request?.type === "access") return buildAccess(batch, item, request, index);
   if (request?.type === "void") return buildVoid(batch, item, request, index);
+  if (request?.type === "tally") return buildTally(batch, item, request, index);
   throw new QuanjiError("MALFORMED", "the record has no request");
 }
 
@@ -337,6 +340,44 @@ async function buildAcceptance(
     time: item.time,
   };
   return { value: { type: "acceptance", face, body }, links, request: request.jws.jws };
+}
+
+async function buildTally(
+  batch: Batch,
+  item: BatchRecord,
+  request: Extract<CheckedRequest, { type: "tally" }>,
+  index: number,
+): Promise<Built> {
+  const { overlay, state } = batch;
+  const { payload, party, jws } = request;
+  const last = await overlay.tallied(payload.resource);
+  const claim = { ...request, timeMs: msOf(item.time), index, last };
+  const resource = tallied(await state.resource(payload.resource), claim);
+  overlay.setTallied(resource.id, payload.to);
+  const links = await linksOf(batch, item, { resource: resource.id });
+  const face: Face = {
+    class: resource.class,
+    hour: hourOf(item.time),
+    index,
+    log: overlay.log.origin,
+    type: "tally",
+    unit: party.id,
+    v: "quanji.record.v1",
+  };
+  const body: TallyBody = {
+    basis: { party: party.n, resource: resource.n },
+    from: payload.from,
+    id: item.id,
+    links: { resource: links.commitments.resource ?? "" },
+    nonce: item.nonce,
+    request: jws.request,
+    requester: jws.header.kid,
+    resource: versionedId(resource),
+    served: payload.served,
+    time: item.time,
+    to: payload.to,
+  };
+  return { value: { type: "tally", face, body }, links, request: jws.jws };
 }
 
 async function buildVoid(

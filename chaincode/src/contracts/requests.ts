@@ -11,6 +11,7 @@ import {
   parseWith,
   type Party,
   QuanjiError,
+  TallySign,
 } from "../domain/index.js";
 import {
   type CommandHeader,
@@ -31,6 +32,7 @@ type ParsedRequest = { readonly jws: ParsedJws<CommandHeader> } & (
   | { readonly type: "access"; readonly payload: AccessRequest }
   | { readonly type: "void"; readonly payload: AccessVoid }
   | { readonly type: "acceptance"; readonly payload: AccessAccept }
+  | { readonly type: "tally"; readonly payload: TallySign }
 );
 export type CheckedRequest = ParsedRequest & { readonly party: Party; readonly thumbprint: string };
 
@@ -45,6 +47,7 @@ type Signed = Exclude<BatchRecord, { readonly type: "delivery" }>;
 const ROUTES = {
   access: { typ: "quanji-access+jws", path: "/v1/access" },
   void: { typ: "quanji-access.void+jws", path: "/v1/commands/access.void" },
+  tally: { typ: "quanji-tally.sign+jws", path: "/v1/commands/tally.sign" },
   acceptance: { typ: "quanji-access.accept+jws", path: "/v1/commands/access.accept" },
 } as const;
 
@@ -131,6 +134,8 @@ function payloadOf({ type }: Signed, { payload }: ParsedJws<CommandHeader>) {
       return { type, payload: parseWith(AccessVoid, payload) };
     case "acceptance":
       return { type, payload: parseWith(AccessAccept, payload) };
+    case "tally":
+      return { type, payload: parseWith(TallySign, payload) };
   }
 }
 

@@ -10,6 +10,7 @@ import * as network from "./network.js";
 import * as order from "./order.js";
 import * as party from "./party.js";
 import * as resource from "./resource.js";
+import { TallySign } from "./tally.js";
 
 /** Contract that carries the command. */
 export type Group = "network" | "parties" | "resources" | "boundaries" | "orders" | "grants" | "accesses";
@@ -61,6 +62,7 @@ export const COMMANDS = {
   access: row("accesses", AccessRequest, "Use a resource.", ["operator", "query"]),
   "access.void": row("accesses", AccessVoid, "Declare a sequence number as never used."),
   "access.accept": row("accesses", AccessAccept, "Confirm what was delivered: its digest and rows."),
+  "tally.sign": row("accesses", TallySign, "State how many accesses of a window the source has served."),
 } as const satisfies Record<string, CommandRow>;
 
 function row<S extends z.ZodType>(group: Group, schema: S, summary: string, committed: readonly string[] = []) {

@@ -17,4 +17,5 @@ export * from "./record.js";
 export * from "./resource.js";
 export * from "./seq.js";
 export * from "./shared.js";
+export * from "./tally.js";
 export * from "./time.js";

@@ -32,6 +32,7 @@ export const Face = z.discriminatedUnion("type", [
   z.strictObject({ ...faceCommon, ...use, type: z.literal("delivery") }),
   z.strictObject({ ...faceCommon, ...use, type: z.literal("acceptance") }),
   z.strictObject({ ...faceCommon, type: z.literal("void") }),
+  z.strictObject({ ...faceCommon, class: CodeName, type: z.literal("tally") }),
 ]);
 export type Face = z.infer<typeof Face>;
 export type RecordType = Face["type"];
@@ -114,14 +115,27 @@ export type AcceptanceBody = z.infer<typeof AcceptanceBody>;
 export const VoidBody = z.strictObject({ ...bodyCommon, links: z.strictObject({ party: Digest }), seq: count });
 export type VoidBody = z.infer<typeof VoidBody>;
 
-export type Body = AccessBody | DeliveryBody | AcceptanceBody | VoidBody;
+/** The source's count: `served` of the accesses with `from` ≤ index < `to`. */
+export const TallyBody = z.strictObject({
+  ...bodyCommon,
+  basis: z.strictObject({ party: count, resource: count }),
+  from: count,
+  links: z.strictObject({ resource: Digest }),
+  resource: ResourceVersionId,
+  served: count,
+  to: count,
+});
+export type TallyBody = z.infer<typeof TallyBody>;
+
+export type Body = AccessBody | DeliveryBody | AcceptanceBody | VoidBody | TallyBody;
 
 /** A record and the bytes that its leaf was made of. */
 export type QuanjiRecord =
   | { readonly type: "access"; readonly face: Extract<Face, { type: "access" }>; readonly body: AccessBody }
   | { readonly type: "delivery"; readonly face: Extract<Face, { type: "delivery" }>; readonly body: DeliveryBody }
   | { readonly type: "acceptance"; readonly face: Extract<Face, { type: "acceptance" }>; readonly body: AcceptanceBody }
-  | { readonly type: "void"; readonly face: Extract<Face, { type: "void" }>; readonly body: VoidBody };
+  | { readonly type: "void"; readonly face: Extract<Face, { type: "void" }>; readonly body: VoidBody }
+  | { readonly type: "tally"; readonly face: Extract<Face, { type: "tally" }>; readonly body: TallyBody };
 
 /** Exact bytes of a record: what is hashed, stored and handed out. */
 export interface RecordBytes {
@@ -182,7 +196,8 @@ export function parseRecord(bytes: RecordBytes): QuanjiRecord {
   }
   const face = checked(Face, faceJson);
   const record = { type, face, body: checked(BODIES[type], bodyJson) } as QuanjiRecord;
-  if (record.type !== "void" && (record.body.grant === undefined) !== (record.body.links.grant === undefined)) {
+  const isUse = record.type !== "void" && record.type !== "tally";
+  if (isUse && (record.body.grant === undefined) !== (record.body.links.grant === undefined)) {
     refuse("LINK_MISSING", "a record that names a grant has a link of that grant, and only then");
   }
   return record;
@@ -192,6 +207,7 @@ const BODIES: Readonly<Record<RecordType, z.ZodType<Body>>> = {
   acceptance: AcceptanceBody,
   access: AccessBody,
   delivery: DeliveryBody,
+  tally: TallyBody,
   void: VoidBody,
 };
 

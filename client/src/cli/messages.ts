@@ -198,6 +198,7 @@ const MISSING_ZH: Readonly<Record<Missing, string>> = {
   DELIVERY_MISSING: "已允许且时限已过，而无交付存证",
   DELIVERY_UNKNOWN: "网关中断，无人记录是否有数据流出",
   ACCEPTANCE_MISSING: "已交付而使用方未确认",
+  TALLY_MISSING: "数据源有计数，而该交付未计入",
 };
 
 export const missingText = (code: Missing, lang: Lang): string =>
@@ -268,6 +269,7 @@ export const WORDS = {
   bothEnds: ["both ends of every access", "调用两端"],
   deliveries: ["deliveries", "次交付"],
   accepted: ["accepted", "已确认"],
+  tallies: ["tallies", "份计数"],
   pending: ["still within their time", "尚在时限内"],
   sideGateway: ["gateway", "网关"],
   sideUser: ["user", "使用方"],

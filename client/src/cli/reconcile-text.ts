@@ -38,12 +38,12 @@ function summary({ trails, counts, pending, missing }: Reconciliation, lang: Lan
       `${say("trail")} ${file}: ${kind} ${id}, ${records} ${say("records")}` +
       (completeThrough === undefined ? "" : `, ${say("completeThrough")} ${completeThrough}`),
   );
-  const { permits, denied, delivered, partial, failed, unknown, accepted } = counts;
+  const { permits, denied, delivered, partial, failed, unknown, accepted, tallies } = counts;
   const codes = [...new Set(missing.map(({ code }) => code))];
   return [
     ...through,
     `${permits} ${say("permitted")}, ${denied} ${say("denied")}`,
-    `${delivered + partial + failed + unknown} ${say("deliveries")} (delivered ${delivered}, partial ${partial}, failed ${failed}, unknown ${unknown}), ${accepted} ${say("accepted")}`,
+    `${delivered + partial + failed + unknown} ${say("deliveries")} (delivered ${delivered}, partial ${partial}, failed ${failed}, unknown ${unknown}), ${accepted} ${say("accepted")}, ${tallies} ${say("tallies")}`,
     ...(pending === 0 ? [] : [`${pending} ${say("pending")}`]),
     ...codes.map(
       (code) =>

@@ -83,6 +83,8 @@ function rowOf({ type, face, body }: QuanjiRecord): Row {
       };
     case "acceptance":
       return { ...common, ...use(body), purpose: face.purpose, rows: String(body.rows) };
+    case "tally":
+      return { ...common, resource: body.resource, quantity: String(body.served) };
     case "void":
       return common;
   }

@@ -1,6 +1,6 @@
 import { instant } from "@quanji/chaincode/domain";
 import { expect } from "chai";
-import { LOG, OTHER_LOG, PARTIES, RESOURCE, sealed, SmallWorld } from "../verify/support.test.js";
+import { LOG, OTHER_LOG, PARTIES, RESOURCE, sealed, SmallWorld, SOURCE } from "../verify/support.test.js";
 import type { OpenedTrust } from "../verify/index.js";
 import { MISSING, reconcile, type Reconciliation, SIDES } from "./index.js";
 
@@ -43,6 +43,7 @@ describe("reconcile", () => {
       failed: 1,
       unknown: 0,
       accepted: 1,
+      tallies: 0,
     });
     expect(result.trails).to.deep.equal([
       {
@@ -108,6 +109,47 @@ describe("reconcile", () => {
     const past = await world.trail("party", PARTIES.insurer.id);
     world.tick(HOUR);
     expect(await join(past)).to.include({ ok: true, pending: 1 });
+  });
+
+  describe("with a source that tallies", () => {
+    beforeEach(() => world.addTallyKey("bureau", SOURCE));
+
+    it("what its tallies count is accounted for; a hole between two, and what comes long after the last, is not", async () => {
+      const first = await world.access(grant);
+      await world.accept(await world.deliver(first));
+      const counted = await world.access(grant);
+      await world.accept(await world.deliver(counted));
+      await world.tally({ from: counted, to: counted + 1, served: 1 }, SOURCE);
+      const hole = await world.access(grant);
+      await world.accept(await world.deliver(hole));
+      const again = await world.access(grant);
+      await world.tally({ from: again, to: again + 1, served: 1 }, SOURCE);
+      await world.accept(await world.deliver(again));
+      const young = await world.access(grant);
+      await world.accept(await world.deliver(young));
+      const early = await join(await resource());
+      expect([found(early), early.pending, early.counts.tallies]).to.deep.equal([[`TALLY_MISSING 0/${hole}`], 1, 2]);
+      world.tick(HOUR);
+      const result = await join(await world.trail("party", PARTIES.insurer.id), await resource(), await resource());
+      expect(found(result)).to.deep.equal([`TALLY_MISSING 0/${hole}`, `TALLY_MISSING 0/${young}`]);
+      expect(result.counts.tallies).to.equal(2);
+      expect(first).to.be.lessThan(counted);
+    });
+
+    it("without the resource's trail nobody can say what is not tallied", async () => {
+      await world.accept(await world.deliver(await world.access(grant)));
+      await world.tally({ from: 0, to: 1, served: 1 }, SOURCE);
+      await world.accept(await world.deliver(await world.access(grant)));
+      world.tick(HOUR);
+      expect(await join(await world.trail("party", PARTIES.insurer.id))).to.include({ ok: true });
+      expect(await join(await resource())).to.include({ ok: false });
+    });
+
+    it("a tally that disagrees with permits and deliveries refuses its trail", async () => {
+      await world.deliver(await world.access(grant));
+      await world.tally({ from: 0, to: 2, served: 2 }, SOURCE);
+      expect(await join(await resource())).to.include({ ok: false, detail: "TALLY_MISMATCH" });
+    });
   });
 
   it("a trail that does not verify is refused with its code, and nothing is said of its records", async () => {

@@ -10,6 +10,7 @@ import * as handovers from "./attacks-handover.support.test.js";
 import { ON_LINES } from "./attacks-lines.support.test.js";
 import { ON_ORDER } from "./attacks-order.support.test.js";
 import * as receipts from "./attacks-receipt.support.test.js";
+import * as tallies from "./attacks-tally.support.test.js";
 import * as trusts from "./attacks-trust.support.test.js";
 import { openTrust, verifyReceipt, verifyTrail } from "./index.js";
 import { LOG, PARTIES, RESOURCE, sealed, signReceipt, trustFile } from "./support.test.js";
@@ -45,6 +46,7 @@ export async function prepareAttacks(): Promise<void> {
     receipts.prepareReceipts(),
     trusts.prepareWitnessed(),
     handovers.prepareHandovers(),
+    tallies.prepareTallies(),
   ]);
 }
 
@@ -95,6 +97,19 @@ const onHandovers: readonly Attack[] = handovers.ON_HANDOVERS.map(([name, expect
   on: "trail",
   expected,
   exhibit: async () => handoverExhibit(await make()),
+}));
+
+const tallyExhibit = (evidence: string): Exhibit => ({
+  kind: "trail",
+  evidence,
+  trust: trustFile(tallies.world.trustPayload()),
+  now: tallies.world.nowMs,
+});
+const onTallies: readonly Attack[] = tallies.ON_TALLIES.map(([name, expected, make]) => ({
+  name,
+  on: "trail",
+  expected,
+  exhibit: async () => tallyExhibit(await make()),
 }));
 
 const onReceipts: readonly Attack[] = receipts.ON_RECEIPTS.map(([name, expected, edit]) => ({
@@ -187,6 +202,7 @@ export const ATTACKS: readonly Attack[] = [
   ...onTrails,
   ...onTrailFiles,
   ...onHandovers,
+  ...onTallies,
   ...onTrust,
 ];
 
@@ -219,12 +235,16 @@ export async function untouched(): Promise<readonly (readonly [name: string, exh
     ["a trail with acceptances", handoverExhibit(sealed(handovers.lines))],
     ["a user's trail with acceptances", handoverExhibit(await handovers.world.trail("party", insurer.id))],
     ["an acceptance's receipt", { ...handoverExhibit(await acceptanceReceipt()), kind: "receipt" }],
+    ["a trail with tallies", tallyExhibit(sealed(tallies.lines))],
+    ["a tally's receipt", { ...tallyExhibit(await tallyReceipt()), kind: "receipt" }],
     ["a trust file", trustExhibit(trusts.trustWith({}))],
   ];
 }
 
 const acceptanceReceipt = async (): Promise<string> =>
   canonical(await handovers.world.receipt(LOG, handovers.at.last), TEXT);
+
+const tallyReceipt = async (): Promise<string> => canonical(await tallies.world.receipt(LOG, 10), TEXT);
 
 /** The finer code that the verifier refuses an exhibit with; `ok` for one that it believes. */
 export async function verdictOn({ kind, evidence, trust, now, pinned, previous }: Exhibit): Promise<string> {

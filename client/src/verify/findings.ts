@@ -173,6 +173,7 @@ export const FINDINGS = {
     "a requester's sequence number is neither recorded nor void: an access may be unrecorded",
   ),
   DELIVERY_UNMATCHED: incomplete("breach", "a delivery without its permit, or a second delivery of one"),
+  TALLY_MISMATCH: incomplete("breach", "a source counted other accesses than were permitted and delivered, or twice"),
   ACCEPTANCE_UNMATCHED: incomplete("breach", "an acceptance without its delivery, or a second acceptance of one"),
   RECEIPT_NOT_IN_TRAIL: incomplete("missing", "a receipt that you hold is not in the trail that should contain it"),
   FILE_TRUNCATED: incomplete("again", "the file ends before its end line, or counts other lines than it has"),

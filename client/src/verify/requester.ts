@@ -7,6 +7,8 @@ import {
   parseWith,
   type QuanjiRecord,
   splitVersion,
+  type TallyBody,
+  TallySign,
 } from "@quanji/chaincode/domain";
 import {
   algorithmOf,
@@ -31,11 +33,13 @@ export type OpenedRequest = { readonly jws: ParsedJws<CommandHeader> } & (
   | { readonly type: "access"; readonly payload: AccessRequest }
   | { readonly type: "void"; readonly payload: AccessVoid }
   | { readonly type: "acceptance"; readonly payload: AccessAccept }
+  | { readonly type: "tally"; readonly payload: TallySign }
 );
 
 const ROUTES = {
   access: { typ: typOf("access"), path: "/v1/access" },
   void: { typ: typOf("access.void"), path: "/v1/commands/access.void" },
+  tally: { typ: typOf("tally.sign"), path: "/v1/commands/tally.sign" },
   acceptance: { typ: typOf("access.accept"), path: "/v1/commands/access.accept" },
 } as const;
 
@@ -49,8 +53,10 @@ export function openRequest(input: FlattenedJws): OpenedRequest {
       return { type: "void", jws, payload: parseWith(AccessVoid, jws.payload) };
     case ROUTES.acceptance.typ:
       return { type: "acceptance", jws, payload: parseWith(AccessAccept, jws.payload) };
+    case ROUTES.tally.typ:
+      return { type: "tally", jws, payload: parseWith(TallySign, jws.payload) };
     default:
-      return refuse("TYP_MISMATCH", "the request is neither an access nor a void nor an acceptance");
+      return refuse("TYP_MISMATCH", "the request is of a command that no log records");
   }
 }
 
@@ -111,7 +117,8 @@ export function assertContent(request: OpenedRequest, record: QuanjiRecord): voi
 function says(request: OpenedRequest, record: QuanjiRecord): boolean {
   if (request.type === "void") return record.type === "void" && record.body.seq === request.payload.seq;
   if (request.type === "acceptance") return record.type === "acceptance" && confirms(request.payload, record.body);
-  if (record.type === "void" || record.type === "acceptance") return false;
+  if (request.type === "tally") return record.type === "tally" && counts(request.payload, record.body);
+  if (record.type === "void" || record.type === "acceptance" || record.type === "tally") return false;
   const { payload } = request;
   const same =
     splitVersion(record.body.resource).id === payload.resource &&
@@ -125,3 +132,6 @@ function says(request: OpenedRequest, record: QuanjiRecord): boolean {
 /** What else the record repeats of the delivery was not signed: a trail has both, and compares them. */
 const confirms = ({ record, digest, rows }: AccessAccept, body: AcceptanceBody): boolean =>
   record === body.access && digest === body.digest && rows === body.rows;
+
+const counts = ({ resource, from, to, served }: TallySign, body: TallyBody): boolean =>
+  resource === splitVersion(body.resource).id && from === body.from && to === body.to && served === body.served;

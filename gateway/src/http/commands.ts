@@ -1,5 +1,5 @@
-/** POST /v1/commands/<verb>: state changes, voids and acceptances. Answered once committed, and always with the first answer. */
-import { parsePayload, type Payload } from "@quanji/chaincode/domain";
+/** POST /v1/commands/<verb>: state changes, and what is recorded in a log: voids, acceptances, tallies. Answered once committed, and always with the first answer. */
+import { COMMANDS, parsePayload, type Payload } from "@quanji/chaincode/domain";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 import { notFound } from "./answers.js";
 import { assertFresh, assertNet, identify } from "./authenticate.js";
@@ -18,7 +18,7 @@ export async function handleCommand(edge: Edge, exchange: Exchange, { verb }: Co
   // Who registers itself has no bucket of its own: strangers could make any number of them.
   edge.limiter.take(party === undefined ? "" : id);
 
-  const recorded = verb === "access.void" || verb === "access.accept";
+  const recorded = COMMANDS[verb].group === "accesses";
   const known = recorded ? await knownRecord(edge, request) : await edge.commands.known(request);
   if (known !== undefined) return exchange.answer(edge, 200, known);
   await assertFresh(edge, header.iat);
@@ -38,6 +38,10 @@ export async function handleCommand(edge: Edge, exchange: Exchange, { verb }: Co
       200,
       answerOf(await edge.accesses.accept({ kid, party, payload: said, jws, request })),
     );
+  }
+  if (verb === "tally.sign") {
+    const said = payload as Payload<"tally.sign">;
+    return exchange.answer(edge, 200, answerOf(await edge.accesses.tally({ kid, payload: said, jws, request })));
   }
   const answer = await edge.commands.submit({ verb, payload, jws, request, openings, signer: party });
   return exchange.answer(edge, 200, answer);

@@ -16,7 +16,7 @@ export interface Subject {
   readonly identity: string;
   /** Hash of the request: the item's own, or its access's. */
   readonly request: string;
-  /** What only one can have: a key's sequence number, or the acceptance of a delivery. A delivery takes none. */
+  /** What only one can have: a key's sequence number, the acceptance of a delivery, the next tally. A delivery takes none. */
   readonly slot?: string;
   readonly objects: readonly ObjectName[];
   readonly requester: ObjectName;
@@ -62,6 +62,7 @@ export function subjectOf(item: Item): Subject {
       return ofAcceptance(item);
     case "access":
     case "void":
+    case "tally":
       return ofRequest(item);
   }
 }
@@ -71,11 +72,13 @@ function ofRequest({ type, jws, request, parsed }: RequestToRecord): Subject {
   const payload: Json = parsed?.payload ?? decoded(jws.payload);
   const requester: ObjectName = `party:${partyOf(kid)}`;
   const objects: ObjectName[] = [requester];
+  if (type === "tally") objects.push(`resource:${textAt(payload, "resource")}`);
   if (type === "access") {
     objects.push(`resource:${textAt(payload, "resource")}`);
     if (payload["grant"] !== undefined) objects.push(`grant:${textAt(payload, "grant")}`);
   }
-  return { identity: request, request, slot: `${kid} ${String(payload["seq"])}`, objects, requester };
+  const slot = type === "tally" ? `tally ${textAt(payload, "resource")}` : `${kid} ${String(payload["seq"])}`;
+  return { identity: request, request, slot, objects, requester };
 }
 
 function ofDelivery({ access }: DeliveryToRecord): Subject {

@@ -254,7 +254,7 @@ export class MemoryLedger {
     return { request, permit: false, body: { request, requester, delivery: input.delivery } };
   }
 
-  #use(input: Extract<BatchRecord, { type: "access" | "void" }>, record: number, overlay: Overlay): Facts {
+  #use(input: Exclude<BatchRecord, { type: "delivery" | "acceptance" }>, record: number, overlay: Overlay): Facts {
     const payload = jsonOf(input.request.payload);
     const kid = text(jsonOf(input.request.protected), "kid");
     if (payload["mode"] === "bad") refuse(new QuanjiError("MALFORMED", "a bad record", { record, field: "mode" }));
@@ -271,7 +271,7 @@ export class MemoryLedger {
     const request = requestOfJws(input.request);
     const party = `party:${partyOf(kid)}`;
     overlay.reads.set(party, this.#version(party));
-    if (input.type === "void") return { request, permit: false, body: { request, requester: kid } };
+    if (input.type !== "access") return { request, permit: false, body: { request, requester: kid } };
     const [grant, resource] = [text(payload, "grant"), text(payload, "resource")];
     for (const key of [`grant:${grant}`, `resource:${resource}`]) overlay.reads.set(key, this.#version(key));
     const permit = this.#objects.get(`grant:${grant}`)?.suspended === false;

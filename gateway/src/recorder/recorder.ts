@@ -1,14 +1,14 @@
 /** The recorder's port: from decided requests to committed records. */
-import type { AccessRequest, AccessVoid, Outcome } from "@quanji/chaincode/domain";
+import type { AccessRequest, AccessVoid, Outcome, TallySign } from "@quanji/chaincode/domain";
 import type { FlattenedJws, Openings } from "@quanji/chaincode/log";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 
-/** An access or void that the gateway has checked: form, signature under a registered key, resource, log, clock. */
+/** An access, void or tally that the gateway has checked: form, signature under a registered key, resource, log, clock. */
 export interface RequestToRecord {
-  readonly type: "access" | "void";
+  readonly type: "access" | "void" | "tally";
   readonly jws: FlattenedJws;
   /** What the JWS says, if the caller has parsed it. */
-  readonly parsed?: { readonly kid: string; readonly payload: AccessRequest | AccessVoid };
+  readonly parsed?: { readonly kid: string; readonly payload: AccessRequest | AccessVoid | TallySign };
   /** SHA-256 of the signing input, base64url. */
   readonly request: string;
   readonly openings?: Openings;

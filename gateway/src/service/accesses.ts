@@ -12,6 +12,7 @@ import {
   QuanjiError,
   type Resource,
   takeSeq,
+  type TallySign,
 } from "@quanji/chaincode/domain";
 import { type FlattenedJws, type Openings, partyOf, thumbprintOf } from "@quanji/chaincode/log";
 import { bodyOf } from "../readmodel/body.js";
@@ -38,6 +39,9 @@ export interface CheckedAcceptance {
   readonly jws: FlattenedJws;
   readonly request: string;
 }
+
+/** A tally whose form, signature and freshness the edge has checked. */
+export type CheckedTally = Omit<CheckedAcceptance, "party" | "payload"> & { readonly payload: TallySign };
 
 /** `first`: this call made the record, so its data may go out. Every other call gets the receipt alone. */
 export interface Recorded {
@@ -124,6 +128,16 @@ export class Accesses {
     return known ?? recorder.record({ type: "acceptance", jws, request, delivery });
   }
 
+  /**
+   * Records a source's count. Errors: NOT_FOUND; ROLE_REQUIRED, KEY_INVALID: not by the steward's tally key; MALFORMED;
+   * STATE_CONFLICT: it overlaps another, or runs ahead; NOT_RECORDED.
+   */
+  async tally({ kid, payload, jws, request }: CheckedTally): Promise<KnownRecord> {
+    const recorder = this.#recorderOf(payload);
+    await this.#resourceOf(payload);
+    return recorder.record({ type: "tally", jws, request, parsed: { kid, payload } });
+  }
+
   #recorderOf({ log }: Pick<AccessVoid, "log">): Pick<Recorder, "log" | "record"> {
     const recorder = this.#options.recorders.get(log);
     if (recorder === undefined) throw nothingThere();
@@ -131,7 +145,7 @@ export class Accesses {
   }
 
   /** Errors: NOT_FOUND: no such resource, or not used through that log. */
-  async #resourceOf({ resource: id, log }: AccessRequest): Promise<Resource> {
+  async #resourceOf({ resource: id, log }: Pick<AccessRequest, "resource" | "log">): Promise<Resource> {
     const resource = await this.#options.readModel.resource(id);
     if (resource?.logs.includes(log) !== true) throw nothingThere();
     return resource;

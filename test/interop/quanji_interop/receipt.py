@@ -2,7 +2,7 @@
 from hashlib import sha256
 
 from .keys import ANSWER, COMMAND, Jws, parse_jwk, signers_of, thumbprint
-from .schema import ACCEPT, ACCESS, BODIES, FACES, RECEIPT, RULES, VOID, check, fits, instant, instant_ms
+from .schema import ACCEPT, ACCESS, BODIES, FACES, RECEIPT, RULES, TALLY, VOID, check, fits, instant, instant_ms
 from .text import Refused, canonical, from_base64url, hash_text, need, parse_canonical, parse_proof
 from .trust import within, without_final_newline
 
@@ -57,12 +57,14 @@ class Record:
         need(isinstance(face.get("type"), str) and face["type"] in FACES, "TYPE_UNKNOWN")
         self.type = face["type"]
         need(fits(FACES[self.type], face) is None and fits(BODIES[self.type], body) is None, "FIELD_UNKNOWN")
-        need(self.type == "void" or ("grant" in body) == ("grant" in body["links"]), "LINK_MISSING")
+        need(self.type in ("void", "tally") or ("grant" in body) == ("grant" in body["links"]), "LINK_MISSING")
         self.ms = instant_ms(body["time"])
         agrees = face["hour"] == body["time"][:13] + "Z" and face["unit"] == body["requester"].partition("#")[0]
         agrees = agrees and (self.type != "access" or self.decided())
         follows = self.type != "acceptance" or body["access"] < body["delivery"] < face["index"]
-        need(agrees and follows, "RECORD_CONTRADICTS")
+        counts = self.type != "tally" or body["from"] < body["to"] <= face["index"]
+        counts = counts and (self.type != "tally" or body["served"] <= body["to"] - body["from"])
+        need(agrees and follows and counts, "RECORD_CONTRADICTS")
         hashes = [sha256(line.encode()).digest() for line in lines]
         self.leaf = sha256(b"\x00" + hashes[0] + hashes[1]).digest()
 
@@ -96,6 +98,7 @@ class Request:
         kinds = {
             "quanji-access+jws": ("access", ACCESS, "/v1/access"),
             "quanji-access.void+jws": ("void", VOID, "/v1/commands/access.void"),
+            "quanji-tally.sign+jws": ("tally", TALLY, "/v1/commands/tally.sign"),
             "quanji-access.accept+jws": ("acceptance", ACCEPT, "/v1/commands/access.accept"),
         }
         need(self.jws.header["typ"] in kinds, "TYP_MISMATCH")
@@ -114,6 +117,9 @@ class Request:
         need(self.type == ("access" if record.type == "delivery" else record.type), "TYP_MISMATCH")
         if record.type == "void":
             need(body["seq"] == payload["seq"], "REQUEST_CONTENT")
+        elif record.type == "tally":
+            same = [body["resource"].rpartition("@")[0]] + [body[name] for name in ("from", "to", "served")]
+            need(same == [payload[name] for name in ("resource", "from", "to", "served")], "REQUEST_CONTENT")
         elif record.type == "acceptance":
             same = (body["access"], body["digest"], body["rows"])
             need(same == (payload["record"], payload["digest"], payload["rows"]), "REQUEST_CONTENT")

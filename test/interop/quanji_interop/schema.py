@@ -145,6 +145,7 @@ ACCESS = {
     "atLeast?": {"block": integer()},
 }
 VOID = {"net": NET, "log": LOG, "seq": integer()}
+TALLY = {"net": NET, "log": LOG, "resource": RESOURCE, "from": integer(), "to": integer(), "served": integer()}
 ACCEPT = {"net": NET, "log": LOG, "record": integer(), "digest": digest, "rows": integer()}
 
 #: Rules that deny, with the status of the answer.
@@ -170,6 +171,7 @@ FACES = {
     "delivery": FACE | USE,
     "acceptance": FACE | USE,
     "void": FACE,
+    "tally": FACE | {"class": CODE},
 }
 
 BODY = {
@@ -226,6 +228,15 @@ BODIES = {
         "links": LINKS,
         "resource": RESOURCE_VERSION,
         "rows": integer(),
+    },
+    "tally": BODY
+    | {
+        "basis": {"party": integer(), "resource": integer()},
+        "from": integer(),
+        "links": {"resource": digest},
+        "resource": RESOURCE_VERSION,
+        "served": integer(),
+        "to": integer(),
     },
     "void": BODY | {"links": {"party": digest}, "seq": integer()},
 }

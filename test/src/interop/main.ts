@@ -22,6 +22,8 @@ const DECISIONS = new Set(["BASIS_UNKNOWN", "BASIS_STALE", "PERMIT_AFTER_STOP", 
 const OF_DECISIONS = new Set([
   "trail: a basis before the command that made it",
   "trail: an acceptance by a key that is compromised",
+  "trail: a tally by a foreign party's acting key",
+  "trail: a tally by the steward's acting key",
 ]);
 
 /** Its verdicts, one for each exhibit. */

@@ -13,7 +13,7 @@ export function reconcileCommands(program: Command, runtime: Runtime): void {
     {
       usage: "reconcile <trail...>",
       summary:
-        "Compare both ends of every access in these trails, offline: permits, deliveries, acceptances. Lists what is missing and on which side. Exit code 0: nothing is; 1: something is, or a trail does not verify.",
+        "Compare both ends of every access in these trails, offline: permits, deliveries, acceptances, tallies. Lists what is missing and on which side. Exit code 0: nothing is; 1: something is, or a trail does not verify.",
       examples: [
         "reconcile weather.trail.ndjson --trust trust.json",
         "reconcile january.trail.ndjson.gz insurer.trail.ndjson --trust trust.json --json",

@@ -16,7 +16,7 @@ import { type Actor, actor, IDS, NET, randomText, resourcePayload, terms } from 
 import { publicKeys, TRANSACTIONS } from "@quanji/chaincode/world";
 import { EXCHANGE_LOG, type Gateway, gatewayOf, GATEWAYS, type Scene } from "./scene.js";
 
-type Recorded = "access" | "access.void" | "access.accept";
+type Recorded = "access" | "access.void" | "access.accept" | "tally.sign";
 /** What changes a state. Everything else is recorded in a log, in batches. */
 export type CommandVerb = Exclude<Verb, Recorded>;
 export const isCommand = (verb: Verb): verb is CommandVerb => COMMANDS[verb].group !== "accesses";

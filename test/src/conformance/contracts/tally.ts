@@ -46,6 +46,7 @@ const VERBS_OF_RECORDS = {
   access: ["access"],
   void: ["access.void"],
   acceptance: ["access.accept"],
+  tally: ["tally.sign"],
   delivery: [],
 } as const;
 

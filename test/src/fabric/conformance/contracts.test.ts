@@ -200,7 +200,7 @@ describe("G9 the contracts on both ledgers", () => {
     expect([offered, derived].map(stateOf)).to.deep.equal(["revoked", "revoked"]);
   });
 
-  it("record permits, denials, voids, deliveries and acceptances, and refuse a batch for one record in it", async () => {
+  it("record permits, denials, voids, deliveries, acceptances and tallies, and refuse a batch for one record in it", async () => {
     const quota = { ...terms(TERMS), quota: { unit: "call", n: 2, per: "window" } };
     const grant = await network.granted("insurer", WEATHER, "bureau", { terms: quota });
     const use = (change: object = {}) => network.access("insurer", { grant, ...change });
@@ -247,6 +247,20 @@ describe("G9 the contracts on both ledgers", () => {
       expect(refusal).to.contain(code);
     }
     await network.record([await acceptance()]);
+    const source = actor(IDS.bureau, "EdDSA");
+    await done("bureau", "party.rotateKey", {
+      party: IDS.bureau,
+      key: { jwk: { ...source.jwk }, purpose: "tally", custody: "self" },
+      possession: Buffer.from(source.sign(possessionInput(NET, IDS.bureau, source.jwk))).toString("base64url"),
+    });
+    const window = { net: NET, log: LOG, resource: WEATHER, from: stored.first, to: at, served: 1 };
+    const toTally = { url: `${GATEWAYS.holder.url}/v1/commands/tally.sign` };
+    const tally = async (by: Parameters<typeof network.sign>[0]) => ({
+      type: "tally" as const,
+      ...network.item(),
+      request: await network.sign(by, "tally.sign", window, toTally),
+    });
+    await network.record([await tally(source)]);
     // Nothing arrived, so a call of the quota is back.
     expect(await network.decide(await use(), await use())).to.deep.equal(["permit", "QUOTA_EXCEEDED"]);
     const allot = (n: number): Promise<Ended> => send("bureau", "grant.allot", { grant, allotted: [{ log: LOG, n }] });
@@ -257,6 +271,8 @@ describe("G9 the contracts on both ledgers", () => {
       ["COMMAND_REPLAYED", [await use(), await use({ seq: 0 })]],
       ["COMMAND_REPLAYED", [{ type: "void" as const, request, ...network.item() }]],
       ["STATE_CONFLICT", [await use(), await acceptance()]],
+      ["STATE_CONFLICT", [await use(), await tally(source)]],
+      ["ROLE_REQUIRED", [await tally("stranger")]],
       ["NOT_FOUND", [await use(), { ...delivery, ...network.item(), access: stored.first + 1 }]],
       ["COMMAND_MISDIRECTED", [await use({ net: "quanji.test/other" })]],
     ] as const) {

@@ -153,6 +153,7 @@ export class Audit {
       this.#accepted.add(record.body.delivery);
       return;
     }
+    if (record.type === "tally") return;
     const { requester } = record.body;
     const numbers = this.#numbers.get(requester) ?? new Set<number>();
     const number = seqOf(request);
