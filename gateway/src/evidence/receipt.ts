@@ -66,11 +66,12 @@ async function requesterKey({ index }: EvidenceContext, kid: string): Promise<Pa
   return key.jwk;
 }
 
-/** A delivery has no request of its own: the access, whose place it states, has it. */
+/** A delivery has no request of its own: the access, whose place it states, has it. An acceptance has one, and an access. */
 async function requestFor({ index }: EvidenceContext, record: KnownRecord, body: Body): Promise<FlattenedJws> {
-  const holder = body.access === undefined ? record : await index.record(record.log, body.access);
-  if (holder?.stored.request === undefined) throw lost("request");
-  return holder.stored.request;
+  if (record.stored.request !== undefined) return record.stored.request;
+  const access = body.access === undefined ? undefined : await index.record(record.log, body.access);
+  if (access?.stored.request === undefined) throw lost("request");
+  return access.stored.request;
 }
 
 /**
