@@ -49,6 +49,10 @@ export const privateKeys = {
   count: (log: string, grant: string) => `count/${log}/${grant}`,
   /** SeqWindow of a key in a log. */
   seen: (secret: string, log: string, kid: string) => `seen/${log}/${blind(secret, kid)}`,
+  /** Where the last tally of a resource in a log ended. */
+  tallied: (secret: string, log: string, resource: string) => `tallied/${log}/${blind(secret, resource)}`,
+  /** Present once a delivery is accepted: by the delivery's record id, which is random. */
+  accepted: (delivery: string) => `accepted/${delivery}`,
   /** StoredBatch that begins with the record at index `first`. */
   batch: (log: string, first: number) => `batch/${log}/${first}`,
 } as const;

@@ -10,7 +10,7 @@ import type { Values } from "./commitments.js";
 import { type CheckedReceipt, checkReceipt } from "./receipt.js";
 import type { Logs } from "./logs.js";
 import type { SeqKeeper } from "./seq.js";
-import type { Session } from "./session.js";
+import type { Sent, Session } from "./session.js";
 import { dataOf, type DeliveryAccount, parseLine } from "./stream.js";
 import type { Upgrades } from "./upgrades.js";
 import type { Reply } from "./transport.js";
@@ -46,6 +46,16 @@ export interface EvidenceWish {
 const preferOf = ({ evidence, waitSeconds = 1 }: EvidenceWish): string =>
   `evidence=${evidence}, wait=${Math.max(0, Math.floor(waitSeconds))}`;
 
+/** What a user says of data that it received: the access by its place in the log, and the data's own digest and rows. */
+export interface Acceptance {
+  readonly log: string;
+  /** Index of the access. */
+  readonly record: number;
+  /** SHA-256 of the bytes, base64url. */
+  readonly digest: string;
+  readonly rows: number;
+}
+
 /** An access that knows its log. */
 type Placed = Access & { readonly log: string };
 
@@ -70,6 +80,9 @@ interface DataSource {
   readonly upgrade: () => Promise<CheckedReceipt>;
   readonly open: () => AsyncGenerator<Uint8Array, DeliveryAccount, void>;
   readonly cancel: () => Promise<void>;
+  readonly accept: (account: DeliveryAccount) => Promise<Sent>;
+  /** Whether to accept without being told to, once the data is checked. */
+  readonly isAutomatic: boolean;
 }
 
 /** A permitted access whose receipt has been checked. Its data is read once, by one of the three methods. */
@@ -79,6 +92,8 @@ export class PermittedAccess {
   readonly receipt: CheckedReceipt;
   readonly #source: DataSource;
   #account: DeliveryAccount | undefined;
+  #acceptance: Sent | undefined;
+  #unaccepted: QuanjiError | undefined;
 
   constructor(request: string, receipt: CheckedReceipt, source: DataSource) {
     this.request = request;
@@ -99,13 +114,49 @@ export class PermittedAccess {
     return this.#account;
   }
 
+  /** The acceptance, once it is on the ledger. */
+  get acceptance(): Sent | undefined {
+    return this.#acceptance;
+  }
+
+  /** Why the data, which came whole, was not accepted by itself: {@link accept} may be called again. */
+  get unaccepted(): QuanjiError | undefined {
+    return this.#unaccepted;
+  }
+
   /**
-   * The data as it comes. It is right only once the loop has ended without an error.
+   * The data as it comes. It is right only once the loop has ended without an error; it is accepted then, unless the client
+   * was told not to.
    * Errors: SOURCE_FAILED and others that ended it early; UNREACHABLE; ANSWER_MISMATCH · DIGEST_MISMATCH.
    */
   async *stream(): AsyncGenerator<Uint8Array, void, void> {
     this.#account = yield* this.#source.open();
     assertDelivered(this.#account);
+    if (this.#source.isAutomatic) await this.#acceptIfPossible();
+  }
+
+  /**
+   * Says on the ledger what has arrived: digest and rows of the data, which has been read and checked before. Once is enough.
+   * Errors: STATE_CONFLICT before the data has come whole, and where the record of the delivery says otherwise: keep the
+   * {@link account} then, which the gateway signed; NOT_FOUND, NOT_RECORDED, UNREACHABLE: try again.
+   */
+  async accept(): Promise<Sent> {
+    if (this.#account?.outcome !== "delivered") {
+      throw new QuanjiError("STATE_CONFLICT", "the data has not come whole: there is nothing to accept yet");
+    }
+    this.#acceptance ??= await this.#source.accept(this.#account);
+    this.#unaccepted = undefined;
+    return this.#acceptance;
+  }
+
+  /** The data is here and right, whatever becomes of its acceptance. */
+  async #acceptIfPossible(): Promise<void> {
+    try {
+      await this.accept();
+    } catch (error) {
+      if (!(error instanceof QuanjiError)) throw error;
+      this.#unaccepted = error;
+    }
   }
 
   /** For whoever wants the receipt and not the data: gives the connection up. */
@@ -159,6 +210,7 @@ export class Accesses {
   readonly #keeperOf: (log: string) => SeqKeeper;
   readonly #voidLost: (log: string) => Promise<unknown>;
   readonly #upgrades: Upgrades;
+  readonly #accepts: boolean;
 
   constructor(
     session: Session,
@@ -166,12 +218,19 @@ export class Accesses {
     keeperOf: (log: string) => SeqKeeper,
     voidLost: (log: string) => Promise<unknown>,
     upgrades: Upgrades,
+    accepts: boolean,
   ) {
     this.#upgrades = upgrades;
     this.#session = session;
     this.#logs = logs;
     this.#keeperOf = keeperOf;
     this.#voidLost = voidLost;
+    this.#accepts = accepts;
+  }
+
+  /** Errors: NOT_FOUND, STATE_CONFLICT, KEY_INVALID, NOT_RECORDED, UNREACHABLE. */
+  accept({ log, record, digest, rows }: Acceptance): Promise<Sent> {
+    return this.#session.send("access.accept", { log, record, digest, rows });
   }
 
   /**
@@ -304,6 +363,8 @@ export class Accesses {
         cancel: async () => {
           await lines.return();
         },
+        accept: ({ digest, rows }) => this.accept({ ...placeOf(receipt), digest, rows }),
+        isAutomatic: this.#accepts,
       });
     } catch (error) {
       await lines.return();
@@ -328,6 +389,11 @@ export class Accesses {
     return checked;
   }
 }
+
+const placeOf = ({ record: { face } }: CheckedReceipt): Pick<Acceptance, "log" | "record"> => ({
+  log: face.log,
+  record: face.index,
+});
 
 /** The access itself went well, and what could not be voided now can be voided after the next one, or by `quanji seq`. */
 function laterThen(error: unknown): void {

@@ -1,4 +1,4 @@
-export type { Access, EvidenceWish } from "./access.js";
+export type { Acceptance, Access, EvidenceWish } from "./access.js";
 export { type Alarm, COSIGNED_WITHIN_MS } from "./upgrades.js";
 export { AccessRefused, parseRows, PermittedAccess } from "./access.js";
 export { Client, type ConnectOptions, type Receipts } from "./client.js";

@@ -12,9 +12,9 @@ import {
   type Verb,
 } from "@quanji/chaincode/domain";
 import { fromBase64url, fromUtf8, type Json, type JsonObject } from "@quanji/chaincode/log";
-import type { OpenedTrust } from "../verify/index.js";
-import { type Access, Accesses, type EvidenceWish, type PermittedAccess } from "./access.js";
-import { openAnswer, successOf } from "./answer.js";
+import type { OpenedTrust, TrailKey } from "../verify/index.js";
+import { type Acceptance, type Access, Accesses, type EvidenceWish, type PermittedAccess } from "./access.js";
+import { asObject, mismatch, openAnswer, parseJson, successOf } from "./answer.js";
 import type { Values } from "./commitments.js";
 import { signatureVerifier } from "./engine.js";
 import { Grants } from "./grants.js";
@@ -37,6 +37,11 @@ export interface ConnectOptions {
   readonly key: Signer | (PartyKeyPair & { readonly party: string });
   /** Pinned trust file, opened by `openTrust`: then the gateway's key must be in it, and every receipt is verified. */
   readonly trust?: OpenedTrust;
+  /**
+   * Whether data that came whole and was checked is accepted by itself: a signed word for its digest and rows, on the ledger.
+   * Default: true.
+   */
+  readonly accept?: boolean;
   /** Default: in memory, which asks the gateway at each start. */
   readonly seqStore?: SeqStore;
   /** How many sequence numbers are written down at once. Default 1; more is faster, and leaves more to void after a crash. */
@@ -54,12 +59,22 @@ export interface ConnectOptions {
   readonly onAlarm?: (alarm: Alarm) => void;
 }
 
+/** Errors: ANSWER_MISMATCH · REQUEST_MISMATCH. */
+function assertOfOneAccess({ access, acceptance }: Receipts): void {
+  const accepted = acceptance?.record;
+  if (accepted?.type !== "acceptance") return;
+  const { log, index } = access.record.face;
+  if (accepted.face.log === log && accepted.body.access === index) return;
+  throw mismatch("this is the receipt of another access's acceptance", "REQUEST_MISMATCH");
+}
+
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Receipts of an access: of its record and, once it is recorded, of its delivery. */
+/** Receipts of an access: of its record and, once they are recorded, of its delivery and of its acceptance. */
 export interface Receipts {
   readonly access: CheckedReceipt;
   readonly delivery?: CheckedReceipt;
+  readonly acceptance?: CheckedReceipt;
 }
 
 /**
@@ -86,8 +101,9 @@ export class Client {
     {
       seqStore = memorySeqStore(),
       seqReserve = 1,
+      accept = true,
       onAlarm,
-    }: Pick<ConnectOptions, "seqStore" | "seqReserve" | "onAlarm">,
+    }: Pick<ConnectOptions, "seqStore" | "seqReserve" | "accept" | "onAlarm">,
   ) {
     this.#session = session;
     this.#store = seqStore;
@@ -110,6 +126,7 @@ export class Client {
       (log) => this.#keeper(log),
       (log) => this.voidLost(log),
       this.#upgrades,
+      accept,
     );
   }
 
@@ -215,21 +232,33 @@ export class Client {
 
   /** Receipts of an access by its request hash. Errors: NOT_FOUND, ANSWER_MISMATCH. */
   async receipt(request: string): Promise<Receipts> {
-    const { access, delivery } = await this.#session.read(pathOf(["receipts", request]));
+    const { access, delivery, acceptance } = await this.#session.read(pathOf(["receipts", request]));
     const { gateway, verify, trust } = this.#session.parts;
-    const check = (input: unknown, type: "access" | "delivery") =>
+    const check = (input: unknown, type: "access" | "delivery" | "acceptance") =>
       checkReceipt(input, {
-        request,
+        ...(type === "acceptance" ? {} : { request }),
         type,
         gateway,
         verify,
         nowMs: this.nowMs(),
         ...(trust !== undefined && { trust }),
       });
-    return defined({
+    const receipts: Receipts = defined({
       access: await check(access, "access"),
       delivery: delivery === undefined ? undefined : await check(delivery, "delivery"),
+      acceptance: acceptance === undefined ? undefined : await check(acceptance, "acceptance"),
     });
+    assertOfOneAccess(receipts);
+    return receipts;
+  }
+
+  /**
+   * Accepts data by hand, as {@link PermittedAccess.accept} does by itself: the access by its place in the log, and what
+   * arrived. The ledger takes it only if the record of the delivery says the same, and once.
+   * Errors: NOT_FOUND: no delivery of that access to you (yet); STATE_CONFLICT: it says otherwise, or is accepted; KEY_INVALID.
+   */
+  accept(acceptance: Acceptance): Promise<Sent> {
+    return this.#accesses.accept(acceptance);
   }
 
   /**
@@ -249,12 +278,15 @@ export class Client {
       successOf(await openAnswer(reply, signed.request, gateway, verify));
       throw transportFault("the gateway answered something else than a trail", "UNSIGNED");
     }
-    let last = "";
+    let last: string | undefined;
     for await (const line of reply.lines()) {
-      last = fromUtf8(line);
+      const text = fromUtf8(line);
+      if (last === undefined) assertHeader(text, { kind, id, ...period });
+      last = text;
       yield last;
     }
-    if (!/"t":"end"/.test(last)) throw transportFault("the trail broke off before its end", "CUT");
+    if (last === undefined || !last.includes('"t":"end"'))
+      throw transportFault("the trail broke off before its end", "CUT");
   }
 
   /** Logs of the gateway that answers, as far as the trust file knows them: accesses go into one of these. */
@@ -299,4 +331,12 @@ export class Client {
     this.#keepers.set(log, keeper);
     return keeper;
   }
+}
+
+/** A true trail of something else, or of a shorter period, would verify. Errors: ANSWER_MISMATCH · REQUEST_MISMATCH. */
+function assertHeader(line: string, asked: TrailKey): void {
+  const { t, key, from, to } = asObject(parseJson(line) as Json);
+  const { kind, id } = asObject(key ?? "");
+  if (t === "trail" && kind === asked.kind && id === asked.id && from === asked.from && to === asked.to) return;
+  throw mismatch("the gateway answered with a trail of something else, or of another period", "REQUEST_MISMATCH");
 }

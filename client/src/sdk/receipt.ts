@@ -21,8 +21,8 @@ export interface CheckedReceipt {
 }
 
 export interface ReceiptExpectation {
-  /** Hash of the request that was sent; and its JWS, if it was sent by this process. */
-  readonly request: string;
+  /** Hash of the request that was sent, and its JWS, if it was sent by this process. Absent where it is not known. */
+  readonly request?: string;
   readonly jws?: FlattenedJws;
   readonly type: QuanjiRecord["type"];
   readonly gateway: GatewayKey;
@@ -38,7 +38,7 @@ export async function checkReceipt(input: unknown, expected: ReceiptExpectation)
   const { payload, jws } = await openSigned(input, RECEIPT_TYP, gateway, verify);
   const receipt = parseWith(Receipt, payload);
   const record = parseRecord(splitRecordText(receipt.record));
-  if (record.body.request !== expected.request)
+  if (expected.request !== undefined && record.body.request !== expected.request)
     throw mismatch("this is the receipt of another request", "REQUEST_MISMATCH");
   if (record.type !== expected.type)
     throw mismatch(`this is the receipt of a record of type ${record.type}`, "TYP_MISMATCH");

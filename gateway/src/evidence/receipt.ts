@@ -66,16 +66,18 @@ async function requesterKey({ index }: EvidenceContext, kid: string): Promise<Pa
   return key.jwk;
 }
 
-/** A delivery has no request of its own: the access, whose place it states, has it. */
+/** A delivery has no request of its own: the access, whose place it states, has it. An acceptance has one, and an access. */
 async function requestFor({ index }: EvidenceContext, record: KnownRecord, body: Body): Promise<FlattenedJws> {
-  const holder = body.access === undefined ? record : await index.record(record.log, body.access);
-  if (holder?.stored.request === undefined) throw lost("request");
-  return holder.stored.request;
+  if (record.stored.request !== undefined) return record.stored.request;
+  const access = body.access === undefined ? undefined : await index.record(record.log, body.access);
+  if (access?.stored.request === undefined) throw lost("request");
+  return access.stored.request;
 }
 
 /**
  * Openings of a record's links, each for the chain's owner only: `n` tells how often a key was used, and that is commerce.
- * The requester has its own chain's, grantor and grantee the grant's, the steward the resource's, the regulator all.
+ * The requester has its own chain's, grantor and grantee the grant's, the steward the resource's. The regulator has all, and what
+ * the requester committed to besides: who operated, and what was asked.
  */
 async function openingsFor(
   { index }: EvidenceContext,
@@ -84,7 +86,7 @@ async function openingsFor(
   audience: Audience,
 ): Promise<Receipt["openings"]> {
   const links = stored.links as Receipt["openings"];
-  if (audience.regulator) return links;
+  if (audience.regulator) return { ...links, ...(stored.openings as Receipt["openings"] | undefined) };
   const resource = body.resource === undefined ? undefined : await index.resource(splitVersion(body.resource).id);
   const grant = body.grant === undefined ? undefined : await index.grant(splitVersion(body.grant).id);
   const owners: Readonly<Record<string, readonly (string | undefined)[]>> = {

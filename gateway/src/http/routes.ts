@@ -132,7 +132,12 @@ const READS: readonly ReadRoute[] = [
     "A command that took effect, by its request hash.",
     schemas.KnownCommandSchema,
   ),
-  read("receipts", "/v1/receipts/{request}", "Receipts of an access and of its delivery.", schemas.ReceiptsSchema),
+  read(
+    "receipts",
+    "/v1/receipts/{request}",
+    "Receipts of an access, of its delivery and of its acceptance.",
+    schemas.ReceiptsSchema,
+  ),
   read("seq", "/v1/seq", "The caller's next sequence number in a log.", schemas.SeqSchema, schemas.SeqQuery),
   read(
     "resourceTrail",

@@ -102,6 +102,7 @@ function newIndex(options: ReadModelOptions, store: Store, height: number): Ledg
     command: now((request: string) => commands.command(request)),
     recordOf: now(records.recordOf),
     deliveryOf: now(records.deliveryOf),
+    acceptanceOf: now((log: string, access: number) => records.acceptanceOf(log, access)),
     record: now((log: string, index: number) => records.record(log, index)),
     undelivered: (log, from) => records.undelivered(log, from),
     commands: (key) => commands.chain(key),

@@ -132,6 +132,7 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
       recorders: new Map(recorders.map((recorder) => [recorder.log, recorder])),
       deliveries,
       pause: (ms) => pause(ms),
+      now: clock.now,
       report: report("a delivery is not recorded"),
     }),
     (open) => open.close(),

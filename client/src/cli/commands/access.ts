@@ -8,6 +8,7 @@ import {
   type Client,
   type EvidenceWish,
   parseRows,
+  type PermittedAccess,
 } from "../../sdk/index.js";
 import type { Context } from "../context.js";
 import { assertWritable, writeBeside } from "../files.js";
@@ -40,6 +41,7 @@ export function accessCommands(program: Command, runtime: Runtime): void {
           "--wait <seconds>",
           "with --evidence cosigned: how long the gateway may wait for witnesses, 10 at most (default: 1)",
         ],
+        ["--no-accept", "do not confirm on the ledger what arrived"],
       ],
       examples: [
         "access res/weather.daily --quantity 5",
@@ -60,7 +62,7 @@ async function access(context: Context, [resource = ""]: readonly string[], opti
   if (wish !== undefined && (await context.trust()) === undefined) {
     throw new UsageError("whose cosignatures count? give --trust FILE; quanji trust fetch gets one");
   }
-  const client = await context.client();
+  const client = await context.client({ accept: options.flag("accept") });
   const wanted = await complete(lookupOf(client), typed);
   try {
     const { access: permitted, data } = await client.fetch(wanted, wish);
@@ -73,9 +75,10 @@ async function access(context: Context, [resource = ""]: readonly string[], opti
       index: receipt.record.face.index,
       grant: wanted.grant,
       level: receipt.level ?? receipt.receipt.level,
+      accepted: permitted.acceptance !== undefined,
     };
     const out = options.text("out");
-    const notes = [...notesOf(request, receiptFile), levelNote(receipt)];
+    const notes = [...notesOf(request, receiptFile), levelNote(receipt), ...acceptanceNotes(permitted)];
     if (out === undefined) return { json: { ...facts, rows: parseRows(data) }, text: fromUtf8(data).trimEnd(), notes };
     await writeBeside(context, out, data);
     return {
@@ -101,6 +104,12 @@ function wishOf(options: Options): EvidenceWish | undefined {
 /** Without a trust file the level is the gateway's word. */
 export const levelNote = ({ level, receipt }: CheckedReceipt): string =>
   level === undefined ? `receipt ${receipt.level}, not verified: no trust file` : `receipt ${level}`;
+
+function acceptanceNotes({ acceptance, unaccepted, request }: PermittedAccess): readonly string[] {
+  if (acceptance !== undefined) return [`accepted: record ${Number(acceptance.result["record"])} of its log`];
+  if (unaccepted === undefined) return [`not accepted; later: quanji accept ${request} --data FILE`];
+  return [`not accepted (${unaccepted.code}: ${unaccepted.message}); again: quanji accept ${request} --data FILE`];
+}
 
 const notesOf = (request: string, receiptFile: string | undefined): readonly string[] => [
   `request ${request}`,

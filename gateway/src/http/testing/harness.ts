@@ -336,6 +336,7 @@ async function openEdge(
       recorders: new Map([[LOG, recorder]]),
       deliveries: (options.deliveries ?? (() => new RowDeliveries()))(readModel),
       pause: PATIENCE.pause,
+      now: options.clock ?? Date.now,
       report,
     }),
     (open) => open.close(),
