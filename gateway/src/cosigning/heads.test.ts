@@ -54,7 +54,8 @@ describe("G4 head notes of several organisations", () => {
     grant = await story.prepare();
     await story.record([await story.access({ grant })]);
     index = await bench.upToDate(story.ledger);
-    [reports, asked, instead, peersMs] = [[], [], new Map(), undefined];
+    [reports, asked, peersMs] = [[], [], undefined];
+    instead = new Map();
   });
   afterEach(async () => {
     for (const one of opened.splice(0)) await one.close();

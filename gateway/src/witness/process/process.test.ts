@@ -111,7 +111,8 @@ describe("quanji-witness", () => {
     await witness.close();
     const again = await start();
     expect(again.vkey).to.equal(witness.vkey);
-    expect((await post(again, await forked.request(0, 3))).status).to.equal(422);
+    expect((await post(again, await forked.request(3, 3))).status).to.equal(422);
+    expect((await post(again, await forked.request(0, 3))).status).to.equal(409);
     expect((await post(again, await honest.request(3, 5))).status).to.equal(200);
   });
 

@@ -1,4 +1,4 @@
-import { QuanjiError } from "@quanji/chaincode/domain";
+import type { QuanjiError } from "@quanji/chaincode/domain";
 import { collectionOf } from "@quanji/chaincode/world";
 import { expect } from "chai";
 import { decodeBlock, encodeBlock } from "../../ledger/embedded/block.js";
