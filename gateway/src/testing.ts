@@ -10,3 +10,4 @@ export * from "./http/testing/request.js";
 export { pino } from "pino";
 export { newSigner, type Signer } from "./ledger/embedded/identity.js";
 export { derHeader, sha256 } from "./ledger/embedded/block.js";
+export { newSourceListener } from "./source/proxy.js";

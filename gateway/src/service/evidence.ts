@@ -5,9 +5,15 @@ import { type Audience, type EvidenceContext, signerOf } from "../evidence/conte
 import { makeReceipt } from "../evidence/receipt.js";
 import { makeTrail } from "../evidence/trail.js";
 import type { EvidenceFor } from "../http/index.js";
+import type { KnownRecord } from "../readmodel/readmodel.js";
 import { HeadWitness } from "../witness/heads.js";
 import { LogSigner } from "../witness/log-signer.js";
 import type { Foundation } from "./foundation.js";
+
+export interface Tickets {
+  /** The receipt of a permit as a compact JWS (RFC 7515 §3.1), with nothing opened. */
+  readonly ticket: (record: KnownRecord) => Promise<string>;
+}
 
 export function newEvidence({
   config,
@@ -15,12 +21,16 @@ export function newEvidence({
   keys,
   ledger,
   readModel,
-}: Pick<Foundation, "config" | "environment" | "keys" | "ledger" | "readModel">): EvidenceFor {
+}: Pick<Foundation, "config" | "environment" | "keys" | "ledger" | "readModel">): EvidenceFor & Tickets {
   const logs = keys.logs.map((key) => new LogSigner(key));
   const context: EvidenceContext = { index: readModel, gateway: keys.gateway, logs };
   const witness = new HeadWitness({ index: readModel, net: config.network.net, signer: keys.heads });
   const trails = { index: readModel, logs, ledger, witness, clock: environment.clock };
   return {
+    async ticket(record) {
+      const jws = await makeReceipt(context, record, { party: "", regulator: false });
+      return `${jws.protected}.${jws.payload}.${jws.signature}`;
+    },
     receipt: (record, viewer) => makeReceipt(context, record, audienceOf(viewer)),
     async checkpoint(origin) {
       const signer = signerOf(context, origin);

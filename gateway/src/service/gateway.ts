@@ -67,12 +67,14 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
   const replays = closers.add(await openReplays(path.join(config.data, "replays"), environment.clock), (open) =>
     open.close(),
   );
+  const evidence = newEvidence(foundation);
   const deliveries = closers.add(
     new SourceDeliveries({
       readModel,
       bindings: (now) => foundation.sources.current(now),
       environment: { folder: foundation.sourceFolder, variables: environment.variables },
       now: clock.now,
+      ticket: evidence.ticket,
     }),
     (open) => open.close(),
   );
@@ -150,7 +152,7 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
     ledgerHeight: () => ledger.height(),
     commands,
     accesses,
-    evidence: newEvidence(foundation),
+    evidence,
     answers: new Answers(keys.gateway),
     verify,
     replays,
