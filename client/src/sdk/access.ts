@@ -12,6 +12,7 @@ import type { Logs } from "./logs.js";
 import type { SeqKeeper } from "./seq.js";
 import type { Sent, Session } from "./session.js";
 import { dataOf, type DeliveryAccount, parseLine } from "./stream.js";
+import type { Upgrades } from "./upgrades.js";
 import type { Reply } from "./transport.js";
 
 const NDJSON = "application/x-ndjson";
@@ -34,6 +35,16 @@ export interface Access extends Pick<AccessRequest, "resource" | "action" | "pur
   readonly retryOf?: string;
   readonly atLeast?: { readonly block: number };
 }
+
+/** How good the receipt is to be before the data comes. */
+export interface EvidenceWish {
+  readonly evidence: "cosigned";
+  /** How long the gateway may wait for its witnesses; 10 at most. Default 1. */
+  readonly waitSeconds?: number;
+}
+
+const preferOf = ({ evidence, waitSeconds = 1 }: EvidenceWish): string =>
+  `evidence=${evidence}, wait=${Math.max(0, Math.floor(waitSeconds))}`;
 
 /** What a user says of data that it received: the access by its place in the log, and the data's own digest and rows. */
 export interface Acceptance {
@@ -65,6 +76,8 @@ export class AccessRefused extends QuanjiError {
 }
 
 interface DataSource {
+  /** The receipt once it is cosigned. */
+  readonly upgrade: () => Promise<CheckedReceipt>;
   readonly open: () => AsyncGenerator<Uint8Array, DeliveryAccount, void>;
   readonly cancel: () => Promise<void>;
   readonly accept: (account: DeliveryAccount) => Promise<Sent>;
@@ -86,6 +99,14 @@ export class PermittedAccess {
     this.request = request;
     this.receipt = receipt;
     this.#source = source;
+  }
+
+  /**
+   * The receipt once witnesses enough have cosigned it: at once where it came so. Errors: RECEIPT_NOT_COSIGNED after a minute;
+   * those of a read.
+   */
+  cosigned(): Promise<CheckedReceipt> {
+    return this.#source.upgrade();
   }
 
   /** The gateway's signed account, once all data has been read. */
@@ -188,6 +209,7 @@ export class Accesses {
   readonly #logs: Logs;
   readonly #keeperOf: (log: string) => SeqKeeper;
   readonly #voidLost: (log: string) => Promise<unknown>;
+  readonly #upgrades: Upgrades;
   readonly #accepts: boolean;
 
   constructor(
@@ -195,8 +217,10 @@ export class Accesses {
     logs: Logs,
     keeperOf: (log: string) => SeqKeeper,
     voidLost: (log: string) => Promise<unknown>,
+    upgrades: Upgrades,
     accepts: boolean,
   ) {
+    this.#upgrades = upgrades;
     this.#session = session;
     this.#logs = logs;
     this.#keeperOf = keeperOf;
@@ -213,10 +237,15 @@ export class Accesses {
    * Asks, and returns once the receipt is checked; no data has been given out before. Errors: {@link AccessRefused} with the
    * rule's code; NOT_RECORDED and others that the gateway signs; ANSWER_MISMATCH; UNREACHABLE.
    */
-  async open(access: Access): Promise<PermittedAccess> {
+  async open(access: Access, wish?: EvidenceWish): Promise<PermittedAccess> {
+    if (wish !== undefined && this.#session.parts.trust === undefined) {
+      throw new QuanjiError("MALFORMED", "cosigned evidence needs a trust file: without one nobody can tell", {
+        field: "evidence",
+      });
+    }
     let wanted = access;
     for (let repeats = 0; ; repeats++) {
-      const outcome = await this.#numbered(wanted);
+      const outcome = await this.#numbered(wanted, wish);
       if (outcome instanceof PermittedAccess) return outcome;
       if (repeats >= REPEATS) throw lostData(outcome.request);
       wanted = { ...access, retryOf: access.retryOf ?? outcome.request };
@@ -227,10 +256,13 @@ export class Accesses {
    * The whole of the data, checked, whatever breaks on the way: data that was permitted and got lost is asked for again,
    * naming the first request, so that quota is not taken twice.
    */
-  async fetch(access: Access): Promise<{ readonly access: PermittedAccess; readonly data: Uint8Array }> {
+  async fetch(
+    access: Access,
+    wish?: EvidenceWish,
+  ): Promise<{ readonly access: PermittedAccess; readonly data: Uint8Array }> {
     let wanted = access;
     for (let repeats = 0; ; repeats++) {
-      const opened = await this.open(wanted);
+      const opened = await this.open(wanted, wish);
       try {
         return { access: opened, data: await opened.bytes() };
       } catch (error) {
@@ -241,11 +273,11 @@ export class Accesses {
   }
 
   /** Now that the gateway answers again: numbers whose answers never came would leave a gap in the trail. */
-  async #numbered(access: Access): Promise<PermittedAccess | OnlyReceipt> {
+  async #numbered(access: Access, wish: EvidenceWish | undefined): Promise<PermittedAccess | OnlyReceipt> {
     const log = access.log ?? (await this.#logs.choose(access));
     const keeper = this.#keeperOf(log);
     try {
-      const outcome = await this.#underFreeNumber({ ...access, log }, keeper);
+      const outcome = await this.#underFreeNumber({ ...access, log }, keeper, wish);
       if (keeper.lost.length > 0) await this.#voidLost(log).catch(laterThen);
       return outcome;
     } catch (error) {
@@ -256,22 +288,31 @@ export class Accesses {
   }
 
   /** Signs under a number of its own. A number that turns out to be taken is replaced by a new one, once. */
-  async #underFreeNumber(access: Placed, keeper: SeqKeeper): Promise<PermittedAccess | OnlyReceipt> {
+  async #underFreeNumber(
+    access: Placed,
+    keeper: SeqKeeper,
+    wish: EvidenceWish | undefined,
+  ): Promise<PermittedAccess | OnlyReceipt> {
     try {
-      return await this.#attempt(access, await keeper.take(), keeper);
+      return await this.#attempt(access, await keeper.take(), keeper, wish);
     } catch (error) {
       if (!(error instanceof QuanjiError) || error.code !== "COMMAND_REPLAYED") throw error;
       await keeper.resync();
-      return this.#attempt(access, await keeper.take(), keeper);
+      return this.#attempt(access, await keeper.take(), keeper, wish);
     }
   }
 
-  async #attempt(access: Placed, seq: number, keeper: SeqKeeper): Promise<PermittedAccess | OnlyReceipt> {
+  async #attempt(
+    access: Placed,
+    seq: number,
+    keeper: SeqKeeper,
+    wish: EvidenceWish | undefined,
+  ): Promise<PermittedAccess | OnlyReceipt> {
     let settled = false;
     try {
       const { payload, values } = payloadOf(access, seq);
       const signed = await this.#session.sign("access", PATH, payload, values);
-      const outcome = await this.#session.insist(() => this.#once(signed));
+      const outcome = await this.#session.insist(() => this.#once(signed, wish));
       settled = true;
       keeper.used(seq);
       return outcome;
@@ -282,9 +323,9 @@ export class Accesses {
   }
 
   /** One exchange. The same bytes may be sent again at will: they are recorded once. */
-  async #once(signed: SignedCommand): Promise<PermittedAccess | OnlyReceipt> {
+  async #once(signed: SignedCommand, wish: EvidenceWish | undefined): Promise<PermittedAccess | OnlyReceipt> {
     const { gateway, verify } = this.#session.parts;
-    const reply = await this.#session.post(PATH, signed, NDJSON);
+    const reply = await this.#session.post(PATH, signed, NDJSON, wish && preferOf(wish));
     if (reply.type === NDJSON) return this.#permitted(reply, signed);
     const answer = await openAnswer(reply, signed.request, gateway, verify);
     if (answer.status < 300) {
@@ -315,7 +356,9 @@ export class Accesses {
       const rest = await lines.next();
       if (rest.done === true) return { only: receipt, request };
       const { value } = rest;
+      this.#upgrades.noticed(request, receipt);
       return new PermittedAccess(request, receipt, {
+        upgrade: () => this.#upgrades.upgrade(request, receipt),
         open: () => dataOf(startingWith(value, lines), { request, gateway, verify }),
         cancel: async () => {
           await lines.return();

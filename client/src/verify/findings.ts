@@ -111,7 +111,7 @@ export const FINDINGS = {
     "entries are altered: the ones shown do not lead to the attested head of their chain",
   ),
   FORK: invalid("breach", "two roots are stated for one size of a log: two histories"),
-  FORK_UNPROVEN: invalid("distrust", "a fork proof accuses nobody, or shows no contradiction"),
+  FORK_UNPROVEN: invalid("distrust", "a portable proof accuses nobody, or shows no contradiction"),
   CHAIN_FORK: invalid("breach", "two entries stand at one position of a chain"),
 
   // What was decided.

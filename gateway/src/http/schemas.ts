@@ -121,6 +121,7 @@ export const NetworkSchema = z.looseObject({
   height: count,
   now: Instant,
 });
+export const HeightSchema = z.strictObject({ height: count });
 export const ReadySchema = z.strictObject({
   ready: z.boolean(),
   checkpoint: z.enum(["fresh", "failing", "none"]),

@@ -110,6 +110,7 @@ function newIndex(options: ReadModelOptions, store: Store, height: number): Ledg
     chainPositionAt: (key, timeMs) => chains.positionAt(key, timeMs),
     head: async (key) => (await chains.newest(key))?.head,
     headAt: (key, block) => chains.headAt(key, block),
+    blindingSecret: now(() => objects.secretText()),
     headName: now((key: ChainKey) => chains.names(key, objects.secret()).head),
     batchHead: now((log: string, first: number) => batchHead(store, log, first)),
     node: now((log: string, level: number, index: number) => trees.node(log, level, index)),

@@ -6,6 +6,7 @@ import {
   AccessRefused,
   type CheckedReceipt,
   type Client,
+  type EvidenceWish,
   parseRows,
   type PermittedAccess,
 } from "../../sdk/index.js";
@@ -35,6 +36,11 @@ export function accessCommands(program: Command, runtime: Runtime): void {
         ["--operator <who>", "who or what acts in your house; committed to, never public (default: the profile's)"],
         ["--out <file>", "write the data (NDJSON) there instead of showing it"],
         ["--receipt <file>", "keep the receipt, e.g. use.receipt.json"],
+        ["--evidence <level>", "committed or cosigned: what the receipt should be when it comes (default: committed)"],
+        [
+          "--wait <seconds>",
+          "with --evidence cosigned: how long the gateway may wait for witnesses, 10 at most (default: 1)",
+        ],
         ["--no-accept", "do not confirm on the ledger what arrived"],
       ],
       examples: [
@@ -52,10 +58,14 @@ async function access(context: Context, [resource = ""]: readonly string[], opti
   const receiptFile = options.text("receipt");
   await assertWritable(context, receiptFile, "--receipt");
   await assertWritable(context, options.text("out"), "--out");
+  const wish = wishOf(options);
+  if (wish !== undefined && (await context.trust()) === undefined) {
+    throw new UsageError("whose cosignatures count? give --trust FILE; quanji trust fetch gets one");
+  }
   const client = await context.client({ accept: options.flag("accept") });
   const wanted = await complete(lookupOf(client), typed);
   try {
-    const { access: permitted, data } = await client.fetch(wanted);
+    const { access: permitted, data } = await client.fetch(wanted, wish);
     await keepReceipt(context, receiptFile, permitted.receipt);
     const { request, receipt } = permitted;
     const facts = {
@@ -64,10 +74,11 @@ async function access(context: Context, [resource = ""]: readonly string[], opti
       log: receipt.record.face.log,
       index: receipt.record.face.index,
       grant: wanted.grant,
+      level: receipt.level ?? receipt.receipt.level,
       accepted: permitted.acceptance !== undefined,
     };
     const out = options.text("out");
-    const notes = [...notesOf(request, receiptFile), ...acceptanceNotes(permitted)];
+    const notes = [...notesOf(request, receiptFile), levelNote(receipt), ...acceptanceNotes(permitted)];
     if (out === undefined) return { json: { ...facts, rows: parseRows(data) }, text: fromUtf8(data).trimEnd(), notes };
     await writeBeside(context, out, data);
     return {
@@ -81,6 +92,18 @@ async function access(context: Context, [resource = ""]: readonly string[], opti
     throw error;
   }
 }
+
+function wishOf(options: Options): EvidenceWish | undefined {
+  const level = options.oneOf("evidence", "--evidence", ["committed", "cosigned"] as const);
+  const waitSeconds = options.count("wait", "--wait");
+  if (level === "cosigned") return { evidence: level, ...(waitSeconds !== undefined && { waitSeconds }) };
+  if (waitSeconds !== undefined) throw new UsageError("--wait is for --evidence cosigned");
+  return undefined;
+}
+
+/** Without a trust file the level is the gateway's word. */
+export const levelNote = ({ level, receipt }: CheckedReceipt): string =>
+  level === undefined ? `receipt ${receipt.level}, not verified: no trust file` : `receipt ${level}`;
 
 function acceptanceNotes({ acceptance, unaccepted, request }: PermittedAccess): readonly string[] {
   if (acceptance !== undefined) return [`accepted: record ${Number(acceptance.result["record"])} of its log`];
