@@ -22,7 +22,15 @@ type Parts = Pick<Foundation, "config" | "environment" | "keys" | "ledger" | "re
   readonly witnesses: Witnesses | undefined;
 };
 
-export function newEvidence({ config, environment, keys, ledger, readModel, logs, witnesses }: Parts): EvidenceFor & Tickets {
+export function newEvidence({
+  config,
+  environment,
+  keys,
+  ledger,
+  readModel,
+  logs,
+  witnesses,
+}: Parts): EvidenceFor & Tickets {
   const cosigned = witnesses?.cosigning;
   const context: EvidenceContext = {
     index: readModel,
