@@ -12,3 +12,4 @@ export { witnessConfigOf } from "./witness/process/config.js";
 export { openWitness, type Witness } from "./witness/process/open.js";
 export { newSigner, type Signer } from "./ledger/embedded/identity.js";
 export { derHeader, sha256 } from "./ledger/embedded/block.js";
+export { newSourceListener } from "./source/proxy.js";

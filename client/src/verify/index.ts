@@ -12,6 +12,7 @@ export {
 export { isQuorum, parsePolicy, type Policy } from "./policy.js";
 export { type ReceiptOptions, verifyReceipt } from "./receipt.js";
 export { signatureVerifier, verifySignature } from "./signatures.js";
+export { type VerifiedTicket, verifyTicket } from "./ticket.js";
 export { type TrailObserver, type TrailOptions, verifyTrail } from "./trail.js";
 export { type TrailSource } from "./lines.js";
 export { type OpenedTrust, openTrust, type TrustOptions } from "./trust.js";

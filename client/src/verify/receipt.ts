@@ -48,7 +48,7 @@ export async function verifyReceipt(
 ): Promise<Verdict> {
   const common = { kind: "receipt" as const, replayed: [], attested: [], ...trustFacts(trust) };
   try {
-    const { record, level } = await check(receipt, trust, options);
+    const { record, level } = await checkReceiptFile(receipt, trust, requiredLevel(trust, options.level));
     const permitted = record.type === "access" && record.face.decision === "permit" ? 1 : 0;
     const denied = record.type === "access" ? 1 - permitted : 0;
     const attested = ["decision", "party keys"];
@@ -67,10 +67,11 @@ const keyOf = ({ type, face, body }: QuanjiRecord): RecordKey => ({
   time: body.time,
 });
 
-async function check(
+/** Throws what {@link verifyReceipt} answers. @param required level that the cosignatures have to reach */
+export async function checkReceiptFile(
   input: string | Uint8Array | FlattenedJws,
   trust: OpenedTrust,
-  options: ReceiptOptions,
+  required: Level,
 ): Promise<{ readonly record: QuanjiRecord; readonly level: Level }> {
   // 1. The receipt has the one form, and names a gateway that the trust file knows; that gateway signed it.
   const { jws, receipt } = openReceipt(input);
@@ -103,7 +104,7 @@ async function check(
   // 7. The level is what the cosignatures reach, and as high as was asked for.
   if (levelRank(receipt.level) > levelRank(level))
     refuse("LEVEL_FALSE", `the receipt says ${receipt.level}, but is ${level}`);
-  assertLevel(level, requiredLevel(trust, options.level));
+  assertLevel(level, required);
   return { record, level };
 }
 
