@@ -41,7 +41,7 @@ const AT_ONCE: readonly Row[] = [
   ...["grant request", "boundary publish", "order freeze", "order lift", "ls", "show", "show party", "access"].map(
     (command) => row(command, 2, /missing required argument/),
   ),
-  ...["receipt get", "trail get", "export", "verify", "evidence", "send", "sign grant.approve"].map((command) =>
+  ...["receipt get", "receipt upgrade", "trail get", "export", "verify", "evidence", "send"].map((command) =>
     row(command, 2, /missing required argument/),
   ),
   // Keys and passphrases.
@@ -52,6 +52,7 @@ const AT_ONCE: readonly Row[] = [
   row("inbox --key folder", 2, /is not a key file: name another, or make one/),
   row("inbox --key text.jwk", 2, /is not JSON, so no key file/),
   row("inbox --key object.jwk", 2, /holds no key \(.+\): make one with quanji keys new/),
+  row("sign grant.approve", 2, /missing required argument/),
   row("keys show object.jwk", 2, /holds no key/),
   row("inbox --key open.jwk", 2, /others may read .+: run chmod 600/),
   row("inbox --key locked.jwk", 2, /is encrypted: put its passphrase into an environment variable/),
@@ -137,6 +138,19 @@ const AT_ONCE: readonly Row[] = [
   row("export cut.trail.ndjson.gz", 2, /its end is missing/),
   row("verify list.json --level x", 2, /--level is one of/, TRUST),
   row("verify list.json --replay some", 2, /--replay is one of all/, TRUST),
+  // Static files.
+  row("tiles extra", 2, /too many arguments/),
+  row("tiles", 2, /--out is needed/),
+  row("tiles --out x", 2, /which logs, under which keys\? give --trust FILE/),
+  row("tiles --out nowhere/x", 2, NO_FOLDER, TRUST),
+  row("tiles --out x --level high", 2, /--level is one of/, TRUST),
+  row("tiles --out x --log quanji.test/y/gw/0", 2, /has no log quanji\.test\/y\/gw\/0: quanji trust show/, TRUST),
+  row("tiles --out x --from folder", 2, /none of the trust file's logs is served there/, TRUST),
+  row("tiles --out object.jwk --from folder", 2, /object\.jwk cannot be written/, TRUST),
+  row("receipt upgrade none.json", 2, /against which trust file\? give --trust FILE/),
+  row("receipt upgrade none.json", 2, NO_FILE, TRUST),
+  row("receipt upgrade list.json --out nowhere/x", 2, NO_FOLDER, TRUST),
+  row("receipt upgrade list.json --tiles folder", 1, /PROOF_INVALID|MALFORMED/, TRUST),
   // Audits.
   row("blocks", 2, /--out is needed/),
   row("blocks --out nowhere/x", 2, NO_FOLDER),
@@ -166,6 +180,7 @@ const UNREACHABLE: readonly (readonly string[])[] = [
   ["access", RESOURCE, ...KEY],
   ["proxy", "--listen", "127.0.0.1:0", ...KEY],
   ["receipt", "get", "x", ...KEY],
+  ["tiles", "--out", "copy", ...TRUST],
   ["trail", "get", "grant", GRANT, "--out", "t.ndjson", ...KEY],
   ["send", "party.admit", "object.jwk", ...KEY],
   ["party", "register", "--name", "n", "--head", "h", ...KEY],

@@ -14,6 +14,7 @@ import { proxyCommands } from "./commands/proxy.js";
 import { resourceCommands } from "./commands/resource.js";
 import { sendCommands } from "./commands/send.js";
 import { sourceCommands } from "./commands/source.js";
+import { tilesCommand } from "./commands/tiles.js";
 import { trustCommands } from "./commands/trust.js";
 import { EXIT, failureOf } from "./failure.js";
 import type { Io } from "./io.js";
@@ -101,6 +102,7 @@ const GROUPS: readonly ((program: Command, runtime: Runtime) => void)[] = [
   accessCommands,
   proxyCommands,
   evidenceCommands,
+  tilesCommand,
   auditCommands,
   listCommands,
   boundaryCommands,

@@ -1,3 +1,5 @@
 export * from "./browser.js";
 export { encryptedKeyId, readKeyFile, type WriteOptions, writeKeyFile } from "./key-file.js";
 export { fileSeqStore, replaceFile } from "./seq-file.js";
+export { folderTiles, putFile, readIfThere, removePartials } from "./tile-folder.js";
+export { type Mirrored, mirrorLog, type MirrorOptions } from "./mirror.js";

@@ -34,6 +34,7 @@ export interface Reply {
   /** Media type without parameters, in lower case. */
   readonly type: string;
   text(): Promise<string>;
+  bytes(maxBytes: number): Promise<Uint8Array>;
   lines(): AsyncGenerator<Uint8Array, void, void>;
 }
 
@@ -110,14 +111,16 @@ class Watch {
 
 function reply(response: Response, watch: Watch, deadlines: Deadlines): Reply {
   const chunks = (maxBytes: number) => bodyChunks(response, watch, deadlines.idleMs, maxBytes);
+  const bytes = async (maxBytes: number): Promise<Uint8Array> => {
+    const parts: Uint8Array[] = [];
+    for await (const chunk of chunks(maxBytes)) parts.push(chunk);
+    return concat(...parts);
+  };
   return {
     status: response.status,
     type: (response.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "",
-    text: async () => {
-      const parts: Uint8Array[] = [];
-      for await (const chunk of chunks(MAX_ANSWER_BYTES)) parts.push(chunk);
-      return fromUtf8(concat(...parts));
-    },
+    text: async () => fromUtf8(await bytes(MAX_ANSWER_BYTES)),
+    bytes,
     lines: () => splitLines(chunks(Infinity)),
   };
 }

@@ -1,10 +1,13 @@
 /** Offline verification of receipts and trails. Browser-safe: no network, no files, no clock of its own. */
 export { type Accused, type EvidenceVerdict, verifyEvidence } from "./evidence.js";
 export { isQuorum, parsePolicy, type Policy } from "./policy.js";
-export { type ReceiptOptions, verifyReceipt } from "./receipt.js";
+export { type ReceiptInput, type ReceiptOptions, verifyReceipt } from "./receipt.js";
 export { signatureVerifier, verifySignature } from "./signatures.js";
+export { forkBetween, openSeen, readCheckpoint, readLog, type SeenCheckpoint, type StaticLog } from "./static-log.js";
+export { type TileSource, TileTree } from "./tiles.js";
 export { type TrailOptions, verifyTrail } from "./trail.js";
 export { type TrailSource } from "./lines.js";
 export { type OpenedTrust, openTrust, type TrustOptions } from "./trust.js";
 export { ADVICE, type Advice, codeOf, type Finding, type FindingRow, FINDINGS, isFinding } from "./findings.js";
+export { type Upgraded, upgradeReceipt } from "./upgrade.js";
 export { type Level, type Place, type Verdict } from "./verdict.js";

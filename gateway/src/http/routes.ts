@@ -15,7 +15,8 @@ export type PublicId =
   | "earlierTrust"
   | "codes"
   | "schema"
-  | "checkpoint";
+  | "checkpoint"
+  | "tile";
 
 export type ReadId =
   | "parties"
@@ -96,6 +97,12 @@ const PUBLIC: readonly PublicRoute[] = [
   open("codes", "/v1/codes", JSON_MEDIA, "Every code with its status and meaning."),
   open("schema", "/v1/schemas/{name}", "application/schema+json", "JSON Schema of a command's payload or of evidence."),
   open("checkpoint", "/v1/logs/{n}/checkpoint", "text/plain", "Newest checkpoint of a log of this gateway (C2SP)."),
+  open(
+    "tile",
+    "/v1/logs/{n}/tile/{level}/{tile}",
+    "application/octet-stream",
+    "Hashes of a log's tree (C2SP tlog-tiles). There are no entry bundles: leaves are hashes of private records.",
+  ),
 ];
 
 const READS: readonly ReadRoute[] = [
@@ -154,5 +161,6 @@ export const ROUTES: readonly Route[] = [
 
 export const methodOf = (route: Route): "get" | "post" => (route.kind === "public" ? "get" : "post");
 
-/** `/v1/parties/{id}` as Express writes it. */
-export const expressPath = ({ path }: Route): string => path.replaceAll(/\{(\w+)\}/g, ":$1");
+/** `/v1/parties/{id}` as Express writes it. A tile's index has slashes in it. */
+export const expressPath = ({ path }: Route): string =>
+  path.replaceAll("{tile}", "*tile").replaceAll(/\{(\w+)\}/g, ":$1");
