@@ -8,6 +8,7 @@ import { fsckCommand } from "./commands/fsck.js";
 import { grantCommands } from "./commands/grant.js";
 import { keysCommands } from "./commands/keys.js";
 import { listCommands } from "./commands/list.js";
+import { monitorCommand } from "./commands/monitor.js";
 import { boundaryCommands, orderCommands } from "./commands/orders.js";
 import { partyCommands } from "./commands/party.js";
 import { proxyCommands } from "./commands/proxy.js";
@@ -103,6 +104,7 @@ const GROUPS: readonly ((program: Command, runtime: Runtime) => void)[] = [
   proxyCommands,
   evidenceCommands,
   tilesCommand,
+  monitorCommand,
   auditCommands,
   listCommands,
   boundaryCommands,

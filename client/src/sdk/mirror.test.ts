@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { isQuanjiError } from "@quanji/chaincode/domain";
-import { fromUtf8, type Hash, sha256, TILE_WIDTH, utf8 } from "@quanji/chaincode/log";
+import { fromUtf8, sha256, TILE_WIDTH, utf8 } from "@quanji/chaincode/log";
 import { expect } from "chai";
 import { TWO_OF_THREE, witnesses } from "../verify/attacks-trust.support.test.js";
 import { type OpenedTrust, type TileSource, verifyEvidence } from "../verify/index.js";
@@ -145,9 +145,7 @@ describe("a log's static files in a folder", () => {
   it("a folder that holds another's files is left alone", async () => {
     await mkdir(join(folder, LOG), { recursive: true });
     await writeFile(join(folder, LOG, "checkpoint"), "not a note");
-    expect(await refusal(mirror(sourceOf(await publishedLog(leaves.slice(0, 3) as Hash[]))))).to.equal(
-      "NOTE_MALFORMED",
-    );
+    expect(await refusal(mirror(sourceOf(await publishedLog(leaves.slice(0, 3)))))).to.equal("NOTE_MALFORMED");
     expect(await readFile(join(folder, LOG, "checkpoint"), "utf8")).to.equal("not a note");
   });
 

@@ -24,6 +24,8 @@ export interface MirrorOptions {
   readonly folder: string;
   /** Raises the level below which no checkpoint is published; never below the trust file's. */
   readonly level?: Level;
+  /** The copy is for the reader's own eyes, so a checkpoint of any level is kept. */
+  readonly anyLevel?: boolean;
   readonly progress?: (tiles: number) => void;
 }
 
@@ -53,7 +55,7 @@ export async function mirrorLog(options: MirrorOptions): Promise<Mirrored> {
   const held = await heldCheckpoint(local, origin, trust);
   const from = held?.checkpoint.size ?? 0;
   const newer = await readCheckpoint(sources, origin, trust);
-  assertLevel(newer.level, requiredLevel(trust, options.level));
+  if (options.anyLevel !== true) assertLevel(newer.level, requiredLevel(trust, options.level));
   const { size } = newer.checkpoint;
   const common = { log: origin, from, size, level: newer.level };
   if (size < from) refuse("CHECKPOINT_STALE", `the log that is served has ${size} records, the folder's has ${from}`);
@@ -62,19 +64,31 @@ export async function mirrorLog(options: MirrorOptions): Promise<Mirrored> {
   const fork = held === undefined ? undefined : await forkBetween(held, { ...newer, tree });
   if (fork !== undefined) return { ...common, tiles: 0, fork };
 
-  let tiles = 0;
-  const full: string[] = [];
-  for (const tile of newTiles(from, size)) {
-    const [path, bytes] = [tilePath(tile), await tree.bytes(tile)];
-    const there = await local(path);
-    if (there === undefined || !equalBytes(there, bytes)) await putFile(folder, path, bytes);
-    if (tile.width === TILE_WIDTH && tileWidth(from, tile.tier, tile.index) > 0) full.push(path);
-    options.progress?.(++tiles);
-  }
+  const { tiles, full } = await writeTiles(folder, tree, from, options.progress);
   if (held?.text !== newer.text) await putFile(folder, "checkpoint", newer.text);
   // From here on nobody who reads the checkpoint needs the partial ones.
   for (const path of full) await removePartials(folder, path);
   return { ...common, tiles };
+}
+
+/** Answers how many there are, and which of them took the place of partial ones. */
+async function writeTiles(
+  folder: string,
+  tree: TileTree,
+  from: number,
+  progress: MirrorOptions["progress"],
+): Promise<{ readonly tiles: number; readonly full: readonly string[] }> {
+  let tiles = 0;
+  const full: string[] = [];
+  for (const tile of newTiles(from, tree.head.size)) {
+    const [path, bytes] = [tilePath(tile), await tree.bytes(tile)];
+    const there = await readIfThere(join(folder, path));
+    if (there === undefined || !equalBytes(there, bytes)) await putFile(folder, path, bytes);
+    if (tile.width === TILE_WIDTH && tileWidth(from, tile.tier, tile.index) > 0) full.push(path);
+    tiles++;
+    progress?.(tiles);
+  }
+  return { tiles, full };
 }
 
 /** What the folder already says is held to the same trust file: its own files could be another's. */

@@ -9,5 +9,5 @@ export { type TrailOptions, verifyTrail } from "./trail.js";
 export { type TrailSource } from "./lines.js";
 export { type OpenedTrust, openTrust, type TrustOptions } from "./trust.js";
 export { ADVICE, type Advice, codeOf, type Finding, type FindingRow, FINDINGS, isFinding } from "./findings.js";
-export { type Upgraded, upgradeReceipt } from "./upgrade.js";
+export { type SourcesOf, type Upgraded, upgradeReceipt } from "./upgrade.js";
 export { type Level, type Place, type Verdict } from "./verdict.js";

@@ -1,4 +1,4 @@
-import { isQuanjiError, type Receipt } from "@quanji/chaincode/domain";
+import { isQuanjiError } from "@quanji/chaincode/domain";
 import { canonical, type FlattenedJws, fromUtf8, type Hash, sha256, utf8 } from "@quanji/chaincode/log";
 import { expect } from "chai";
 import { TWO_OF_THREE, witnesses } from "./attacks-trust.support.test.js";
@@ -160,9 +160,7 @@ describe("a receipt upgraded from static files", () => {
     expect(await check({ proof: await world.proof(LOG, 0) })).to.equal("INDEX_MISMATCH");
     expect(await check({ proof: await world.proof(OTHER_LOG, 0) })).to.be.oneOf(["INDEX_MISMATCH", "LOG_MISMATCH"]);
     expect(await check({ proof: proof.slice(0, -1) })).to.equal("NOTE_MALFORMED");
-    const claimed = await signReceipt(
-      await world.receiptPayload(LOG, index, { level: "cosigned" } as Partial<Receipt>),
-    );
+    const claimed = await signReceipt(await world.receiptPayload(LOG, index, { level: "cosigned" }));
     expect(await check({ receipt: claimed })).to.equal("LEVEL_FALSE");
     // Another history of the same size, in which the record is too.
     const forked = treeOf(first.with(0, sha256(utf8("another"))));

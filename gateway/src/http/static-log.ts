@@ -4,7 +4,7 @@
  * face says is few enough to be guessed from its hash.
  * @see C2SP tlog-tiles
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import {
   concat,
   parseTilePath,
@@ -20,20 +20,19 @@ import { notFound } from "./answers.js";
 import type { Edge } from "./edge.js";
 
 type Params = Readonly<Record<string, string | readonly string[]>>;
-type Response = ServerResponse<IncomingMessage>;
 
 /** Seconds: whoever polls through a cache is behind by no more. */
 const CHECKPOINT_CACHE = "public, max-age=1";
 const TILE_CACHE = "public, max-age=31536000, immutable";
 
-export async function sendCheckpoint(edge: Edge, response: Response, params: Params): Promise<void> {
+export async function sendCheckpoint(edge: Edge, response: ServerResponse, params: Params): Promise<void> {
   const origin = await originOf(edge, params);
   const text = utf8(await edge.evidence.checkpoint(origin));
   sendFile(response, { type: "text/plain; charset=utf-8", cache: CHECKPOINT_CACHE, bytes: text });
 }
 
 /** Tiles of committed records only, each at its own path and at no other spelling of it. */
-export async function sendTile(edge: Edge, response: Response, params: Params): Promise<void> {
+export async function sendTile(edge: Edge, response: ServerResponse, params: Params): Promise<void> {
   const origin = await originOf(edge, params);
   const { size = 0 } = (await edge.readModel.log(origin)) ?? {};
   const tile = parseTilePath(`tile/${textOf(params["level"])}/${textOf(params["tile"])}`);
@@ -65,7 +64,7 @@ interface StaticFile {
 }
 
 /** Hashes do not shrink, so nothing is compressed. */
-function sendFile(response: Response, { type, cache, bytes }: StaticFile): void {
+function sendFile(response: ServerResponse, { type, cache, bytes }: StaticFile): void {
   const etag = `"${toBase64url(sha256(bytes)).slice(0, 22)}"`;
   response.setHeader("cache-control", cache);
   response.setHeader("etag", etag);

@@ -72,7 +72,7 @@ function tilesOf({ size, indexes, folder }: Vector): TileId[] {
 }
 
 async function contentOf(tile: TileId, read: ReadNode): Promise<Uint8Array> {
-  const at = (i: number) => read(tile.tier * TILE_LEVELS, tile.index * TILE_WIDTH + i);
+  const at = async (i: number) => read(tile.tier * TILE_LEVELS, tile.index * TILE_WIDTH + i);
   return concat(...(await Promise.all(Array.from({ length: tile.width }, (_, i) => at(i)))));
 }
 
