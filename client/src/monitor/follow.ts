@@ -37,6 +37,8 @@ export interface FollowOptions {
   /** Root of the copies. */
   readonly folder: string;
   readonly source: TileSource;
+  /** Size of the log when it was last seen at this place; a place may be behind others. */
+  readonly before?: number;
 }
 
 /** The copy of a log that the monitor keeps. */
@@ -46,7 +48,7 @@ export const copyOf = (folder: string, origin: string): TileSource => {
 };
 
 /** Errors: UNREACHABLE; those of the disk, and of a copy that is damaged. Everything that the log does wrong is a trouble. */
-export async function followLog({ origin, trust, folder, source }: FollowOptions): Promise<Followed> {
+export async function followLog({ origin, trust, folder, source, before = 0 }: FollowOptions): Promise<Followed> {
   let seen: SeenCheckpoint;
   try {
     seen = await readCheckpoint([source], origin, trust);
@@ -55,7 +57,7 @@ export async function followLog({ origin, trust, folder, source }: FollowOptions
   }
   const copy = copyOf(folder, origin);
   const held = await heldIn(copy, origin, trust);
-  if (held !== undefined && seen.checkpoint.size < held.checkpoint.size) return shrunk(seen, held, copy);
+  if (held !== undefined && seen.checkpoint.size < held.checkpoint.size) return behind(seen, held, copy, before);
   try {
     // Whatever comes between the two readings is read there, and held against the copy as well.
     const { fork, size } = await mirrorLog({ origin, trust, folder, sources: [source], anyLevel: true });
@@ -77,22 +79,27 @@ async function heldIn(copy: TileSource, origin: string, trust: OpenedTrust): Pro
   });
 }
 
-const forkedBy = (origin: string, evidence: string): Trouble => ({
+export const forkedBy = (origin: string, evidence: string): Trouble => ({
   code: "FORK",
   message: `${origin} has signed two histories; quanji evidence checks the proof, and the regulator must have it`,
   evidence,
 });
 
-/** A smaller log is a trouble even where it is honest; where it is another history, there is a proof as well. */
-async function shrunk(seen: SeenCheckpoint, held: SeenCheckpoint, copy: TileSource): Promise<Followed> {
+/** A place that lags behind others is none; one that lags behind itself is, even where it is honest. */
+async function behind(seen: SeenCheckpoint, held: SeenCheckpoint, copy: TileSource, before: number): Promise<Followed> {
   const { origin, size } = seen.checkpoint;
-  const message = `${origin} is served with ${size} records, and had ${held.checkpoint.size}`;
-  const evidence = `${canonical({ served: seen.text, held: held.text }, { maxBytes: 1 << 18, maxDepth: 2 })}\n`;
-  const trouble: Trouble = { code: "LOG_SHRUNK", message, evidence };
+  const troubles: Trouble[] = [];
   const tree = await TileTree.open(held.checkpoint, [copy]);
-  if (equalBytes(await tree.rootAt(size), seen.checkpoint.root)) return { troubles: [trouble] };
-  const fork = await forkBetween(seen, { ...held, tree });
-  return { troubles: fork === undefined ? [trouble] : [forkedBy(origin, fork), trouble] };
+  const fork = equalBytes(await tree.rootAt(size), seen.checkpoint.root)
+    ? undefined
+    : await forkBetween(seen, { ...held, tree });
+  if (fork !== undefined) troubles.push(forkedBy(origin, fork));
+  if (size < before) {
+    const message = `${origin} is served with ${size} records, and had ${before}`;
+    const evidence = `${canonical({ served: seen.text, held: held.text }, { maxBytes: 1 << 18, maxDepth: 2 })}\n`;
+    troubles.push({ code: "LOG_SHRUNK", message, evidence });
+  }
+  return { troubles, ...(troubles.length === 0 && { size }) };
 }
 
 /** Errors: what is not the log's fault goes through. */

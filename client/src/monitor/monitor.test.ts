@@ -122,6 +122,28 @@ describe("the monitor", () => {
     await monitor.close();
   });
 
+  it("a place that lags behind another is none, unless it shows another history, or less than it did", async () => {
+    const shown = async (size: number, of = leaves) => sourceOf(await publishedLog(of.slice(0, size)));
+    let [one, other] = [await shown(300), await shown(260)];
+    const monitor = await open({
+      placesOf: () =>
+        Promise.resolve([
+          { name: "https://a.test", source: (path) => one(path) },
+          { name: "https://b.test", source: (path) => other(path) },
+        ]),
+    });
+    expect((await monitor.round()).notices).to.deep.equal([]);
+    [one, other] = [await shown(310), await shown(270)];
+    expect((await monitor.round()).notices).to.deep.equal([]);
+    other = await shown(269);
+    const { notices } = await monitor.round();
+    expect([said(notices), notices[0]]).to.deep.include(["alarm LOG_SHRUNK"]);
+    expect(notices[0]).to.include({ about: `${LOG} at https://b.test` });
+    other = await shown(280, forked);
+    expect(said((await monitor.round()).notices)).to.deep.equal(["alarm FORK", "cleared LOG_SHRUNK"]);
+    await monitor.close();
+  });
+
   it("a truncated log is an alarm with both checkpoints, and over when it has grown again", async () => {
     const monitor = await open();
     await serve(leaves, 300);
@@ -479,6 +501,20 @@ describe("the monitor", () => {
       trail = good;
       expect(said((await monitor.round()).notices)).to.deep.equal(["use 0", "cleared TRAIL_REFUSED"]);
       await monitor.close();
+    });
+
+    it("a trail that rests on another history than the one that is followed convicts the log, as soon as both are as large", async () => {
+      const other = leavesOf(own).concat(leavesTo(9));
+      await shown(0);
+      const monitor = await open({ trust: plain, client });
+      expect(said((await monitor.round()).notices)).to.deep.equal(["use 0"]);
+      await monitor.close();
+      served = sourceOf(await publishedLog(other.with(0, sha256(utf8("another")))));
+      const again = await open({ trust: plain });
+      const { notices } = await again.round();
+      expect(said(notices)).to.deep.equal(["alarm FORK"]);
+      expect((await verifyEvidence(await evidenceOf(notices[0]), plain)).ok).to.equal(true);
+      await again.close();
     });
 
     it("a gateway that shows uses and keeps its checkpoint small is found out", async () => {

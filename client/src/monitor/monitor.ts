@@ -8,12 +8,21 @@ import { type Code, defined, instant, isQuanjiError, type QuanjiError } from "@q
 import { sha256Text } from "@quanji/chaincode/log";
 import { type Client, replaceFile } from "../sdk/index.js";
 import type { OpenedTrust, TileSource } from "../verify/index.js";
-import { copyOf, followLog, type Trouble } from "./follow.js";
+import { copyOf, followLog, forkedBy, type Trouble } from "./follow.js";
+import { Heads } from "./heads.js";
 import { type AlarmCode, conditionOf, type Fact, idOf, type Notice, type Use } from "./notice.js";
 import { receiptsIn, SERVED_WITHIN_MS, watchReceipt } from "./receipts.js";
 import type { Sink } from "./sinks.js";
 import { loadState, lockState, type MonitorState, saveState, type StateLock } from "./state.js";
-import { type Cursor, nameOf, ownGrants, ownResources, readUses, type WatchedKey } from "./uses.js";
+import {
+  type Cursor,
+  nameOf,
+  type Place as Newest,
+  ownGrants,
+  ownResources,
+  readUses,
+  type WatchedKey,
+} from "./uses.js";
 
 /** One place where a log is served. */
 export interface Place {
@@ -65,7 +74,11 @@ export class Monitor {
   readonly #options: MonitorOptions;
   readonly #state: MonitorState;
   readonly #lock: StateLock;
+  readonly #heads = new Heads();
   #resources: { readonly keys: readonly WatchedKey[]; readonly untilMs: number } | undefined;
+  #grants: { readonly keys: readonly WatchedKey[]; readonly untilMs: number; readonly sizes: string } | undefined;
+  /** By log: the newest record that a trail has shown. */
+  readonly #newest = new Map<string, Newest>();
   /** By watched key: sizes of its logs when its trail was last read to the end. */
   readonly #read = new Map<string, { readonly sizes: string; readonly untilMs: number }>();
 
@@ -100,6 +113,8 @@ export class Monitor {
     const logs = await this.#followLogs(draft);
     await this.#watchReceipts(draft);
     await this.#watchKeys(draft, logs);
+    await this.#compareHeads(draft);
+    await this.#judgeSizes(draft, logs);
     await draft.settle();
     const notices = await draft.commit();
     for (const notice of notices) this.#options.said?.(notice);
@@ -122,11 +137,15 @@ export class Monitor {
       for (const { name, source } of places ?? []) {
         const about = `${origin} at ${name}`;
         const opened = { ...trust, nowMs: clock() };
+        const before = draft.places[about] ?? 0;
         const followed = await draft.reaching(name, () =>
-          followLog({ origin, trust: opened, folder: join(folder, "logs"), source }),
+          followLog({ origin, trust: opened, folder: join(folder, "logs"), source, before }),
         );
         if (followed === undefined) continue;
-        if (followed.size !== undefined) sizes[origin] = Math.max(sizes[origin] ?? 0, followed.size);
+        if (followed.size !== undefined) {
+          sizes[origin] = Math.max(sizes[origin] ?? 0, followed.size);
+          draft.places[about] = Math.max(before, followed.size);
+        }
         await draft.judge(about, FOLLOWING, followed.troubles);
       }
     }
@@ -154,7 +173,16 @@ export class Monitor {
       );
       if (watched === undefined) continue;
       draft.receipts.set(file, { digest, done: watched.done });
-      await draft.judge(file, WATCHING, watched.troubles);
+      const { head, troubles } = watched;
+      if (head !== undefined) draft.see(head);
+      // A fork is the log's, whichever receipt shows it.
+      const forks = troubles.filter(({ code }) => code === "FORK");
+      if (head !== undefined) await draft.judge(head.log, [], forks);
+      await draft.judge(
+        file,
+        WATCHING,
+        troubles.filter(({ code }) => code !== "FORK"),
+      );
     }
   }
 
@@ -163,26 +191,21 @@ export class Monitor {
     if (connect === undefined) return;
     const client = await draft.asking(gateway, connect);
     if (client === undefined) return;
-    const keys = await draft.asking(gateway, () => this.#keysOf(client));
+    const keys = await draft.asking(gateway, () => this.#keysOf(client, logs));
     for (const key of keys ?? []) {
       const [name, sizes] = [nameOf(key), key.logs.map((log) => logs[log])];
       const grown = JSON.stringify(sizes);
       const read = this.#read.get(name);
       // A log that is not followed, or that somebody keeps small, must not keep uses from being seen.
       if (!sizes.includes(undefined) && read?.sizes === grown && clock() < read.untilMs) continue;
-      if (await this.#watchKey(draft, client, key, logs)) {
+      if (await this.#watchKey(draft, client, key)) {
         this.#read.set(name, { sizes: grown, untilMs: clock() + TRAILS_EVERY_MS });
       }
     }
   }
 
   /** Answers whether there is nothing more to read for now. */
-  async #watchKey(
-    draft: Draft,
-    client: Client,
-    key: WatchedKey,
-    logs: Readonly<Record<string, number>>,
-  ): Promise<boolean> {
+  async #watchKey(draft: Draft, client: Client, key: WatchedKey): Promise<boolean> {
     const { gateway, trust, clock } = this.#options;
     const name = nameOf(key);
     const cursor: Cursor = this.#state.keys[name] ?? { from: this.#state.since, next: {} };
@@ -191,26 +214,49 @@ export class Monitor {
     for (const use of seen.uses) draft.say(use, useId(use));
     draft.keys[name] = { from: seen.cursor.from, next: { ...seen.cursor.next } };
     await draft.judge(name, READING, seen.troubles);
-    for (const [log, { index, timeMs }] of Object.entries(seen.newest)) {
-      const size = logs[log];
-      if (size === undefined) continue;
-      const stale: Trouble = {
-        code: "CHECKPOINT_STALE",
-        message: `${log} is served with ${size} records, and has ${index + 1}`,
-      };
-      const late = index >= size && clock() > timeMs + SERVED_WITHIN_MS;
-      await draft.judge(log, ["CHECKPOINT_STALE"], late ? [stale] : []);
+    for (const head of seen.heads) draft.see(head);
+    for (const [log, newest] of Object.entries(seen.newest)) {
+      if (newest.index > (this.#newest.get(log)?.index ?? -1)) this.#newest.set(log, newest);
     }
     return seen.whole;
   }
 
-  async #keysOf(client: Client): Promise<readonly WatchedKey[]> {
+  /** What receipts and trails rest on is held against the copy; what the copy is too small for, when it has grown. */
+  async #compareHeads(draft: Draft): Promise<void> {
+    const { folder, trust, clock } = this.#options;
+    const opened = { ...trust, nowMs: clock() };
+    for (const [origin, notes] of draft.heads) {
+      const copy = copyOf(join(folder, "logs"), origin);
+      const { fork, left } = await this.#heads.compare(notes, copy, origin, opened);
+      draft.heads.set(origin, left);
+      if (fork !== undefined) await draft.judge(origin, [], [forkedBy(origin, fork)]);
+    }
+  }
+
+  /** A log that is smaller than what its own trails show, and stays so. */
+  async #judgeSizes(draft: Draft, logs: Readonly<Record<string, number>>): Promise<void> {
+    for (const [log, { index, timeMs }] of this.#newest) {
+      const size = logs[log];
+      if (size === undefined) continue;
+      const message = `${log} is served with ${size} records, and has ${index + 1}`;
+      const late = index >= size && this.#options.clock() > timeMs + SERVED_WITHIN_MS;
+      await draft.judge(log, ["CHECKPOINT_STALE"], late ? [{ code: "CHECKPOINT_STALE", message }] : []);
+    }
+  }
+
+  /** A new grant's first use makes a log grow: then the list is read anew. */
+  async #keysOf(client: Client, logs: Readonly<Record<string, number>>): Promise<readonly WatchedKey[]> {
     const now = this.#options.clock();
+    const sizes = JSON.stringify(logs);
     if (this.#resources === undefined || this.#resources.untilMs <= now) {
       this.#resources = { keys: await ownResources(client), untilMs: now + RESOURCES_EVERY_MS };
+      this.#grants = undefined;
     }
     const { keys } = this.#resources;
-    return [...keys, ...(await ownGrants(client, keys))];
+    if (this.#grants === undefined || this.#grants.sizes !== sizes || this.#grants.untilMs <= now) {
+      this.#grants = { keys: await ownGrants(client, keys), sizes, untilMs: now + TRAILS_EVERY_MS };
+    }
+    return [...keys, ...this.#grants.keys];
   }
 
   /** Each place of delivery on its own: one that is down keeps nothing from the others. */
@@ -250,6 +296,8 @@ const useId = ({ log, index }: Use): string => idOf(["use", log, index]);
 /** What a round has found. The state does not change before it is written down whole. */
 class Draft {
   readonly keys: MonitorState["keys"];
+  readonly places: MonitorState["places"];
+  readonly heads: Map<string, readonly string[]>;
   readonly receipts: Map<string, MonitorState["receipts"][string]>;
   readonly #state: MonitorState;
   readonly #options: MonitorOptions;
@@ -264,6 +312,8 @@ class Draft {
     this.#state = state;
     this.#options = options;
     this.keys = { ...state.keys };
+    this.places = { ...state.places };
+    this.heads = new Map(Object.entries(state.heads));
     this.receipts = new Map(Object.entries(state.receipts));
     this.#alarms = new Map(Object.entries(state.alarms));
     this.#unreachable = new Map(Object.entries(state.unreachable));
@@ -297,6 +347,12 @@ class Draft {
     for (const code of codes) {
       if (!troubles.some((trouble) => trouble.code === code)) this.#clear(code, about);
     }
+  }
+
+  /** A checkpoint that was seen elsewhere than where its log is followed. */
+  see({ log, note }: { readonly log: string; readonly note: string }): void {
+    const known = this.heads.get(log) ?? [];
+    if (!known.includes(note)) this.heads.set(log, [...known, note]);
   }
 
   /** An address that answered anything in this round is reached. */
@@ -369,6 +425,8 @@ class Draft {
       seq: state.seq + this.#notices.length,
       outbox: [...state.outbox, ...this.#notices],
       keys: this.keys,
+      places: this.places,
+      heads: Object.fromEntries([...this.heads].map(([log, notes]) => [log, [...notes]])),
       receipts: Object.fromEntries(this.receipts),
       alarms: Object.fromEntries(this.#alarms),
       unreachable: Object.fromEntries(this.#unreachable),

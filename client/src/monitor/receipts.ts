@@ -4,8 +4,9 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isQuanjiError, msOf } from "@quanji/chaincode/domain";
 import { type OpenedTrust, type SourcesOf, upgradeReceipt } from "../verify/index.js";
-import { examineReceipt } from "../verify/receipt.js";
+import { type ExaminedReceipt, examineReceipt } from "../verify/receipt.js";
 import { refusedAs, type Trouble } from "./follow.js";
+import { headOf } from "./heads.js";
 
 /** From a record's time until a quorum should have cosigned a checkpoint that holds it. */
 export const COSIGN_WITHIN_MS = 60_000;
@@ -41,21 +42,34 @@ export interface WatchedReceipt {
   /** Nothing more can be seen of it. */
   readonly done: boolean;
   readonly troubles: readonly Trouble[];
+  /** The checkpoint that it rests on; undefined if it does not hold. */
+  readonly head?: { readonly log: string; readonly note: string };
 }
 
 /** Errors: UNREACHABLE, and whatever is not the receipt's or the log's fault. */
 export async function watchReceipt(
-  { file, bytes }: HeldReceipt,
+  held: HeldReceipt,
   trust: OpenedTrust,
   sourcesOf: SourcesOf,
 ): Promise<WatchedReceipt> {
-  let recordedMs: number;
+  let examined: ExaminedReceipt;
   try {
-    const { opened } = await examineReceipt(bytes, trust);
-    recordedMs = msOf(opened.record.body.time);
+    examined = await examineReceipt(held.bytes, trust);
   } catch (error) {
-    return { done: false, troubles: [refusedAs("RECEIPT_REFUSED", file, error)] };
+    return { done: false, troubles: [refusedAs("RECEIPT_REFUSED", held.file, error)] };
   }
+  const { opened, proof } = examined;
+  const { face, body } = opened.record;
+  const head = { log: face.log, note: headOf(proof) };
+  return { ...(await inItsLog(held, msOf(body.time), trust, sourcesOf)), head };
+}
+
+async function inItsLog(
+  { file, bytes }: HeldReceipt,
+  recordedMs: number,
+  trust: OpenedTrust,
+  sourcesOf: SourcesOf,
+): Promise<WatchedReceipt> {
   const isLate = (within: number): boolean => trust.nowMs > recordedMs + within;
   try {
     const { fork, log, verdict } = await upgradeReceipt(bytes, trust, sourcesOf);

@@ -3,7 +3,7 @@
  * a copy of every log that it follows. Cursors and the notices that follow from them are in one file, so that no crash can
  * part them.
  */
-import { open, readFile, rm } from "node:fs/promises";
+import { link, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { QuanjiError } from "@quanji/chaincode/domain";
 import { z } from "zod";
@@ -27,6 +27,10 @@ const Schema = z.strictObject({
   keys: z.record(z.string(), z.strictObject({ from: z.string(), next: z.record(z.string(), count) })),
   /** By receipt's file: what there is left to see of it. */
   receipts: z.record(z.string(), z.strictObject({ digest: z.string(), done: z.boolean() })),
+  /** By place, `<origin> at <address>`: the largest size that was seen there. */
+  places: z.record(z.string(), count),
+  /** By log: checkpoints seen in receipts and trails that are of a larger log than the copy. */
+  heads: z.record(z.string(), z.array(z.string())),
   /** By condition: its alarm. */
   alarms: z.record(z.string(), z.strictObject({ id: z.string(), code: z.string(), about: z.string() })),
   /** By address: since when it has not answered. */
@@ -45,11 +49,20 @@ const FILE = "monitor.json";
 export async function loadState(folder: string, net: string, now: string): Promise<MonitorState> {
   const path = join(folder, FILE);
   const bytes = await readFile(path, "utf8").catch((error: unknown) => {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (isCoded(error, "ENOENT")) return undefined;
     throw error;
   });
   if (bytes === undefined) {
-    const empty = { outbox: [], delivered: {}, keys: {}, receipts: {}, alarms: {}, unreachable: {} };
+    const empty = {
+      outbox: [],
+      delivered: {},
+      keys: {},
+      receipts: {},
+      places: {},
+      heads: {},
+      alarms: {},
+      unreachable: {},
+    };
     return { v: "quanji.monitor.v1", net, since: now, seq: 0, ...empty };
   }
   const refuse = (why: string, cause?: unknown): QuanjiError =>
@@ -82,18 +95,30 @@ export async function lockState(folder: string, pid: number = process.pid): Prom
       await handle.close();
       return { release: () => rm(path, { force: true }) };
     } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+      if (!isCoded(error, "EEXIST")) throw error;
     }
-    const owner = Number(await readFile(path, "utf8").catch(() => "0"));
-    if (owner !== pid && isAlive(owner)) {
-      throw new QuanjiError("CONFIG_INVALID", `${folder} is in use by the monitor with process id ${owner}`, {
-        field: "state",
-        detail: "IN_USE",
-      });
-    }
-    await rm(path, { force: true });
+    const owner = await readFile(path, "utf8").catch(() => "");
+    if (Number(owner) !== pid && isAlive(Number(owner))) throw inUse(folder, owner);
+    // Moved away first, and looked at again: another process may have taken it over meanwhile.
+    const moved = `${path}.${pid}`;
+    await rename(path, moved).catch((error: unknown) => {
+      if (!isCoded(error, "ENOENT")) throw error;
+    });
+    const found = await readFile(moved, "utf8").catch(() => owner);
+    if (found !== owner) await link(moved, path);
+    await rm(moved, { force: true });
+    if (found !== owner) throw inUse(folder, found);
   }
 }
+
+const inUse = (folder: string, owner: string): QuanjiError =>
+  new QuanjiError("CONFIG_INVALID", `${folder} is in use by the monitor with process id ${owner}`, {
+    field: "state",
+    detail: "IN_USE",
+  });
+
+const isCoded = (error: unknown, code: string): boolean =>
+  error instanceof Error && "code" in error && error.code === code;
 
 function isAlive(pid: number): boolean {
   if (!Number.isSafeInteger(pid) || pid <= 0) return false;
@@ -101,6 +126,6 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    return isCoded(error, "EPERM");
   }
 }

@@ -13,6 +13,7 @@ import {
 import type { Client } from "../sdk/index.js";
 import { type OpenedTrust, verifyTrail } from "../verify/index.js";
 import type { Trouble } from "./follow.js";
+import { headOf } from "./heads.js";
 import type { Use } from "./notice.js";
 
 /** A key whose records are watched. */
@@ -64,13 +65,15 @@ export interface Seen {
   readonly uses: readonly Use[];
   /** By log: the newest record that the trail holds. */
   readonly newest: Readonly<Record<string, Place>>;
+  /** Checkpoints that the trail rests on, with their logs. */
+  readonly heads: readonly { readonly log: string; readonly note: string }[];
   /** Whether there is nothing to be gained by reading the trail again before a log has grown. */
   readonly whole: boolean;
   readonly cursor: Cursor;
   readonly troubles: readonly Trouble[];
 }
 
-interface Place {
+export interface Place {
   readonly index: number;
   readonly timeMs: number;
 }
@@ -92,9 +95,18 @@ export async function readUses(
   if (!verdict.ok) {
     const { code = "PROOF_INVALID", detail = code, message = "it does not verify" } = verdict;
     troubles.push({ code: "TRAIL_REFUSED", message: `the trail of ${nameOf(key)}: ${message}`, detail });
-    if (code !== "UNDERWITNESSED") return { uses: [], newest: {}, whole: false, cursor, troubles };
+    if (code !== "UNDERWITNESSED") return { uses: [], newest: {}, heads: [], whole: false, cursor, troubles };
   }
-  return { ...newUses(lines, key, cursor, verdict.ok), whole: true, troubles };
+  return { ...newUses(lines, key, cursor, verdict.ok), heads: headsIn(lines), whole: true, troubles };
+}
+
+function headsIn(lines: readonly string[]): Seen["heads"] {
+  return lines
+    .filter((line) => line.includes('"t":"logEnd"'))
+    .flatMap((line) => {
+      const { log, proof, next } = JSON.parse(line) as TrailLineOf<"logEnd">;
+      return [proof, next?.proof].filter((text) => text !== undefined).map((text) => ({ log, note: headOf(text) }));
+    });
 }
 
 function newUses(

@@ -104,6 +104,9 @@ function operationOf(route: Route): ZodOpenApiOperationObject {
         responses: {
           ...ok(summary, { [route.media]: { schema: publicSchema(route) } }),
           "404": { description: "NOT_FOUND", content: { [PROBLEM]: { schema: ref("Problem") } } },
+          ...((route.id === "checkpoint" || route.id === "tile") && {
+            "304": { description: "The caller has it: If-None-Match names its ETag." },
+          }),
           ...(route.id === "ready" && {
             "503": { description: "Not ready.", content: { [route.media]: { schema: publicSchema(route) } } },
           }),
