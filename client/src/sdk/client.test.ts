@@ -443,17 +443,32 @@ describe("Client", () => {
 
     it("come line by line, as they are", async () => {
       const client = await connect();
-      gateway.script("read", stream('{"t":"trail"}\n{"t":"end"}\n'));
+      const from = "2026-01-01T00:00:00.000Z";
+      const header = `{"from":"${from}","key":{"id":"${RESOURCE}","kind":"resource"},"t":"trail"}`;
+      gateway.script("read", stream(`${header}\n{"t":"end"}\n`));
       const lines: string[] = [];
-      for await (const line of client.trail("resource", RESOURCE, { from: "2026-01-01T00:00:00.000Z" }))
-        lines.push(line);
-      expect(lines).to.deep.equal(['{"t":"trail"}', '{"t":"end"}']);
+      for await (const line of client.trail("resource", RESOURCE, { from })) lines.push(line);
+      expect(lines).to.deep.equal([header, '{"t":"end"}']);
       expect(gateway.calls[0]?.path).to.equal(`/v1/trails/resource/${RESOURCE}?from=2026-01-01T00%3A00%3A00.000Z`);
     });
 
+    const header = `{"key":{"id":"${GRANT}","kind":"grant"},"t":"trail"}`;
+    for (const [what, header] of [
+      ["another grant", '{"key":{"id":"11111111-6d0e-4a4e-9b0a-1c2d3e4f5a6b","kind":"grant"},"t":"trail"}'],
+      ["another kind", `{"key":{"id":"${GRANT}","kind":"resource"},"t":"trail"}`],
+      ["a part of the time", `{"key":{"id":"${GRANT}","kind":"grant"},"t":"trail","to":"2026-01-01T00:00:00.000Z"}`],
+      ["nothing", '{"t":"end"}'],
+    ] as const) {
+      it(`of ${what} are not what was asked for`, async () => {
+        const client = await connect();
+        gateway.script("read", stream(`${header}\n{"t":"end"}\n`));
+        await expectRefusal(client.trail("grant", GRANT).next(), "ANSWER_MISMATCH", "REQUEST_MISMATCH");
+      });
+    }
+
     for (const [what, text] of [
-      ["after a line", '{"t":"trail"}\n{"t":"log"}\n'],
-      ["within a line", '{"t":"trail"}\n{"t":"en'],
+      ["after a line", `${header}\n{"t":"log"}\n`],
+      ["within a line", `${header}\n{"t":"en`],
     ] as const) {
       it(`cut off ${what} are no trail`, async () => {
         const client = await connect();

@@ -12,9 +12,9 @@ import {
   type Verb,
 } from "@quanji/chaincode/domain";
 import { fromBase64url, fromUtf8, type Json, type JsonObject } from "@quanji/chaincode/log";
-import type { OpenedTrust } from "../verify/index.js";
+import type { OpenedTrust, TrailKey } from "../verify/index.js";
 import { type Access, Accesses, type PermittedAccess } from "./access.js";
-import { openAnswer, successOf } from "./answer.js";
+import { asObject, mismatch, openAnswer, parseJson, successOf } from "./answer.js";
 import type { Values } from "./commitments.js";
 import { signatureVerifier } from "./engine.js";
 import { Grants } from "./grants.js";
@@ -220,12 +220,15 @@ export class Client {
       successOf(await openAnswer(reply, signed.request, gateway, verify));
       throw transportFault("the gateway answered something else than a trail", "UNSIGNED");
     }
-    let last = "";
+    let last: string | undefined;
     for await (const line of reply.lines()) {
-      last = fromUtf8(line);
+      const text = fromUtf8(line);
+      if (last === undefined) assertHeader(text, { kind, id, ...period });
+      last = text;
       yield last;
     }
-    if (!/"t":"end"/.test(last)) throw transportFault("the trail broke off before its end", "CUT");
+    if (last === undefined || !last.includes('"t":"end"'))
+      throw transportFault("the trail broke off before its end", "CUT");
   }
 
   /** Logs of the gateway that answers, as far as the trust file knows them: accesses go into one of these. */
@@ -269,4 +272,12 @@ export class Client {
     this.#keepers.set(log, keeper);
     return keeper;
   }
+}
+
+/** A true trail of something else, or of a shorter period, would verify. Errors: ANSWER_MISMATCH · REQUEST_MISMATCH. */
+function assertHeader(line: string, asked: TrailKey): void {
+  const { t, key, from, to } = asObject(parseJson(line) as Json);
+  const { kind, id } = asObject(key ?? "");
+  if (t === "trail" && kind === asked.kind && id === asked.id && from === asked.from && to === asked.to) return;
+  throw mismatch("the gateway answered with a trail of something else, or of another period", "REQUEST_MISMATCH");
 }

@@ -113,7 +113,7 @@ export const FINDINGS = {
   TILE_MISMATCH: invalid("distrust", "a static file of a log does not lead to the root of the log's checkpoint"),
   CHECKPOINT_STALE: invalid("wait", "the newest checkpoint that is served is older than what it is needed for"),
   FORK: invalid("breach", "two roots are stated for one size of a log: two histories"),
-  FORK_UNPROVEN: invalid("distrust", "a fork proof accuses nobody, or shows no contradiction"),
+  FORK_UNPROVEN: invalid("distrust", "a portable proof accuses nobody, or shows no contradiction"),
   CHAIN_FORK: invalid("breach", "two entries stand at one position of a chain"),
 
   // What was decided.

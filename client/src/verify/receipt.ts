@@ -29,7 +29,7 @@ import { verifyOpenings } from "./openings.js";
 import { type OpenedRecord, openRecord } from "./record.js";
 import { assertAddressed, assertContent, openRequest, verifyJws, verifySigner } from "./requester.js";
 import { assertWithin, type OpenedTrust, type TrustedGateway, withoutFinalNewline } from "./trust.js";
-import { type Level, levelRank, refusalOf, refuse, trustFacts, type Verdict } from "./verdict.js";
+import { type Level, levelRank, type RecordKey, refusalOf, refuse, trustFacts, type Verdict } from "./verdict.js";
 
 export interface ReceiptOptions {
   /** Raises the level that the trust file asks for; never lowers it. */
@@ -40,8 +40,8 @@ export interface ReceiptOptions {
 export type ReceiptInput = string | Uint8Array | FlattenedJws | UpgradedReceipt;
 
 /**
- * Verifies a receipt (file or flattened JWS, upgraded or not) against an opened trust file. Never throws for bad evidence: whatever is not
- * proven is refused, with its code.
+ * Verifies a receipt (file or flattened JWS, upgraded or not) against an opened trust file. Never throws for bad evidence:
+ * whatever is not proven is refused, with its code.
  */
 export async function verifyReceipt(
   receipt: ReceiptInput,
@@ -53,11 +53,21 @@ export async function verifyReceipt(
     const { record, level } = await check(receipt, trust, options);
     const permitted = record.type === "access" && record.face.decision === "permit" ? 1 : 0;
     const denied = record.type === "access" ? 1 - permitted : 0;
-    return { ok: true, ...common, level, records: 1, permitted, denied, attested: ["decision", "party keys"] };
+    const attested = ["decision", "party keys"];
+    return { ok: true, ...common, of: keyOf(record), level, records: 1, permitted, denied, attested };
   } catch (error) {
     return { ok: false, ...common, level: "committed", ...refusalOf(error) };
   }
 }
+
+const keyOf = ({ type, face, body }: QuanjiRecord): RecordKey => ({
+  kind: type,
+  id: body.id,
+  request: body.request,
+  log: face.log,
+  index: face.index,
+  time: body.time,
+});
 
 async function check(
   input: ReceiptInput,
@@ -122,7 +132,8 @@ function assertOneTree(a: Included, b: Included): void {
   if (a.size === b.size && !equalBytes(a.root, b.root)) refuse("FORK", "the two proofs state two roots for one size");
 }
 
-function openReceipt(input: ReceiptInput): {
+/** The form alone. Errors: those of a receipt's form. */
+export function openReceipt(input: ReceiptInput): {
   readonly jws: ParsedJws<AnswerHeader>;
   readonly receipt: Receipt;
   /** The proof beside the receipt. */

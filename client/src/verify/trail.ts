@@ -65,7 +65,7 @@ export async function verifyTrail(
 
 type Findings = Pick<
   Verdict,
-  "level" | "completeThrough" | "records" | "permitted" | "denied" | "replayed" | "attested" | "hosted"
+  "of" | "level" | "completeThrough" | "records" | "permitted" | "denied" | "replayed" | "attested" | "hosted"
 >;
 
 class TrailReader {
@@ -268,7 +268,9 @@ class TrailReader {
     if (this.#options.replay === "all" && rules.attested.length > 0) {
       refuse("CHAIN_MISSING", `rules that could not be replayed: ${rules.attested.join(", ")}`);
     }
+    const { key, from, to } = this.#headerLine;
     this.#findings = {
+      of: { ...key, ...(from !== undefined && { from }), ...(to !== undefined && { to }) },
       level: this.#level(),
       ...this.#completeThrough(),
       records: this.#records,

@@ -71,7 +71,8 @@ async function requestFor({ index }: EvidenceContext, record: KnownRecord, body:
 
 /**
  * Openings of a record's links, each for the chain's owner only: `n` tells how often a key was used, and that is commerce.
- * The requester has its own chain's, grantor and grantee the grant's, the steward the resource's, the regulator all.
+ * The requester has its own chain's, grantor and grantee the grant's, the steward the resource's. The regulator has all, and what
+ * the requester committed to besides: who operated, and what was asked.
  */
 async function openingsFor(
   { index }: EvidenceContext,
@@ -80,7 +81,7 @@ async function openingsFor(
   audience: Audience,
 ): Promise<Receipt["openings"]> {
   const links = stored.links as Receipt["openings"];
-  if (audience.regulator) return links;
+  if (audience.regulator) return { ...links, ...(stored.openings as Receipt["openings"] | undefined) };
   const resource = body.resource === undefined ? undefined : await index.resource(splitVersion(body.resource).id);
   const grant = body.grant === undefined ? undefined : await index.grant(splitVersion(body.grant).id);
   const owners: Readonly<Record<string, readonly (string | undefined)[]>> = {

@@ -96,6 +96,7 @@ async function stream(
   response.setHeader("x-content-type-options", "nosniff");
   await write(response, `{"receipt":${receipt},"t":"receipt"}\n`, signal);
   for await (const chunk of delivery) {
+    if (chunk.byteLength === 0) continue; // a line of nothing would be taken for a drip
     const b = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString("base64");
     if (!(await write(response, `{"b":"${b}","t":"data"}\n`, signal))) break;
   }
