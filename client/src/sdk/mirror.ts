@@ -1,6 +1,6 @@
 /** A log's static files, copied into a folder that any web server can serve. Node only. */
 import { join } from "node:path";
-import { equalBytes, newTiles, tilePath, TILE_WIDTH, tileWidth } from "@quanji/chaincode/log";
+import { equalBytes, newTiles, TILE_WIDTH, type TileId, tilePath, tileWidth } from "@quanji/chaincode/log";
 import {
   forkBetween,
   type Level,
@@ -80,15 +80,35 @@ async function writeTiles(
 ): Promise<{ readonly tiles: number; readonly full: readonly string[] }> {
   let tiles = 0;
   const full: string[] = [];
-  for (const tile of newTiles(from, tree.head.size)) {
+  const write = async (tile: TileId): Promise<void> => {
     const [path, bytes] = [tilePath(tile), await tree.bytes(tile)];
     const there = await readIfThere(join(folder, path));
     if (there === undefined || !equalBytes(there, bytes)) await putFile(folder, path, bytes);
     if (tile.width === TILE_WIDTH && tileWidth(from, tile.tier, tile.index) > 0) full.push(path);
     tiles++;
     progress?.(tiles);
+  };
+  for (const some of chunksOf(newTiles(from, tree.head.size), AT_ONCE)) {
+    // All of them end before the first fault is told: nothing is written behind the caller's back.
+    const ended = await Promise.allSettled(some.map(write));
+    const fault = ended.find((one) => one.status === "rejected");
+    if (fault !== undefined) throw fault.reason;
   }
   return { tiles, full };
+}
+
+/** Tiles on their way at the same time: waiting for a network and for a disk costs more than the work. */
+const AT_ONCE = 16;
+
+function* chunksOf<T>(items: Iterable<T>, size: number): Generator<readonly T[], void, void> {
+  let chunk: T[] = [];
+  for (const item of items) {
+    chunk.push(item);
+    if (chunk.length < size) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
 }
 
 /** What the folder already says is held to the same trust file: its own files could be another's. */
