@@ -451,7 +451,7 @@ describe("the monitor", () => {
     it("each use is told once, with what is known of it, and only what is new; a log that rests is not asked about", async () => {
       const monitor = await open({ trust: plain, client });
       expect(said((await monitor.round()).notices)).to.deep.equal(["use 0"]);
-      expect(asked).to.deep.equal([`resource ${RESOURCE} ${instant(own.nowMs)}`]);
+      expect(asked).to.deep.equal([`resource ${RESOURCE} ${instant(own.nowMs - 60_000)}`]);
       expect((await monitor.round()).notices).to.deep.equal([]);
       expect(asked).to.have.length(1);
       const denial = await own.access(grant, { purpose: "marketing" });

@@ -4,7 +4,7 @@
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type Code, defined, instant, isQuanjiError, type QuanjiError } from "@quanji/chaincode/domain";
+import { type Code, defined, instant, isQuanjiError, msOf, type QuanjiError } from "@quanji/chaincode/domain";
 import { sha256Text } from "@quanji/chaincode/log";
 import { type Client, replaceFile } from "../sdk/index.js";
 import type { OpenedTrust, TileSource } from "../verify/index.js";
@@ -67,6 +67,8 @@ export interface Round {
 const RESOURCES_EVERY_MS = 300_000;
 /** Trails are read at once when a log has grown; and now and then although it seems not to. */
 const TRAILS_EVERY_MS = 30_000;
+/** As much as a command's clock may differ from its gateway's. */
+const SKEW_MS = 60_000;
 /** A fork is never taken back. */
 const FOR_EVER: ReadonlySet<AlarmCode> = new Set(["FORK"]);
 
@@ -208,7 +210,7 @@ export class Monitor {
   async #watchKey(draft: Draft, client: Client, key: WatchedKey): Promise<boolean> {
     const { gateway, trust, clock } = this.#options;
     const name = nameOf(key);
-    const cursor: Cursor = this.#state.keys[name] ?? { from: this.#state.since, next: {} };
+    const cursor: Cursor = this.#state.keys[name] ?? { from: this.#beginning(), next: {} };
     const seen = await draft.asking(gateway, () => readUses(client, key, cursor, { ...trust, nowMs: clock() }));
     if (seen === undefined) return false;
     for (const use of seen.uses) draft.say(use, useId(use));
@@ -219,6 +221,11 @@ export class Monitor {
       if (newest.index > (this.#newest.get(log)?.index ?? -1)) this.#newest.set(log, newest);
     }
     return seen.whole;
+  }
+
+  /** Clocks differ: better a use of the last minute before than none of the first. */
+  #beginning(): string {
+    return instant(msOf(this.#state.since) - SKEW_MS);
   }
 
   /** What receipts and trails rest on is held against the copy; what the copy is too small for, when it has grown. */
@@ -264,6 +271,7 @@ export class Monitor {
     const { sinks, folder, undelivered } = this.#options;
     const state = this.#state;
     const behind: string[] = [];
+    const before = JSON.stringify([state.delivered, state.outbox.length]);
     for (const sink of sinks) {
       try {
         for (const notice of state.outbox) {
@@ -278,7 +286,7 @@ export class Monitor {
     }
     const taken = Math.min(...sinks.map(({ name }) => state.delivered[name] ?? 0));
     state.outbox = state.outbox.filter(({ seq }) => seq > taken);
-    await saveState(folder, state);
+    if (JSON.stringify([state.delivered, state.outbox.length]) !== before) await saveState(folder, state);
     return behind;
   }
 }

@@ -88,55 +88,85 @@ export async function readUses(
   cursor: Cursor,
   trust: OpenedTrust,
 ): Promise<Seen> {
-  const lines: string[] = [];
-  for await (const line of client.trail(key.kind, key.id, { from: cursor.from })) lines.push(`${line}\n`);
-  const verdict = await verifyTrail(lines.join(""), trust);
+  const reading = new Reading(key, cursor);
+  const verdict = await verifyTrail(reading.through(client.trail(key.kind, key.id, { from: cursor.from })), trust);
   const troubles: Trouble[] = [];
   if (!verdict.ok) {
     const { code = "PROOF_INVALID", detail = code, message = "it does not verify" } = verdict;
     troubles.push({ code: "TRAIL_REFUSED", message: `the trail of ${nameOf(key)}: ${message}`, detail });
     if (code !== "UNDERWITNESSED") return { uses: [], newest: {}, heads: [], whole: false, cursor, troubles };
   }
-  return { ...newUses(lines, key, cursor, verdict.ok), heads: headsIn(lines), whole: true, troubles };
+  const uses = reading.uses.map((use) => ({ ...use, verified: verdict.ok }));
+  return { uses, newest: reading.newest, heads: reading.heads, whole: true, cursor: reading.cursor, troubles };
 }
 
-function headsIn(lines: readonly string[]): Seen["heads"] {
-  return lines
-    .filter((line) => line.includes('"t":"logEnd"'))
-    .flatMap((line) => {
+/** What is new in a trail, gathered while the verifier reads it: nothing of it counts before the verdict. */
+class Reading {
+  readonly uses: Omit<Use, "verified">[] = [];
+  readonly heads: { readonly log: string; readonly note: string }[] = [];
+  readonly newest: Record<string, Place> = {};
+  readonly #key: WatchedKey;
+  readonly #next: Record<string, number>;
+  #fromMs: number;
+
+  constructor(key: WatchedKey, cursor: Cursor) {
+    this.#key = key;
+    this.#next = { ...cursor.next };
+    this.#fromMs = msOf(cursor.from);
+  }
+
+  get cursor(): Cursor {
+    return { from: instant(this.#fromMs), next: this.#next };
+  }
+
+  /** The lines for the verifier, each looked at first. */
+  async *through(lines: AsyncIterable<string>): AsyncGenerator<string, void, void> {
+    for await (const line of lines) {
+      // Refused lines are the verifier's to judge: it stops at them.
+      if (line.includes('"t":"record"')) this.#record(line);
+      else if (line.includes('"t":"logEnd"')) this.#end(line);
+      yield `${line}\n`;
+    }
+  }
+
+  #record(line: string): void {
+    const parsed = lenient(() => {
+      const { r, o } = JSON.parse(line) as TrailLineOf<"record">;
+      const { n } = o[`links.${this.#key.kind}`]?.value as { readonly n: number };
+      return { record: parseRecord(splitRecordText(r)), n };
+    });
+    if (parsed === undefined) return;
+    const { record, n } = parsed;
+    const { log, index } = record.face;
+    const timeMs = msOf(record.body.time);
+    this.newest[log] = { index, timeMs };
+    if (n < (this.#next[log] ?? 0)) return;
+    this.#next[log] = n + 1;
+    this.#fromMs = Math.max(this.#fromMs, timeMs - OVERLAP_MS);
+    const use = useOf(record, nameOf(this.#key));
+    if (use !== undefined) this.uses.push(use);
+  }
+
+  #end(line: string): void {
+    const ends = lenient(() => {
       const { log, proof, next } = JSON.parse(line) as TrailLineOf<"logEnd">;
       return [proof, next?.proof].filter((text) => text !== undefined).map((text) => ({ log, note: headOf(text) }));
     });
+    this.heads.push(...(ends ?? []));
+  }
 }
 
-function newUses(
-  lines: readonly string[],
-  key: WatchedKey,
-  cursor: Cursor,
-  verified: boolean,
-): Pick<Seen, "uses" | "newest" | "cursor"> {
-  const newest: Record<string, Place> = {};
-  const next = { ...cursor.next };
-  let fromMs = msOf(cursor.from);
-  const uses: Use[] = [];
-  for (const line of lines) {
-    if (!line.includes('"t":"record"')) continue;
-    const { r, o } = JSON.parse(line) as TrailLineOf<"record">;
-    const record = parseRecord(splitRecordText(r));
-    const { log, index } = record.face;
-    newest[log] = { index, timeMs: msOf(record.body.time) };
-    const { n } = o[`links.${key.kind}`]?.value as { readonly n: number };
-    if (n < (next[log] ?? 0)) continue;
-    next[log] = n + 1;
-    fromMs = Math.max(fromMs, msOf(record.body.time) - OVERLAP_MS);
-    const use = useOf(record, nameOf(key), verified);
-    if (use !== undefined) uses.push(use);
+/** Undefined for a line that no honest gateway writes. */
+function lenient<T>(parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch {
+    return undefined;
   }
-  return { uses, newest, cursor: { from: instant(fromMs), next } };
 }
 
 /** Undefined for a record that is no use. */
-function useOf(record: QuanjiRecord, concerns: string, verified: boolean): Use | undefined {
+function useOf(record: QuanjiRecord, concerns: string): Omit<Use, "verified"> | undefined {
   if (record.type === "void") return undefined;
   const { face, body } = record;
   const common = {
@@ -150,7 +180,6 @@ function useOf(record: QuanjiRecord, concerns: string, verified: boolean): Use |
     purpose: record.face.purpose,
     request: body.request,
     concerns,
-    verified,
   };
   return record.type === "access"
     ? { ...common, type: "access", rule: record.body.rule, quantity: record.body.quantity }
