@@ -2,6 +2,7 @@
 import { type Code, CODES } from "@quanji/chaincode/domain";
 import { AUDIT_FINDINGS, isAuditFinding } from "../audit/findings.js";
 import { UNCHECKED, type Unchecked } from "../audit/unchecked.js";
+import { MISSING, type Missing } from "../reconcile/findings.js";
 import { ADVICE, type Advice, FINDINGS, isFinding } from "../verify/index.js";
 
 export const LANGUAGES = ["zh", "en"] as const;
@@ -159,6 +160,11 @@ export const MESSAGES: Readonly<Record<Code, Row>> = {
     "do not rely on what came; check --gateway and --trust, and tell the operator",
     "不要采信该应答；检查 --gateway 与 --trust，并告知运维",
   ),
+  RECEIPT_NOT_COSIGNED: row(
+    "一分钟内没有足够的见证方共同签名",
+    "keep the receipt and tell the regulator: the gateway may show witnesses another log",
+    "保留回执并告知监管方：网关可能向见证方展示另一本日志",
+  ),
   UNREACHABLE: row(
     "无法连接网关",
     "is the gateway running? check --gateway; quanji status",
@@ -192,6 +198,16 @@ export const auditAdviceFor = (detail: string | undefined, lang: Lang): string =
     : nextOf("PROOF_INVALID", lang);
 
 const adviceText = (advice: Advice, lang: Lang): string => (lang === "zh" ? ADVICE_ZH[advice] : ADVICE[advice]);
+
+const MISSING_ZH: Readonly<Record<Missing, string>> = {
+  DELIVERY_MISSING: "已允许且时限已过，而无交付存证",
+  DELIVERY_UNKNOWN: "网关中断，无人记录是否有数据流出",
+  ACCEPTANCE_MISSING: "已交付而使用方未确认",
+  TALLY_MISSING: "数据源有计数，而该交付未计入",
+};
+
+export const missingText = (code: Missing, lang: Lang): string =>
+  lang === "zh" ? MISSING_ZH[code] : MISSING[code].meaning;
 
 const UNCHECKED_ZH: Readonly<Record<Unchecked, string>> = {
   later: "其后是否还有区块",
@@ -268,6 +284,17 @@ export const WORDS = {
   log: ["log", "日志"],
   checkpoints: ["checkpoints compared", "个检查点已比对"],
   unchecked: ["not checked:", "未检查："],
+  agreed: ["AGREED", "两端一致"],
+  disagreed: ["MISSING", "有缺失"],
+  bothEnds: ["both ends of every access", "调用两端"],
+  deliveries: ["deliveries", "次交付"],
+  accepted: ["accepted", "已确认"],
+  tallies: ["tallies", "份计数"],
+  pending: ["still within their time", "尚在时限内"],
+  sideGateway: ["gateway", "网关"],
+  sideUser: ["user", "使用方"],
+  sideSource: ["source", "数据源"],
+  more: ["more: --json lists all", "条未列出：--json 列出全部"],
 } as const satisfies Record<string, readonly [string, string]>;
 
 export const word = (name: keyof typeof WORDS, lang: Lang): string => WORDS[name][lang === "zh" ? 1 : 0];

@@ -167,7 +167,7 @@ function lenient<T>(parse: () => T): T | undefined {
 
 /** Undefined for a record that is no use. */
 function useOf(record: QuanjiRecord, concerns: string): Omit<Use, "verified"> | undefined {
-  if (record.type === "void") return undefined;
+  if (record.type !== "access" && record.type !== "delivery") return undefined;
   const { face, body } = record;
   const common = {
     kind: "use" as const,
@@ -177,7 +177,7 @@ function useOf(record: QuanjiRecord, concerns: string): Omit<Use, "verified"> | 
     requester: body.requester,
     resource: body.resource,
     ...(body.grant !== undefined && { grant: body.grant }),
-    purpose: record.face.purpose,
+    purpose: face.purpose,
     request: body.request,
     concerns,
   };

@@ -28,6 +28,8 @@ export interface HttpRequest {
   readonly type?: string;
   readonly text?: string;
   readonly accept?: string;
+  /** RFC 7240. */
+  readonly prefer?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -64,6 +66,7 @@ export async function exchange(fetch: Fetch, request: HttpRequest, deadlines: De
       headers: {
         ...(request.type !== undefined && { "content-type": request.type }),
         ...(request.accept !== undefined && { accept: request.accept }),
+        ...(request.prefer !== undefined && { prefer: request.prefer }),
       },
       ...(request.text !== undefined && { body: request.text }),
     });

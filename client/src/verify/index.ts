@@ -1,4 +1,5 @@
 /** Offline verification of receipts and trails. Browser-safe: no network, no files, no clock of its own. */
+export { verifyCheckpoint } from "./checkpoint.js";
 export {
   type Accused,
   contradictions,
@@ -13,7 +14,7 @@ export { type ReceiptInput, type ReceiptOptions, verifyReceipt } from "./receipt
 export { signatureVerifier, verifySignature } from "./signatures.js";
 export { forkBetween, openSeen, readCheckpoint, readLog, type SeenCheckpoint, type StaticLog } from "./static-log.js";
 export { type TileSource, TileTree } from "./tiles.js";
-export { type TrailOptions, verifyTrail } from "./trail.js";
+export { type TrailObserver, type TrailOptions, verifyTrail } from "./trail.js";
 export { type TrailSource } from "./lines.js";
 export { type OpenedTrust, openTrust, type TrustOptions } from "./trust.js";
 export { ADVICE, type Advice, codeOf, type Finding, type FindingRow, FINDINGS, isFinding } from "./findings.js";

@@ -22,8 +22,9 @@ type Body = Pick<DeliveryBody, "requester"> &
   Partial<Pick<DeliveryBody, "access" | "resource" | "grant">> & { readonly rule?: string };
 
 /**
- * Signed by the gateway. The checkpoint is that of the record's own batch: all receipts of a batch share it, and the same
- * record has the same receipt whenever it is asked for. Errors: NOT_FOUND (record of another gateway's log).
+ * Signed by the gateway. The checkpoint is that of the record's own batch, until witnesses have cosigned one that holds the
+ * record: then it is the first of those, and the receipt stays what it is. The level is what the signatures amount to, and
+ * nothing else. Errors: NOT_FOUND (record of another gateway's log).
  */
 export async function makeReceipt(
   context: EvidenceContext,
@@ -32,14 +33,17 @@ export async function makeReceipt(
 ): Promise<FlattenedJws> {
   const { index, gateway } = context;
   const body = bodyOf(record) as Body;
+  const { level, proof } = await proofOf(context, record.log, record.record, () =>
+    index.batchHead(record.log, record.first),
+  );
   // Members in order, here and in what they hold: the canonical form then needs no copy.
   const payload: Receipt = {
     block: record.block,
     index: record.index,
     keys: { gateway: gateway.jwk, requester: await requesterKey(context, body.requester) },
-    level: "committed",
+    level,
     openings: await openingsFor(context, record, body, audience),
-    proof: await proofOf(context, record.log, record.record, await index.batchHead(record.log, record.first)),
+    proof,
     record: recordText(record.stored),
     request: await requestFor(context, record, body),
     status: statusOf(body.rule),
@@ -62,11 +66,12 @@ async function requesterKey({ index }: EvidenceContext, kid: string): Promise<Pa
   return key.jwk;
 }
 
-/** A delivery has no request of its own: the access, whose place it states, has it. */
+/** A delivery has no request of its own: the access, whose place it states, has it. An acceptance has one, and an access. */
 async function requestFor({ index }: EvidenceContext, record: KnownRecord, body: Body): Promise<FlattenedJws> {
-  const holder = body.access === undefined ? record : await index.record(record.log, body.access);
-  if (holder?.stored.request === undefined) throw lost("request");
-  return holder.stored.request;
+  if (record.stored.request !== undefined) return record.stored.request;
+  const access = body.access === undefined ? undefined : await index.record(record.log, body.access);
+  if (access?.stored.request === undefined) throw lost("request");
+  return access.stored.request;
 }
 
 /**

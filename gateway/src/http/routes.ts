@@ -16,7 +16,9 @@ export type PublicId =
   | "codes"
   | "schema"
   | "checkpoint"
-  | "tile";
+  | "tile"
+  | "height"
+  | "block";
 
 export type ReadId =
   | "parties"
@@ -96,12 +98,25 @@ const PUBLIC: readonly PublicRoute[] = [
   open("earlierTrust", "/v1/trust/{version}", JSON_MEDIA, "A version of the trust file before the newest."),
   open("codes", "/v1/codes", JSON_MEDIA, "Every code with its status and meaning."),
   open("schema", "/v1/schemas/{name}", "application/schema+json", "JSON Schema of a command's payload or of evidence."),
-  open("checkpoint", "/v1/logs/{n}/checkpoint", "text/plain", "Newest checkpoint of a log of this gateway (C2SP)."),
+  open("checkpoint", "/v1/logs/{n}/checkpoint", "text/plain", "Newest checkpoint of a log of this gateway, cosigned where it asks witnesses (C2SP)."),
   open(
     "tile",
     "/v1/logs/{n}/tile/{level}/{tile}",
     "application/octet-stream",
     "Hashes of a log's tree (C2SP tlog-tiles). There are no entry bundles: leaves are hashes of private records.",
+  ),
+  open(
+    "height",
+    "/v1/blocks",
+    JSON_MEDIA,
+    "Number of blocks; only where the gateway publishes them.",
+    schemas.HeightSchema,
+  ),
+  open(
+    "block",
+    "/v1/blocks/{number}",
+    "application/octet-stream",
+    "A block as Fabric serialises it, waited for some seconds; only where the gateway publishes them.",
   ),
 ];
 
@@ -124,7 +139,12 @@ const READS: readonly ReadRoute[] = [
     "A command that took effect, by its request hash.",
     schemas.KnownCommandSchema,
   ),
-  read("receipts", "/v1/receipts/{request}", "Receipts of an access and of its delivery.", schemas.ReceiptsSchema),
+  read(
+    "receipts",
+    "/v1/receipts/{request}",
+    "Receipts of an access, of its delivery and of its acceptance.",
+    schemas.ReceiptsSchema,
+  ),
   read("seq", "/v1/seq", "The caller's next sequence number in a log.", schemas.SeqSchema, schemas.SeqQuery),
   read(
     "resourceTrail",

@@ -27,7 +27,7 @@ const TILE_CACHE = "public, max-age=31536000, immutable";
 
 export async function sendCheckpoint(edge: Edge, response: ServerResponse, params: Params): Promise<void> {
   const origin = await originOf(edge, params);
-  const text = utf8(await edge.evidence.checkpoint(origin));
+  const text = utf8(await edge.evidence.published(origin));
   sendFile(response, { type: "text/plain; charset=utf-8", cache: CHECKPOINT_CACHE, bytes: text });
 }
 

@@ -1,11 +1,11 @@
-import { createReadStream, createWriteStream } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
-import { createGunzip, createGzip } from "node:zlib";
+import { createGzip } from "node:zlib";
 import { type Command } from "commander";
 import { isQuanjiError, LEVELS, PROOF_LIMITS, TRAIL_KINDS } from "@quanji/chaincode/domain";
 import { canonical, sha256Text } from "@quanji/chaincode/log";
-import type { Client } from "../../sdk/index.js";
+import type { CheckedReceipt, Client } from "../../sdk/index.js";
 import { splitLines } from "../../sdk/transport.js";
 import {
   contradictions,
@@ -23,22 +23,23 @@ import { ledgerForkText } from "../audit-text.js";
 import type { Context } from "../context.js";
 import { trailCsv } from "../export-csv.js";
 import { trailHtml } from "../export-html.js";
-import { assertWritable, unreadable, unwritable, writeBeside } from "../files.js";
+import { assertWritable, unwritable, writeBeside } from "../files.js";
 import { type Options, toInstant, toOneOf, UsageError } from "../options.js";
 import { word } from "../messages.js";
 import { pairs, type Result } from "../output.js";
 import { progress } from "../progress.js";
 import { declare, group, type Runtime } from "../program.js";
+import { chunksOf } from "../trail-file.js";
 import { evidenceText, verdictText } from "../verdict.js";
-import { receiptText } from "./access.js";
+import { levelNote, receiptText } from "./access.js";
 import { upgradeDeclaration } from "./tiles.js";
 
 export function evidenceCommands(program: Command, runtime: Runtime): void {
   declare(group(program, runtime, "receipt", "Receipts of accesses."), runtime, [
     {
       usage: "get <request>",
-      summary: "Fetch the receipt of an access, and of its delivery if it is recorded already.",
-      options: [["--out <file>", "where to keep it, e.g. use.receipt.json; a delivery's goes beside it"]],
+      summary: "Fetch the receipt of an access, and those of its delivery and acceptance if they are recorded already.",
+      options: [["--out <file>", "where to keep it, e.g. use.receipt.json; the others' go beside it"]],
       examples: ["receipt get 6sZ1Qk… --out use.receipt.json"],
       run: getReceipt,
     },
@@ -118,22 +119,37 @@ async function getReceipt(context: Context, [request = ""]: readonly string[], o
   const out = options.text("out");
   await assertWritable(context, out, "--out");
   const client = await context.client();
-  const { access, delivery } = await client.receipt(request);
+  const { access, delivery, acceptance } = await client.receipt(request);
   const text = receiptText(access.jws);
-  if (out === undefined) return { json: { access: access.jws, delivery: delivery?.jws }, text: text.trimEnd() };
+  const level = access.level ?? access.receipt.level;
+  if (out === undefined) {
+    const json = { level, access: access.jws, delivery: delivery?.jws, acceptance: acceptance?.jws };
+    return { json, text: text.trimEnd(), notes: [levelNote(access)] };
+  }
   await writeBeside(context, out, text);
-  const deliveryOut = delivery === undefined ? undefined : deliveryName(out);
-  if (delivery !== undefined && deliveryOut !== undefined)
-    await writeBeside(context, deliveryOut, receiptText(delivery.jws));
-  const facts = { request, out, delivery: deliveryOut ?? "not recorded yet" };
-  return { json: facts, text: pairs(facts), notes: [`next: quanji verify ${out} --trust trust.json`] };
+  const keep = async (name: "delivery" | "acceptance", receipt: CheckedReceipt | undefined): Promise<string> => {
+    if (receipt === undefined) return "not recorded yet";
+    const file = besideName(out, name);
+    await writeBeside(context, file, receiptText(receipt.jws));
+    return file;
+  };
+  const facts = {
+    request,
+    level,
+    out,
+    delivery: await keep("delivery", delivery),
+    acceptance: await keep("acceptance", acceptance),
+  };
+  return {
+    json: facts,
+    text: pairs(facts),
+    notes: [levelNote(access), `next: quanji verify ${out} --trust trust.json`],
+  };
 }
 
 /** `use.receipt.json` → `use.delivery.receipt.json` */
-const deliveryName = (file: string): string =>
-  file.endsWith(".receipt.json")
-    ? `${file.slice(0, -".receipt.json".length)}.delivery.receipt.json`
-    : `${file}.delivery`;
+const besideName = (file: string, what: string): string =>
+  file.endsWith(".receipt.json") ? `${file.slice(0, -".receipt.json".length)}.${what}.receipt.json` : `${file}.${what}`;
 
 async function getTrail(context: Context, [name = "", id = ""]: readonly string[], options: Options): Promise<Result> {
   const kind = toOneOf(name, "the kind of trail", TRAIL_KINDS);
@@ -224,18 +240,6 @@ async function* linesOf(path: string): AsyncGenerator<Uint8Array, void, void> {
   } catch (error) {
     if (!isQuanjiError(error, "UNREACHABLE")) throw error;
     throw new UsageError(`${path} ends in the middle of a line: get the trail again`);
-  }
-}
-
-/** A file's bytes, unpacked if its name ends in .gz. Errors: usage, if it cannot be read. */
-async function* chunksOf(path: string): AsyncGenerator<Uint8Array, void, void> {
-  const file = createReadStream(path);
-  const stream = path.endsWith(".gz") ? file.pipe(createGunzip()) : file;
-  file.on("error", (error) => stream.destroy(error));
-  try {
-    for await (const chunk of stream) yield chunk as Uint8Array;
-  } catch (cause) {
-    throw unreadable(path, cause);
   }
 }
 

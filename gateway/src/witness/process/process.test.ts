@@ -20,10 +20,10 @@ import { pino } from "pino";
 import { streamOf } from "../../readmodel/ledger.test.js";
 import { LOG, Story } from "../../readmodel/story.test.js";
 import { expectCode } from "../../readmodel/support.test.js";
-import type { Ledger, LedgerBlock } from "../../ledger/ledger.js";
+import type { LedgerBlock } from "../../ledger/ledger.js";
 import { History, logSigner, ORIGIN } from "../testing/trees.js";
 import { loadWitnessConfig, witnessConfigOf } from "./config.js";
-import { LedgerPeer } from "./ledger-peer.js";
+import { type Followed, LedgerPeer } from "./ledger-peer.js";
 import { openWitness, type Witness, type WitnessEnvironment } from "./open.js";
 
 const NAME = "witness.test/w";
@@ -32,7 +32,8 @@ const forked = History.forked();
 const HEX = Buffer.from(sha256(utf8(ORIGIN))).toString("hex");
 
 /** A ledger that is closed behind its last block. */
-const ending = (blocks: readonly LedgerBlock[]): Pick<Ledger, "blocks"> => ({
+const ending = (blocks: readonly LedgerBlock[]): Followed => ({
+  newest: () => Promise.resolve(blocks.length),
   blocks: (from) =>
     streamOf(
       from,
@@ -120,8 +121,10 @@ describe("quanji-witness", () => {
   });
 
   it("says in its health that it has no peer", async () => {
-    const { address, vkey } = await start();
-    expect(await (await fetch(`${address}/healthz`)).json()).to.deep.equal({ ok: true, vkey, peer: "none" });
+    const { address, vkey, headsKey } = await start();
+    expect(await (await fetch(`${address}/healthz`)).json()).to.deep.equal({ ok: true, vkey, headsKey, peer: "none" });
+    const asked = await fetch(`${address}/head-notes`, { method: "POST", body: "{}" });
+    expect([asked.status, ((await asked.json()) as { code: string }).code]).to.deep.equal([404, "NOT_FOUND"]);
   });
 
   describe("with a peer", () => {
@@ -190,7 +193,8 @@ describe("quanji-witness", () => {
       const faults: unknown[] = [];
       const read = async (blocks: readonly LedgerBlock[]): Promise<LedgerPeer> => {
         const onError = (error: unknown): void => void faults.push(error);
-        const peer = await LedgerPeer.open({ folder: path.join(folder, "peer"), ledger: ending(blocks), onError });
+        const options = { folder: path.join(folder, "peer"), ledger: ending(blocks), clock: () => 0, onError };
+        const peer = await LedgerPeer.open(options);
         await peer.ended;
         await peer.close();
         return peer;
