@@ -98,7 +98,12 @@ const PUBLIC: readonly PublicRoute[] = [
   open("earlierTrust", "/v1/trust/{version}", JSON_MEDIA, "A version of the trust file before the newest."),
   open("codes", "/v1/codes", JSON_MEDIA, "Every code with its status and meaning."),
   open("schema", "/v1/schemas/{name}", "application/schema+json", "JSON Schema of a command's payload or of evidence."),
-  open("checkpoint", "/v1/logs/{n}/checkpoint", "text/plain", "Newest checkpoint of a log of this gateway, cosigned where it asks witnesses (C2SP)."),
+  open(
+    "checkpoint",
+    "/v1/logs/{n}/checkpoint",
+    "text/plain",
+    "Newest checkpoint of a log of this gateway, cosigned where it asks witnesses (C2SP).",
+  ),
   open(
     "tile",
     "/v1/logs/{n}/tile/{level}/{tile}",
