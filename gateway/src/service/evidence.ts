@@ -1,6 +1,6 @@
 /** Evidence as the routes hand it out: receipts, checkpoints and trails under this gateway's keys, each for one viewer. */
 import { type Party, QuanjiError } from "@quanji/chaincode/domain";
-import { equalBytes, parseHash } from "@quanji/chaincode/log";
+import { equalBytes, parseHash, type TreeHead } from "@quanji/chaincode/log";
 import { type Audience, type EvidenceContext, signerOf } from "../evidence/context.js";
 import { makeReceipt } from "../evidence/receipt.js";
 import { makeTrail, type TrailContext } from "../evidence/trail.js";
@@ -47,6 +47,13 @@ export function newEvidence({
     clock: environment.clock,
     ...(witnesses !== undefined && { cosigned: witnesses.cosigning, gather: (heads) => witnesses.heads.gather(heads) }),
   };
+  const headOf = async (origin: string): Promise<TreeHead> => {
+    const log = await readModel.log(origin);
+    if (log === undefined) throw new QuanjiError("NOT_FOUND", "there is no such log", { field: "log" });
+    return { size: log.size, root: parseHash(log.root) };
+  };
+  /** By log: size of the largest checkpoint that was published. */
+  const shown = new Map<string, number>();
   return {
     async ticket(record) {
       const jws = await makeReceipt(context, record, { party: "", regulator: false });
@@ -55,11 +62,17 @@ export function newEvidence({
     receipt: (record, viewer) => makeReceipt(context, record, audienceOf(viewer)),
     async checkpoint(origin) {
       const signer = signerOf(context, origin);
-      const log = await readModel.log(origin);
-      if (log === undefined) throw new QuanjiError("NOT_FOUND", "there is no such log", { field: "log" });
-      const head = { size: log.size, root: parseHash(log.root) };
+      const head = await headOf(origin);
       const newest = await cosigned?.newest(origin);
       return newest?.size === head.size && equalBytes(newest.root, head.root) ? newest.note : signer.checkpoint(head);
+    },
+    async published(origin) {
+      const signer = signerOf(context, origin);
+      const [head, newest] = [await headOf(origin), await cosigned?.newest(origin)];
+      // Until the first quorum there is none; and what was shown before it may have been larger.
+      const note = newest !== undefined && newest.size >= (shown.get(origin) ?? 0) ? newest : undefined;
+      shown.set(origin, note?.size ?? head.size);
+      return note?.note ?? signer.checkpoint(head);
     },
     cosigned: async ({ log, record }, waitMs, signal) =>
       (await cosigned?.awaited(log, record, waitMs, signal)) ?? false,
