@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { parseWith, QuanjiError } from "@quanji/chaincode/domain";
+import { NOTE_TYPES, parseVkey } from "@quanji/chaincode/log";
 import { ConfigFile } from "./schema.js";
 
 export interface Config extends Omit<ConfigFile, "publicUrl" | "sources" | "topology" | "fabric"> {
@@ -104,11 +105,10 @@ export function configOf({ data, file, input, environment }: Parts): Config {
 function assertWitnesses({ witnesses, quorum }: Pick<ConfigFile, "witnesses" | "quorum">): void {
   const seen = new Map<string, number>();
   witnesses.forEach(({ url, vkey, headsKey, organisation }, i) => {
-    const keyOf = (text: string): string => text.slice(text.lastIndexOf("+") + 2);
     const named = [
       ["url", `url ${url}`],
-      ["vkey", `key ${keyOf(vkey)}`],
-      ["headsKey", `key ${keyOf(headsKey)}`],
+      ["vkey", `key ${parseVkey(vkey, NOTE_TYPES.cosignature).jwk.x}`],
+      ["headsKey", `key ${parseVkey(headsKey, NOTE_TYPES.ed25519).jwk.x}`],
       ["organisation", `organisation ${organisation}`],
     ] as const;
     for (const [member, name] of named) {

@@ -183,6 +183,31 @@ describe("G6 a gateway's courier to a witness", () => {
     expect(witness.mostInFlight).to.equal(1);
   });
 
+  it("lets no log wait for another that grows without end, or is refused", async () => {
+    const busy = seededSigner("quanji.test/town/gw/1", NOTE_TYPES.ed25519);
+    const served: string[] = [];
+    let grown = 0;
+    witness.addCheckpoint = async (body) => {
+      const { checkpoint } = parseAddCheckpoint(body);
+      served.push(checkpoint.origin);
+      grown++;
+      changed();
+      return checkpoint.origin === ORIGIN ? reply(200, await witness.line(body)) : reply(422, "refused");
+    };
+    start({
+      logs: [new LogSigner(busy), new LogSigner(logSigner)],
+      head: (origin) => {
+        const at = origin === ORIGIN ? size : 3 + (grown % 30);
+        return Promise.resolve({ size: at, root: honest.root(at) });
+      },
+      // Nobody waits: what is refused is asked again at once.
+      pause: () => Promise.resolve(),
+      refreshMs: 1,
+    });
+    await until(() => served.filter((origin) => origin === ORIGIN).length >= 1);
+    expect(served.indexOf(ORIGIN)).to.be.at.most(1);
+  });
+
   it("has an idle log cosigned again each minute, and not before", async () => {
     start();
     await idle();

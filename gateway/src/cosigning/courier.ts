@@ -82,6 +82,8 @@ interface Place {
   /** Of its last cosignature, ms since 1970 by `clock`. */
   cosignedMs: number;
   comparedMs: number;
+  /** Number of its last turn. */
+  turn: number;
 }
 
 interface Outcome {
@@ -98,6 +100,7 @@ export class Courier {
   readonly #done: Promise<void>;
   /** A log grew since the heads were looked at. */
   #news = false;
+  #turns = 0;
   #failures = 0;
   #last: Asked = "cosigned";
 
@@ -108,6 +111,7 @@ export class Courier {
       held: 0,
       cosignedMs: Number.NEGATIVE_INFINITY,
       comparedMs: Number.NEGATIVE_INFINITY,
+      turn: 0,
     }));
     this.#done = this.#run();
   }
@@ -133,17 +137,24 @@ export class Courier {
     }
   }
 
-  /** A log that has grown, else one that was idle for long. Errors in reading the head are those of a closing read model. */
+  /**
+   * A log that has grown, else one that was idle for long; of several the one whose turn was longest ago, so that none waits for
+   * another that is busy or refused. A head that cannot be read is that of a read model that closes.
+   */
   async #due(): Promise<Place | undefined> {
     const now = this.#options.clock();
+    let grown: Place | undefined;
     let idle: Place | undefined;
     for (const place of this.#places) {
       const head = await this.#options.head(place.signer.origin).catch(() => undefined);
       if (head === undefined) continue;
-      if (head.size > place.held || place.cosignedMs === Number.NEGATIVE_INFINITY) return place;
-      if (now - place.cosignedMs >= this.#options.refreshMs) idle ??= place;
+      const isNew = head.size > place.held || place.cosignedMs === Number.NEGATIVE_INFINITY;
+      if (isNew && place.turn < (grown?.turn ?? Infinity)) grown = place;
+      if (now - place.cosignedMs >= this.#options.refreshMs && place.turn < (idle?.turn ?? Infinity)) idle = place;
     }
-    return idle;
+    const due = grown ?? idle;
+    if (due !== undefined) due.turn = ++this.#turns;
+    return due;
   }
 
   async #idle(): Promise<void> {

@@ -95,7 +95,11 @@ async function sendBlock({ block, readModel, settings }: Edge, response: ServerR
     });
   }
   const bytes = await block(number);
-  if (bytes === undefined) throw notFound();
+  if (bytes === undefined) {
+    // Who follows always waits here, and an idle connection would hold up the end of this process.
+    response.setHeader("connection", "close");
+    throw notFound();
+  }
   response.statusCode = 200;
   response.setHeader("content-type", "application/octet-stream");
   response.setHeader("cache-control", "public, max-age=31536000, immutable");

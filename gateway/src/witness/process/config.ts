@@ -33,7 +33,7 @@ const WitnessFile = z.strictObject({
   refreshMs: ms.default(60_000),
   /** How often the own peer is asked whether it has anything newer; head notes say no later time than the last answer. */
   confirmMs: ms.default(1_000),
-  /** How long a request for head notes waits for the own peer to have read its block. */
+  /** How long a request waits for the own peer to have read what it is about. */
   patienceMs: ms.default(2_000),
   limits: z
     .strictObject({

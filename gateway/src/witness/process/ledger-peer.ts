@@ -28,6 +28,8 @@ export interface LedgerPeerOptions {
   readonly ledger: Followed;
   /** This machine's clock, ms since 1970. */
   readonly clock: () => number;
+  /** How long a size that was not read yet is waited for: whoever asks has often just committed it. Default: not at all. */
+  readonly patienceMs?: number;
   /** Called once, if at all: after it nothing more is read, and so nothing newer is signed. */
   readonly onError: (error: unknown) => void;
 }
@@ -108,6 +110,8 @@ export class LedgerPeer implements Peer, HeadPeer {
   }
 
   async standing(origin: string, size: number): Promise<Standing> {
+    const { patienceMs = 0 } = this.#options;
+    await this.#until(async () => ((await this.newest(origin)) ?? 0) >= size, patienceMs);
     const newest = await this.newest(origin);
     const root = await valueOf(this.#db, rootKey(origin, size));
     if (root !== undefined) return { state: "committed", root: root as HashText };
@@ -138,15 +142,23 @@ export class LedgerPeer implements Peer, HeadPeer {
   }
 
   async reached(block: number, withinMs: number): Promise<boolean> {
-    if (this.#height > block) return true;
+    await this.#until(() => Promise.resolve(this.#height > block), withinMs);
+    return this.#height > block;
+  }
+
+  /** Until it holds, the time is over, or nothing more is read. */
+  async #until(holds: () => Promise<boolean>, withinMs: number): Promise<void> {
+    if (withinMs <= 0 || (await holds())) return;
     const late = AbortSignal.timeout(withinMs);
     const wake = (): void => this.#wake();
     late.addEventListener("abort", wake, { once: true });
     try {
-      while (this.#height <= block && !late.aborted && !this.#ended) {
-        await new Promise<void>((resolve) => this.#waiting.add(resolve));
+      for (;;) {
+        // A block that is read between the look and the wait wakes the one who began to wait before it looked.
+        const woken = new Promise<void>((resolve) => this.#waiting.add(resolve));
+        if ((await holds()) || late.aborted || this.#ended) return;
+        await woken;
       }
-      return this.#height > block;
     } finally {
       late.removeEventListener("abort", wake);
     }

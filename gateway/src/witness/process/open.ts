@@ -150,7 +150,8 @@ async function openPeer(
 ): Promise<LedgerPeer | undefined> {
   const ledger = await openFollowed(config, environment, closers);
   if (ledger === undefined) return undefined;
-  const options = { folder: path.join(config.data, "peer"), ledger, clock: environment.clock, onError };
+  const { data, patienceMs } = config;
+  const options = { folder: path.join(data, "peer"), ledger, clock: environment.clock, patienceMs, onError };
   return closers.add(await LedgerPeer.open(options), (one) => one.close());
 }
 

@@ -111,7 +111,8 @@ describe("quanji-witness", () => {
     await witness.close();
     const again = await start();
     expect(again.vkey).to.equal(witness.vkey);
-    expect((await post(again, await forked.request(0, 3))).status).to.equal(422);
+    expect((await post(again, await forked.request(3, 3))).status).to.equal(422);
+    expect((await post(again, await forked.request(0, 3))).status).to.equal(409);
     expect((await post(again, await honest.request(3, 5))).status).to.equal(200);
   });
 
@@ -128,12 +129,14 @@ describe("quanji-witness", () => {
   });
 
   describe("with a peer", () => {
-    async function told(): Promise<{ story: Story; witness: Witness; body: (oldSize: number) => Promise<string> }> {
+    async function told(
+      patienceMs = 1,
+    ): Promise<{ story: Story; witness: Witness; body: (oldSize: number) => Promise<string> }> {
       const story = new Story();
       const grant = await story.prepare();
       await story.record([await story.access({ grant })]);
       const witness = await start(
-        { ...base, logs: [], fabric: { profile: "not-read.json" } },
+        { ...base, logs: [], fabric: { profile: "not-read.json" }, patienceMs },
         { ledger: story.ledger },
       );
       const body = async (oldSize: number) => {
@@ -185,6 +188,28 @@ describe("quanji-witness", () => {
       const note = { text, signatures: [await signNote(text, key, sign)] };
       const answer = await post(witness, formatAddCheckpoint({ oldSize: 0, proof: [], note }));
       expect([answer.status, answer.headers.get("retry-after")]).to.deep.equal([503, "1"]);
+    });
+
+    it("waits a while for what its gateway has just committed", async () => {
+      const { story } = await told();
+      const openPeer = (name: string, patienceMs: number) =>
+        LedgerPeer.open({
+          folder: path.join(folder, name),
+          ledger: { blocks: (from) => story.ledger.blocks(from), newest: () => story.ledger.height() },
+          clock: () => 0,
+          patienceMs,
+          onError: (error) => {
+            throw error;
+          },
+        });
+      const patient = await openPeer("patient", 600_000);
+      const asked = patient.standing(LOG, 2);
+      await story.record([await story.void(story.bank)]);
+      expect((await asked).state).to.equal("committed");
+      await patient.close();
+      const hasty = await openPeer("hasty", 1);
+      expect((await hasty.standing(LOG, 9)).state).to.equal("behind");
+      await hasty.close();
     });
 
     it("reads no further once its peer shows another ledger than before", async () => {
