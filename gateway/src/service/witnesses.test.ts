@@ -21,11 +21,12 @@ import {
   Client,
   COSIGNED_WITHIN_MS,
   generateKey,
+  httpTiles,
   openSigner,
   readKeyFile,
   type Signer,
 } from "@quanji/client";
-import { type OpenedTrust, openTrust, verifyReceipt, verifyTrail } from "@quanji/client/verify";
+import { type OpenedTrust, openTrust, upgradeReceipt, verifyReceipt, verifyTrail } from "@quanji/client/verify";
 import { expect } from "chai";
 import { pino } from "pino";
 import { configOf } from "../config/index.js";
@@ -188,6 +189,10 @@ describe("G6 a gateway with witnesses", () => {
     expect(later.level).to.equal("cosigned");
     expect(later.record).to.deep.equal(access.receipt.record);
     expect((await client.upgrade(access.request)).level).to.equal("cosigned");
+    // Without asking it to sign anything: what it serves to everybody is enough.
+    const files = (origin: string) => [httpTiles(`${gateway.address}/v1/logs/0`, origin)];
+    const { verdict, fork } = await upgradeReceipt(access.receipt.jws, await trusted(), files);
+    expect([verdict.ok, verdict.level, fork]).to.deep.equal([true, "cosigned", undefined]);
     await access.cancel();
     await client.close();
   });
