@@ -71,14 +71,14 @@ export default tseslint.config(
   ),
   {
     files: ["client/src/verify/**/*.ts"],
-    ignores: ["**/*.test.ts"],
+    ignores: ["**/*.test.ts", "**/*.node.ts"],
     rules: {
       "no-restricted-imports": [
         "error",
         {
           patterns: [
             {
-              regex: "^(?!\\./|\\.\\./verify/|@quanji/chaincode/(log|domain)$|jose|@noble/)",
+              regex: "^(?!\\./|#|\\.\\./verify/|@quanji/chaincode/(log|domain)$|jose|@noble/)",
               message: "verify/ is browser-safe: @quanji/chaincode/log and /domain, jose and @noble only.",
             },
           ],

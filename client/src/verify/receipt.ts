@@ -25,7 +25,7 @@ import { assertLevel, requiredLevel } from "./checkpoint.js";
 import { verifyIncluded } from "./inclusion.js";
 import { verifyOpenings } from "./openings.js";
 import { openRecord } from "./record.js";
-import { assertAddressed, assertContent, openRequest, verifyJws, verifySigner } from "./requester.js";
+import { assertAddressed, assertContent, openRequest, signerCheck, verifyJws } from "./requester.js";
 import { assertWithin, type OpenedTrust, type TrustedGateway, withoutFinalNewline } from "./trust.js";
 import { type Level, levelRank, refusalOf, refuse, trustFacts, type Verdict } from "./verdict.js";
 
@@ -76,7 +76,9 @@ async function check(
 
   // 3. The requester signed the request, for this network, gateway and log.
   const request = openRequest(receipt.request);
-  await verifySigner(request, record, parsePublicJwk(defined(receipt.keys.requester)));
+  const requester = parsePublicJwk(defined(receipt.keys.requester));
+  signerCheck(request, record, requester);
+  await verifyJws(request.jws, requester);
   assertAddressed(request, { net: trust.trust.net, log, urls: [row.publicUrl] });
 
   // 4. The record says what was asked, and the status what was decided.

@@ -10,6 +10,7 @@ import {
   thumbprintOf,
 } from "@quanji/chaincode/log";
 import type { DecisionReplay } from "./decision.js";
+import type { SignatureCheck } from "./engine.js";
 import { RecordFold, type RecordChainKey } from "./fold.js";
 import { type AttestedHead, type SealedHead, verifyHead } from "./head.js";
 import { verifyIncluded } from "./inclusion.js";
@@ -21,7 +22,7 @@ import {
   assertContent,
   type OpenedRequest,
   openRequest,
-  verifySigner,
+  signerCheck,
 } from "./requester.js";
 import { SequenceWindow } from "./sequence.js";
 import type { OpenedTrust } from "./trust.js";
@@ -37,7 +38,7 @@ export interface SectionContext {
   /** Keys of requesters that a host holds. */
   readonly hosted: Set<string>;
   /** Takes a check of a signature that goes on while more is read, and sees to its end before any verdict. */
-  readonly begun: (check: Promise<void>) => void;
+  readonly begun: (check: SignatureCheck) => void;
   readonly fromMs: number | undefined;
   readonly toMs: number | undefined;
 }
@@ -133,7 +134,7 @@ export class LogSection {
     if (key === undefined) return refuse("KEY_PARTY", "the requester had no such key");
     assertContent(request, record);
     assertAddressed(request, this.#addressee);
-    this.#context.begun(verifySigner(request, record, key.jwk));
+    this.#context.begun(signerCheck(request, record, key.jwk));
     if (key.custody === "hosted") this.#context.hosted.add(record.body.requester);
   }
 
