@@ -32,18 +32,22 @@ function testOf(schema: z.core.$ZodType): Test {
     case "enum":
       return oneOf(Object.values(def.entries));
     case "union":
-      return anyOf(def.options.map(testOf));
+      return "discriminator" in def && typeof def.discriminator === "string"
+        ? byMember(def.discriminator, def.options)
+        : anyOf(def.options.map(testOf));
     default:
       throw new TypeError(`no plain test for a schema of type ${def.type}`);
   }
 }
 
-const both =
-  (...tests: readonly Test[]): Test =>
-  (value) => {
-    for (const test of tests) if (!test(value)) return false;
-    return true;
-  };
+/** All of them, in order: a later one may rest on what an earlier one has found. */
+function both(...all: readonly (Test | undefined)[]): Test {
+  const [first, second, ...rest] = all.filter((test): test is Test => test !== undefined);
+  if (first === undefined) return () => true;
+  if (second === undefined) return first;
+  if (rest.length > 0) return both(both(first, second), ...rest);
+  return (value) => first(value) && second(value);
+}
 
 const anyOf =
   (tests: readonly Test[]): Test =>
@@ -51,6 +55,21 @@ const anyOf =
     for (const test of tests) if (test(value)) return true;
     return false;
   };
+
+/** One option for each value of a member; a value that is in none, or in two, is left to the schema. */
+function byMember(name: string, options: readonly z.core.$ZodType[]): Test {
+  const tests = new Map<unknown, Test>();
+  for (const option of options) {
+    const { def } = (option as z.core.$ZodTypes)._zod;
+    const member = def.type === "object" ? (def.shape[name] as z.core.$ZodTypes | undefined)?._zod.def : undefined;
+    if (member?.type !== "literal") throw new TypeError("no plain test for a union whose options share no literal");
+    for (const value of member.values) tests.set(value, tests.has(value) ? () => false : testOf(option));
+  }
+  return (value) => {
+    if (typeof value !== "object" || value === null) return false;
+    return tests.get((value as Readonly<Record<string, unknown>>)[name])?.(value) ?? false;
+  };
+}
 
 const arrayTest =
   (item: Test): Test =>
@@ -61,6 +80,8 @@ const arrayTest =
   };
 
 function oneOf(values: readonly unknown[]): Test {
+  const [only] = values;
+  if (values.length === 1) return (value) => value === only;
   const known = new Set(values);
   return (value) => known.has(value);
 }
@@ -68,19 +89,21 @@ function oneOf(values: readonly unknown[]): Test {
 /** Strict: no member but those of the shape. */
 function objectTest({ shape, catchall }: z.core.$ZodObjectDef): Test {
   if (catchall?._zod.def.type !== "never") throw new TypeError("no plain test for an object with other members");
-  const members = Object.entries(shape).map(([name, schema]) => {
+  const names = Object.keys(shape);
+  const optional: boolean[] = [];
+  const tests = Object.values(shape).map((schema) => {
     const { def } = (schema as z.core.$ZodTypes)._zod;
-    const optional = def.type === "optional";
-    return { name, optional, test: testOf(optional ? def.innerType : schema) };
+    optional.push(def.type === "optional");
+    return testOf(def.type === "optional" ? def.innerType : schema);
   });
   return (value) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
     let present = 0;
-    for (const { name, optional, test } of members) {
-      const item = (value as Readonly<Record<string, unknown>>)[name];
+    for (let i = 0; i < names.length; i++) {
+      const item = (value as Readonly<Record<string, unknown>>)[names[i] ?? ""];
       if (item === undefined) {
-        if (!optional) return false;
-      } else if (test(item)) present++;
+        if (optional[i] !== true) return false;
+      } else if (tests[i]?.(item) === true) present++;
       else return false;
     }
     return Object.keys(value).length === present;
@@ -93,8 +116,10 @@ function numberFormat(def: z.core.$ZodNumberDef): Test {
   return Number.isSafeInteger;
 }
 
-const checks = (def: { readonly checks?: readonly z.core.$ZodCheck[] | undefined }): Test =>
-  both(...(def.checks ?? []).map((check) => checkTest((check as unknown as z.core.$ZodChecks)._zod.def)));
+function checks(def: { readonly checks?: readonly z.core.$ZodCheck[] | undefined }): Test | undefined {
+  const tests = (def.checks ?? []).map((check) => checkTest((check as unknown as z.core.$ZodChecks)._zod.def));
+  return tests.length === 0 ? undefined : both(...tests);
+}
 
 function checkTest(def: z.core.$ZodChecks["_zod"]["def"] | z.core.$ZodCustomDef): Test {
   switch (def.check) {

@@ -74,7 +74,12 @@ export function toBase64url(bytes: Uint8Array): string {
 }
 
 function decodeLoose(text: string, alphabet: "base64" | "base64url"): Uint8Array {
-  if (nodeBuffer !== undefined) return new Uint8Array(nodeBuffer.from(text, alphabet));
+  if (nodeBuffer !== undefined) {
+    const bytes = nodeBuffer.from(text, alphabet);
+    // Hashes, keys and signatures are kept, and would keep more than themselves; to copy what is longer costs more than to decode it.
+    if (bytes.length <= 64) return new Uint8Array(bytes);
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
   // Takes white space and stray bits: what is decoded here is encoded again and compared.
   if (newBytes.fromBase64 !== undefined) return newBytes.fromBase64(text, { alphabet });
   const standard = alphabet === "base64" ? text : text.replaceAll("-", "+").replaceAll("_", "/");

@@ -1,7 +1,6 @@
 /** One log of a trail: its records in order, each checked alone, with its request, and against what came before it. */
 import { keyOf, type Party, type QuanjiRecord, splitVersion, type TrailLineOf } from "@quanji/chaincode/domain";
 import {
-  canonical,
   equalBytes,
   type HashText,
   type Opening,
@@ -53,10 +52,10 @@ interface OpenPermit {
   readonly timeMs: number;
 }
 
-/** All that a delivery repeats of its access. */
+/** All that a delivery repeats of its access. No string of a record holds a line feed. */
 const whatOf = ({ face, body }: Permit | Delivery): HashText =>
   sha256Text(
-    canonical([body.request, body.requester, body.resource, body.grant ?? "", face.class, face.steward, face.purpose]),
+    [body.request, body.requester, body.resource, body.grant ?? "", face.class, face.steward, face.purpose].join("\n"),
   );
 
 /** How a section ended. */

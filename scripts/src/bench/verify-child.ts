@@ -5,7 +5,7 @@ import { openTrust, verifyTrail } from "@quanji/client/verify";
 const [trail = "", trustFile = "", now = ""] = process.argv.slice(2);
 const trust = await openTrust(readFileSync(trustFile), { now: Number(now) });
 const start = process.hrtime.bigint();
-const verdict = await verifyTrail(createReadStream(trail), trust);
+const verdict = await verifyTrail(createReadStream(trail, { highWaterMark: 1 << 19 }), trust);
 const seconds = Number(process.hrtime.bigint() - start) / 1e9;
 const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
 const cost = { seconds, rssMb: maxRSS / 1024, cpuSeconds: (userCPUTime + systemCPUTime) / 1e6 };
