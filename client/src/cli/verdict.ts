@@ -1,6 +1,7 @@
 /** A verdict for people. */
-import { isCode } from "@quanji/chaincode/domain";
+import { type Code, isCode } from "@quanji/chaincode/domain";
 import type { EvidenceVerdict, Verdict } from "../verify/index.js";
+import { findingMeaning } from "./findings-zh.js";
 import { adviceFor, type Lang, meaningOf, word } from "./messages.js";
 import { harmless } from "./width.js";
 
@@ -11,7 +12,7 @@ export function verdictText(file: string, verdict: Verdict, lang: Lang): string 
     head,
     ...(verdict.ok ? [] : refusal(verdict, lang)),
     ...(verdict.completeThrough === undefined ? [] : [`${say("completeThrough")} ${verdict.completeThrough}`]),
-    ...(verdict.kind === "trail" && verdict.records !== undefined ? [counts(verdict, lang)] : []),
+    ...(verdict.kind === "trail" && verdict.records !== undefined ? [countsText(verdict, lang)] : []),
     `${say("level")} ${verdict.level}, ${say("withstands")} ${verdict.withstands}`,
     ...list(say("replayed"), verdict.replayed),
     ...list(say("attested"), verdict.attested),
@@ -44,22 +45,30 @@ export function evidenceText(file: string, verdict: EvidenceVerdict, lang: Lang)
 const list = (title: string, items: readonly string[]): readonly string[] =>
   items.length === 0 ? [] : [`${title} ${items.join(", ")}`];
 
-function counts({ records = 0, permitted = 0, denied = 0 }: Verdict, lang: Lang): string {
+export function countsText({ records = 0, permitted = 0, denied = 0 }: Verdict, lang: Lang): string {
   return `${records} ${word("records", lang)} (${permitted} ${word("permitted", lang)}, ${denied} ${word("denied", lang)})`;
 }
 
-type Refusal = Pick<Verdict, "code" | "detail" | "message" | "at">;
+/** Of the finer code, where it has a meaning of its own in that language. */
+export const problemMeaning = (code: Code, detail: string | undefined, lang: Lang): string =>
+  (detail === undefined ? undefined : findingMeaning(detail, lang)) ?? meaningOf(code, lang);
 
-function refusal({ code = "PROOF_INVALID", detail, message, at }: Refusal, lang: Lang): readonly string[] {
-  const place = [
+/** `line 7, log …, index 3`; empty where nothing is known. */
+export const placeText = (at: Verdict["at"]): string =>
+  [
     ...(at?.line === undefined ? [] : [`line ${at.line}`]),
     ...(at?.log === undefined ? [] : [`log ${at.log}`]),
     ...(at?.index === undefined ? [] : [`index ${at.index}`]),
   ].join(", ");
+
+type Refusal = Pick<Verdict, "code" | "detail" | "message" | "at">;
+
+function refusal({ code = "PROOF_INVALID", detail, message, at }: Refusal, lang: Lang): readonly string[] {
+  const place = placeText(at);
   const title = detail === undefined ? code : `${code} · ${detail}`;
   return [
     `${title}: ${message ?? meaningOf(code, lang)}${place === "" ? "" : ` (${place})`}`,
-    ...(lang === "zh" && isCode(code) ? [meaningOf(code, lang)] : []),
+    ...(lang === "zh" && isCode(code) ? [problemMeaning(code, detail, lang)] : []),
     `${word("next", lang)} ${adviceFor(code, detail, lang)}`,
   ];
 }

@@ -78,6 +78,8 @@ export interface MadeTrail {
 /** Writes a trail of one grant with `count` records, a multiple of five, and the trust file under which it verifies. */
 export async function makeTrail(count: number, trailFile: string, trustPath: string): Promise<MadeTrail> {
   const stage = await setStage();
+  const startMs = stage.world.nowMs;
+  stage.world.nowMs += count * STEP_MS; // the chains are attested as far as the log
   const out = new TrailFile(trailFile);
   const lines = await stage.world.trailLines("grant", stage.grant);
   for (const line of lines.slice(
@@ -86,7 +88,7 @@ export async function makeTrail(count: number, trailFile: string, trustPath: str
   ))
     await out.write(lineText(line));
   await out.write(lineText({ t: "log", log: LOG, start: { n: 0 } }));
-  const log = new GrowingLog(stage, count);
+  const log = new GrowingLog(stage, count, startMs);
   // While one block is signed on other threads, the next is made.
   let before: Promise<string> = Promise.resolve("");
   for (let made = 0; made < count; made += BATCH) {
@@ -196,9 +198,9 @@ class GrowingLog {
   #permitted = 0;
   #access: { readonly index: number; readonly request: string } = { index: 0, request: "" };
 
-  constructor(stage: Stage, count: number) {
+  constructor(stage: Stage, count: number, startMs: number) {
     this.#count = count;
-    this.nowMs = stage.world.nowMs;
+    this.nowMs = startMs;
     this.#key = { scope: LOG, kind: "grant", id: stage.grant };
     this.#forms = {
       permit: formsOf(stage, "permit"),

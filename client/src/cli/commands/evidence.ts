@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { rename, rm, stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { type Command } from "commander";
@@ -203,13 +203,25 @@ async function* linesOf(path: string): AsyncGenerator<Uint8Array, void, void> {
   }
 }
 
-/** A file's bytes, unpacked if its name ends in .gz. Errors: usage, if it cannot be read. */
-async function* chunksOf(path: string): AsyncGenerator<Uint8Array, void, void> {
-  const file = createReadStream(path);
+/** Each chunk costs a turn of the event loop; a trail may have a million records. */
+const CHUNK_BYTES = 512 * 1024;
+
+/**
+ * A file's bytes, unpacked if its name ends in .gz. `read`: told how many bytes of the file, as it is, have been read. Errors:
+ * usage, if it cannot be read.
+ */
+async function* chunksOf(
+  path: string,
+  read: (bytes: number) => void = () => undefined,
+): AsyncGenerator<Uint8Array, void, void> {
+  const file = createReadStream(path, { highWaterMark: CHUNK_BYTES });
   const stream = path.endsWith(".gz") ? file.pipe(createGunzip()) : file;
   file.on("error", (error) => stream.destroy(error));
   try {
-    for await (const chunk of stream) yield chunk as Uint8Array;
+    for await (const chunk of stream) {
+      read(file.bytesRead);
+      yield chunk as Uint8Array;
+    }
   } catch (cause) {
     throw unreadable(path, cause);
   }
@@ -260,8 +272,16 @@ async function verifyFile(
     return verifyReceipt(await context.read(path), trust, options?.level === undefined ? {} : { level: options.level });
   }
   const bar = progress(context.io, `verifying ${file}`, "records");
+  const { size } = await stat(path).catch((cause: unknown) => {
+    throw unreadable(path, cause);
+  });
+  let share = 0;
+  const chunks = chunksOf(path, (bytes) => (share = size === 0 ? 0 : Math.min(1, bytes / size)));
   try {
-    return await verifyTrail(chunksOf(path), trust, { ...options, progress: (records) => bar.update(records) });
+    return await verifyTrail(chunks, trust, {
+      ...options,
+      progress: (records) => bar.update(records, undefined, share),
+    });
   } finally {
     bar.end();
   }
