@@ -69,8 +69,11 @@ export default tseslint.config(
     ["@quanji/scripts*", "@quanji/test*"],
     "network may import chaincode, client and gateway only.",
   ),
-  {
-    files: ["client/src/verify/**/*.ts"],
+  ...[
+    { files: ["client/src/verify/*.ts"], inside: "\\./|\\.\\./verify/" },
+    { files: ["client/src/verify/*/*.ts"], inside: "\\./|\\.\\./[a-z-]+\\.js$" },
+  ].map(({ files, inside }) => ({
+    files,
     ignores: ["**/*.test.ts", "**/*.node.ts"],
     rules: {
       "no-restricted-imports": [
@@ -78,7 +81,7 @@ export default tseslint.config(
         {
           patterns: [
             {
-              regex: "^(?!\\./|#|\\.\\./verify/|@quanji/chaincode/(log|domain)$|jose|@noble/)",
+              regex: `^(?!${inside}|#|@quanji/chaincode/(log|domain)$|jose|@noble/)`,
               message: "verify/ is browser-safe: @quanji/chaincode/log and /domain, jose and @noble only.",
             },
           ],
@@ -86,7 +89,7 @@ export default tseslint.config(
       ],
       "no-restricted-globals": ["error", "process", "Buffer", "require"],
     },
-  },
+  })),
   {
     files: ["chaincode/src/domain/**/*.ts", "chaincode/src/log/**/*.ts"],
     ignores: ["**/*.test.ts", "**/*.node.ts"],

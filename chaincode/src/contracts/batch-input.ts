@@ -25,6 +25,8 @@ const Batch = z.strictObject({
       z.discriminatedUnion("type", [
         z.strictObject({ type: z.literal("access"), ...item, request: Jws, openings: OpeningsSchema.optional() }),
         z.strictObject({ type: z.literal("void"), ...item, request: Jws }),
+        z.strictObject({ type: z.literal("tally"), ...item, request: Jws }),
+        z.strictObject({ type: z.literal("acceptance"), ...item, request: Jws, delivery: count, first: count }),
         z.strictObject({
           type: z.literal("delivery"),
           ...item,

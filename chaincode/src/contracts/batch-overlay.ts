@@ -35,6 +35,9 @@ export class BatchOverlay {
   readonly #chains = new Map<string, Chain>();
   readonly #counters = new Map<string, Counter>();
   readonly #windows = new Map<string, SeqWindow>();
+  /** Deliveries accepted in this batch, by record id; value: index of the acceptance. */
+  readonly #accepted = new Map<string, number>();
+  readonly #tallied = new Map<string, number>();
   readonly #cells = new Map<string, Promise<readonly Cell[]>>();
   readonly #views = new Map<string, Promise<GrantView>>();
 
@@ -47,6 +50,23 @@ export class BatchOverlay {
   /** Errors: COMMAND_REPLAYED, MALFORMED · SEQ_WINDOW. */
   async takeSeq(kid: string, seq: number): Promise<void> {
     this.#windows.set(kid, takeSeq(this.#windows.get(kid) ?? (await this.window(kid)), seq));
+  }
+
+  /** Takes a delivery, by its record id, as accepted by the record at `index`. False: it was accepted before. */
+  async accept(delivery: string, index: number): Promise<boolean> {
+    if (this.#accepted.has(delivery) || (await this.#state.accepted(this.log.msp, delivery))) return false;
+    this.#accepted.set(delivery, index);
+    return true;
+  }
+
+  /** Where the last tally of the resource in this log ended. */
+  async tallied(resource: string): Promise<number | undefined> {
+    const { msp, origin } = this.log;
+    return this.#tallied.get(resource) ?? (await this.#state.tallied(msp, this.#secret, origin, resource));
+  }
+
+  setTallied(resource: string, to: number): void {
+    this.#tallied.set(resource, to);
   }
 
   /** As it was before the batch. */
@@ -137,6 +157,12 @@ export class BatchOverlay {
     }
     for (const [kid, window] of this.#windows) {
       await this.#state.putSeen(msp, this.#secret, origin, kid, window, nonce);
+    }
+    for (const [resource, to] of this.#tallied) {
+      await this.#state.putSealed(msp, privateKeys.tallied(this.#secret, origin, resource), to, nonce);
+    }
+    for (const [delivery, index] of this.#accepted) {
+      await this.#state.putSealed(msp, privateKeys.accepted(delivery), index, nonce);
     }
     await this.#state.putBatch(msp, { v: "quanji.batch.v1", log: origin, first: size, records, salt: nonce });
   }

@@ -20,21 +20,25 @@ export async function readBasics(state: State, log: string): Promise<void> {
   ]);
 }
 
-/** The recorded accesses that deliveries name, by the delivery's place in the batch; a batch that is named is read once. */
-export async function permitsOf(
+/**
+ * The records that others rest on, by the place in the batch of what names them: the access of a delivery, the delivery of an
+ * acceptance. A batch that is named is read once.
+ */
+export async function namedBy(
   state: State,
   log: LogState,
   { records }: BatchInput,
 ): Promise<ReadonlyMap<number, QuanjiRecord>> {
-  const permits = new Map<number, QuanjiRecord>();
+  const named = new Map<number, QuanjiRecord>();
   await Promise.all(
     records.map(async (item, place) => {
-      if (item.type !== "delivery") return;
-      const stored = await state.stored(log.msp, log.origin, item.first, item.access);
-      if (stored !== undefined) permits.set(place, decodeRecord(stored));
+      if (item.type !== "delivery" && item.type !== "acceptance") return;
+      const index = item.type === "delivery" ? item.access : item.delivery;
+      const stored = await state.stored(log.msp, log.origin, item.first, index);
+      if (stored !== undefined) named.set(place, decodeRecord(stored));
     }),
   );
-  return permits;
+  return named;
 }
 
 /** Objects by which requests are decided; then what depends on them: counters, positions, sequence windows. */
@@ -42,17 +46,23 @@ export async function readAhead(
   state: State,
   overlay: BatchOverlay,
   requests: readonly (CheckedRequest | undefined)[],
-  permits: ReadonlyMap<number, QuanjiRecord>,
+  named: ReadonlyMap<number, QuanjiRecord>,
 ): Promise<void> {
   const grants = new Set<string>();
   const resources = new Set<string>();
   const parties = new Set<string>();
   const keys = new Set<string>();
+  const tallies = new Set<string>();
   for (const request of requests) {
     if (request === undefined) continue;
+    if (request.type === "tally") {
+      tallies.add(request.payload.resource);
+      continue;
+    }
     parties.add(request.party.id);
+    if (request.type === "acceptance") continue;
     keys.add(request.jws.header.kid);
-    if (request.type !== "access") continue;
+    if (request.type === "void") continue;
     resources.add(request.payload.resource);
     if (request.payload.grant !== undefined) grants.add(request.payload.grant);
   }
@@ -60,12 +70,14 @@ export async function readAhead(
   const [found] = await Promise.all([
     Promise.all([...grants].map((id) => state.grant(msp, id))),
     Promise.all([...grants].map((id) => state.stop(id))),
-    Promise.all([...resources].map((id) => state.resource(id))),
+    Promise.all([...resources, ...tallies].map((id) => state.resource(id))),
   ]);
   const counted = new Set(found.flatMap((grant) => (grant === undefined ? [] : [grant.id, ...grant.ancestors])));
   const linked = new Set(found.flatMap((grant) => (grant === undefined ? [] : [grant.id])));
-  for (const { type, face, body } of permits.values()) {
-    if (type !== "access") continue;
+  const accepted = new Set<string>();
+  for (const { type, face, body } of named.values()) {
+    if (type === "void" || type === "tally") continue;
+    if (type === "delivery") accepted.add(body.id);
     if (body.grant !== undefined) linked.add(splitVersion(body.grant).id);
     resources.add(splitVersion(body.resource).id);
     parties.add(face.unit);
@@ -75,8 +87,10 @@ export async function readAhead(
     ...ancestors.flatMap((id) => [state.grant(msp, id), state.stop(id)]),
     ...[...counted].map((id) => state.counter(msp, origin, id)),
     ...[...keys].map((kid) => overlay.window(kid)),
+    ...[...accepted].map((id) => state.accepted(msp, id)),
+    ...[...tallies].map((id) => overlay.tallied(id)),
     ...[...linked].map((id) => overlay.head(overlay.chainKey("grant", id))),
-    ...[...resources].map((id) => overlay.head(overlay.chainKey("resource", id))),
+    ...[...resources, ...tallies].map((id) => overlay.head(overlay.chainKey("resource", id))),
     ...[...parties].map((id) => overlay.head(overlay.chainKey("party", id))),
   ]);
 }

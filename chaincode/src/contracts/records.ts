@@ -3,6 +3,9 @@
  * bodies are written with their members in order, which spares the canonical form a copy of each.
  */
 import {
+  acceptable,
+  type AcceptanceBody,
+  accepted,
   type AccessBody,
   type AccessRequest,
   type Basis,
@@ -23,6 +26,8 @@ import {
   recordLeaf,
   type Resource,
   splitVersion,
+  tallied,
+  type TallyBody,
   versionedId,
 } from "../domain/index.js";
 import { type ChainKey, commit, type Hash, type Opening, type Openings } from "../log/index.js";
@@ -55,11 +60,11 @@ export interface Batch {
   readonly state: State;
   readonly overlay: BatchOverlay;
   readonly network: Network;
-  /** Of a delivery, by its place in the batch: the access that it names, if it was recorded there. */
-  readonly permits: ReadonlyMap<number, QuanjiRecord>;
+  /** By place in the batch: the access that a delivery names, the delivery that an acceptance names, if it stands there. */
+  readonly named: ReadonlyMap<number, QuanjiRecord>;
 }
 
-/** Errors, with `record`: NOT_FOUND (resource or log), COMMAND_REPLAYED (seq), MALFORMED. */
+/** Errors, with `record`: NOT_FOUND (resource or log), COMMAND_REPLAYED (seq), MALFORMED, those of {@link acceptable}. */
 export async function appendRecords(
   batch: Batch,
   input: BatchInput,
@@ -69,7 +74,7 @@ export async function appendRecords(
   const appended: AppendedRecord[] = [];
   for (const [i, item] of input.records.entries()) {
     const index = overlay.log.size + i;
-    const built = await naming(i, () => build(batch, item, requests[i], index, batch.permits.get(i)));
+    const built = await naming(i, () => build(batch, item, requests[i], index, batch.named.get(i)));
     const bytes = recordBytes(built.value);
     const leaf = recordLeaf(bytes);
     for (const key of built.links.keys) await overlay.extend(key, leaf);
@@ -84,11 +89,13 @@ function build(
   item: BatchRecord,
   request: CheckedRequest | undefined,
   index: number,
-  permit: QuanjiRecord | undefined,
+  named: QuanjiRecord | undefined,
 ): Promise<Built> {
-  if (item.type === "delivery") return buildDelivery(batch, item, index, permit);
+  if (item.type === "delivery") return buildDelivery(batch, item, index, named);
+  if (request?.type === "acceptance") return buildAcceptance(batch, item, request, index, named);
   if (request?.type === "access") return buildAccess(batch, item, request, index);
   if (request?.type === "void") return buildVoid(batch, item, request, index);
+  if (request?.type === "tally") return buildTally(batch, item, request, index);
   throw new QuanjiError("MALFORMED", "the record has no request");
 }
 
@@ -290,6 +297,87 @@ async function returnQuota({ state, overlay, network }: Batch, grantId: string, 
     const taken = msOf(access.time);
     overlay.setCounter(each.id, giveBack(counter, each, access.quantity, taken, network.timeZone));
   }
+}
+
+async function buildAcceptance(
+  batch: Batch,
+  item: BatchRecord,
+  request: Extract<CheckedRequest, { type: "acceptance" }>,
+  index: number,
+  named: QuanjiRecord | undefined,
+): Promise<Built> {
+  const { overlay } = batch;
+  const { face: told, body: delivery } = acceptable(named, { ...request, timeMs: msOf(item.time) });
+  if (!(await overlay.accept(delivery.id, index))) throw accepted();
+  const { class: kind, purpose, steward, unit } = told;
+  const ids = { grant: splitVersion(delivery.grant).id, party: unit, resource: splitVersion(delivery.resource).id };
+  const links = await linksOf(batch, item, ids);
+  const face: Face = {
+    class: kind,
+    count: 1,
+    hour: hourOf(item.time),
+    index,
+    log: overlay.log.origin,
+    purpose,
+    steward,
+    type: "acceptance",
+    unit,
+    v: "quanji.record.v1",
+  };
+  const body: AcceptanceBody = {
+    access: delivery.access,
+    basis: { party: request.party.n },
+    delivery: told.index,
+    digest: delivery.digest,
+    grant: delivery.grant,
+    id: item.id,
+    links: useLinks(links),
+    nonce: item.nonce,
+    request: request.jws.request,
+    requester: request.jws.header.kid,
+    resource: delivery.resource,
+    rows: delivery.rows,
+    time: item.time,
+  };
+  return { value: { type: "acceptance", face, body }, links, request: request.jws.jws };
+}
+
+async function buildTally(
+  batch: Batch,
+  item: BatchRecord,
+  request: Extract<CheckedRequest, { type: "tally" }>,
+  index: number,
+): Promise<Built> {
+  const { overlay, state } = batch;
+  const { payload, party, jws } = request;
+  const last = await overlay.tallied(payload.resource);
+  const claim = { ...request, timeMs: msOf(item.time), index, last };
+  const resource = tallied(await state.resource(payload.resource), claim);
+  overlay.setTallied(resource.id, payload.to);
+  const links = await linksOf(batch, item, { resource: resource.id });
+  const face: Face = {
+    class: resource.class,
+    hour: hourOf(item.time),
+    index,
+    log: overlay.log.origin,
+    type: "tally",
+    unit: party.id,
+    v: "quanji.record.v1",
+  };
+  const body: TallyBody = {
+    basis: { party: party.n, resource: resource.n },
+    from: payload.from,
+    id: item.id,
+    links: { resource: links.commitments.resource ?? "" },
+    nonce: item.nonce,
+    request: jws.request,
+    requester: jws.header.kid,
+    resource: versionedId(resource),
+    served: payload.served,
+    time: item.time,
+    to: payload.to,
+  };
+  return { value: { type: "tally", face, body }, links, request: jws.jws };
 }
 
 async function buildVoid(

@@ -1,5 +1,6 @@
 /** The signed requests of a batch, checked before anything is decided: what fails here is never recorded. */
 import {
+  AccessAccept,
   AccessRequest,
   AccessVoid,
   type GatewayEntry,
@@ -10,6 +11,7 @@ import {
   parseWith,
   type Party,
   QuanjiError,
+  TallySign,
 } from "../domain/index.js";
 import {
   type CommandHeader,
@@ -27,7 +29,10 @@ import type { BatchInput, BatchRecord } from "../world/stored.js";
 const MAX_IAT_SKEW_MS = 120_000;
 
 type ParsedRequest = { readonly jws: ParsedJws<CommandHeader> } & (
-  { readonly type: "access"; readonly payload: AccessRequest } | { readonly type: "void"; readonly payload: AccessVoid }
+  | { readonly type: "access"; readonly payload: AccessRequest }
+  | { readonly type: "void"; readonly payload: AccessVoid }
+  | { readonly type: "acceptance"; readonly payload: AccessAccept }
+  | { readonly type: "tally"; readonly payload: TallySign }
 );
 export type CheckedRequest = ParsedRequest & { readonly party: Party; readonly thumbprint: string };
 
@@ -42,6 +47,8 @@ type Signed = Exclude<BatchRecord, { readonly type: "delivery" }>;
 const ROUTES = {
   access: { typ: "quanji-access+jws", path: "/v1/access" },
   void: { typ: "quanji-access.void+jws", path: "/v1/commands/access.void" },
+  tally: { typ: "quanji-tally.sign+jws", path: "/v1/commands/tally.sign" },
+  acceptance: { typ: "quanji-access.accept+jws", path: "/v1/commands/access.accept" },
 } as const;
 
 /**
@@ -113,13 +120,23 @@ function parseOne(item: Signed, place: Place): ParsedRequest {
   if (Math.abs(msOf(item.time) - jws.header.iat * 1000) > MAX_IAT_SKEW_MS) {
     throw new QuanjiError("COMMAND_STALE", "the request was signed too long before or after its record");
   }
-  const parsed =
-    item.type === "access"
-      ? { type: "access" as const, payload: parseWith(AccessRequest, jws.payload) }
-      : { type: "void" as const, payload: parseWith(AccessVoid, jws.payload) };
-  assertPlace(parsed.payload, place);
+  const request: ParsedRequest = { ...payloadOf(item, jws), jws };
+  assertPlace(request.payload, place);
   if (item.type === "access") checkOpenings(item, jws);
-  return { ...parsed, jws };
+  return request;
+}
+
+function payloadOf({ type }: Signed, { payload }: ParsedJws<CommandHeader>) {
+  switch (type) {
+    case "access":
+      return { type, payload: parseWith(AccessRequest, payload) };
+    case "void":
+      return { type, payload: parseWith(AccessVoid, payload) };
+    case "acceptance":
+      return { type, payload: parseWith(AccessAccept, payload) };
+    case "tally":
+      return { type, payload: parseWith(TallySign, payload) };
+  }
 }
 
 const signerOf = ({ jws }: ParsedRequest): string => partyOf(jws.header.kid);

@@ -38,3 +38,13 @@ export const isAccessRequest = acceptor(AccessRequest);
 /** Marks a sequence number as never used: the trail has no gap then. */
 export const AccessVoid = z.strictObject({ ...Net, log: LogOrigin, seq: z.int().min(0) });
 export type AccessVoid = z.infer<typeof AccessVoid>;
+
+/** The requester's word for what arrived: `record` is the index of its access, `digest` and `rows` those of the data. */
+export const AccessAccept = z.strictObject({
+  ...Net,
+  log: LogOrigin,
+  record: z.int().min(0),
+  digest: Digest,
+  rows: z.int().min(0),
+});
+export type AccessAccept = z.infer<typeof AccessAccept>;

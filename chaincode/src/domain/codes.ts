@@ -90,6 +90,7 @@ export const CODES = {
   STOP_PENDING: row(503, "edge", "a stop is not folded into the grant yet: try again"),
   HEAD_MOVED: row(503, "edge", "the log's head is not the expected one: a peer lags (internal)"),
   ANSWER_MISMATCH: row(0, "edge", "the gateway's answer is not the answer to this request (SDK)"),
+  RECEIPT_NOT_COSIGNED: row(0, "edge", "too few witnesses cosigned the receipt within a minute: keep it (SDK)"),
   UNREACHABLE: row(0, "edge", "the gateway cannot be reached (SDK)"),
   CONFIG_INVALID: row(0, "edge", "a configuration value is missing or wrong; the message names it"),
 } as const satisfies Record<string, CodeRow>;

@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import type { JsonObject, Limits } from "../log/canonical.js";
 import { LIMITS } from "../log/canonical.js";
-import { AccessRequest, AccessVoid } from "./access.js";
+import { AccessAccept, AccessRequest, AccessVoid } from "./access.js";
 import { BoundaryPublish } from "./boundary.js";
 import { QuanjiError } from "./errors.js";
 import * as grant from "./grant.js";
@@ -10,6 +10,7 @@ import * as network from "./network.js";
 import * as order from "./order.js";
 import * as party from "./party.js";
 import * as resource from "./resource.js";
+import { TallySign } from "./tally.js";
 
 /** Contract that carries the command. */
 export type Group = "network" | "parties" | "resources" | "boundaries" | "orders" | "grants" | "accesses";
@@ -60,6 +61,8 @@ export const COMMANDS = {
   "grant.allot": row("grants", grant.GrantAllot, "Share a grant's quota out among its logs anew."),
   access: row("accesses", AccessRequest, "Use a resource.", ["operator", "query"]),
   "access.void": row("accesses", AccessVoid, "Declare a sequence number as never used."),
+  "access.accept": row("accesses", AccessAccept, "Confirm what was delivered: its digest and rows."),
+  "tally.sign": row("accesses", TallySign, "State how many accesses of a window the source has served."),
 } as const satisfies Record<string, CommandRow>;
 
 function row<S extends z.ZodType>(group: Group, schema: S, summary: string, committed: readonly string[] = []) {

@@ -160,3 +160,63 @@ export const ForkProof = z.strictObject({
 export type ForkProof = z.infer<typeof ForkProof>;
 /** Two notes of 64 KiB and a proof. */
 export const FORK_LIMITS: Limits = { maxBytes: 144 * 1024, maxDepth: 3 };
+
+/** A record in its log: bytes, the opening of one of its links, and a C2SP tlog-proof, verbatim. */
+const IncludedRecord = z.strictObject({ record: z.string(), opening: Opening, proof: z.string() });
+
+/** Two records of one log that cannot both be where they stand in the chain of the object that `link` names. */
+export const ChainForkProof = z.strictObject({
+  v: z.literal("quanji.evidence.v1"),
+  kind: z.literal("chain-fork"),
+  link: z.enum(TRAIL_KINDS),
+  /** By their index in the log. */
+  earlier: IncludedRecord,
+  later: IncludedRecord,
+});
+export type ChainForkProof = z.infer<typeof ChainForkProof>;
+
+/** A head note, and a record of the very tree that the note names, which the head that it states does not count. */
+export const HeadLieProof = z.strictObject({
+  v: z.literal("quanji.evidence.v1"),
+  kind: z.literal("head-lie"),
+  link: z.enum(TRAIL_KINDS),
+  /** The signed head note, verbatim, and what it states; absent where it says `state none`. */
+  note: z.string(),
+  opening: SealedHead.optional(),
+  record: z.string(),
+  linkOpening: Opening,
+  /** Audit path of the record to the note's root, lowest first. */
+  path: z.array(Digest).max(63),
+});
+export type HeadLieProof = z.infer<typeof HeadLieProof>;
+
+/** What a gateway signed when it refused: the command that was sent, and its answer. */
+export const RefusalProof = z.strictObject({
+  v: z.literal("quanji.evidence.v1"),
+  kind: z.literal("refusal"),
+  command: Jws,
+  answer: Jws,
+});
+export type RefusalProof = z.infer<typeof RefusalProof>;
+
+/**
+ * Two blocks of one number that orderers signed under one configuration. Serialised Fabric `Block`s in base64url; the two need
+ * no transactions, for their headers name them.
+ */
+export const LedgerForkProof = z.strictObject({
+  v: z.literal("quanji.evidence.v1"),
+  kind: z.literal("ledger-fork"),
+  /** The configuration that both name, whole. */
+  config: z.string(),
+  one: z.string(),
+  other: z.string(),
+});
+export type LedgerForkProof = z.infer<typeof LedgerForkProof>;
+/** A configuration has the certificates of all organisations. */
+export const LEDGER_FORK_LIMITS: Limits = { maxBytes: 4 * 1024 * 1024, maxDepth: 2 };
+
+/** What the verifier takes. A ledger fork is not among them: checking one takes Fabric's messages and X.509, so it is in `audit`. */
+export const Evidence = z.discriminatedUnion("kind", [ForkProof, ChainForkProof, HeadLieProof, RefusalProof]);
+export type Evidence = z.infer<typeof Evidence>;
+/** Two records with their proofs, each under a note of 64 KiB. */
+export const PROOF_LIMITS: Limits = { maxBytes: 256 * 1024, maxDepth: 12 };

@@ -1,3 +1,4 @@
+export * from "./acceptance.js";
 export * from "./access.js";
 export * from "./allotment.js";
 export * from "./boundary.js";
@@ -16,4 +17,5 @@ export * from "./record.js";
 export * from "./resource.js";
 export * from "./seq.js";
 export * from "./shared.js";
+export * from "./tally.js";
 export * from "./time.js";

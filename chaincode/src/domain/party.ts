@@ -21,8 +21,8 @@ import {
 } from "./shared.js";
 import { Instant, msOf } from "./time.js";
 
-/** `act` signs commands and accesses; `recovery` only replaces keys. One key, one purpose. */
-export const KEY_PURPOSES = ["act", "recovery"] as const;
+/** `act` signs commands and accesses; `recovery` only replaces keys; `tally` is a source's. One key, one purpose. */
+export const KEY_PURPOSES = ["act", "recovery", "tally"] as const;
 
 const NewKey = z.strictObject({
   jwk: Jwk,

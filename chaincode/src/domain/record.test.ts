@@ -37,7 +37,7 @@ describe("domain: records", () => {
   it("refuse what their version and type do not know, each with its code", () => {
     const rows: readonly (readonly [string, ReturnType<typeof bytes>])[] = [
       ["VERSION_UNKNOWN", bytes({ v: "quanji.record.v2" })],
-      ["TYPE_UNKNOWN", bytes({ type: "tally" })],
+      ["TYPE_UNKNOWN", bytes({ type: "index" })],
       ["FIELD_UNKNOWN", bytes({ purpose: "risk" })],
       ["FIELD_UNKNOWN", bytes({}, { seq: "3" })],
       ["FIELD_UNKNOWN", bytes({}, { more: 1 })],

@@ -31,7 +31,9 @@ const use = { class: CodeName, count, purpose: CodeName, steward: PartyId };
 export const Face = z.discriminatedUnion("type", [
   z.strictObject({ ...faceCommon, ...use, type: z.literal("access"), decision: z.enum(["permit", "deny"]) }),
   z.strictObject({ ...faceCommon, ...use, type: z.literal("delivery") }),
+  z.strictObject({ ...faceCommon, ...use, type: z.literal("acceptance") }),
   z.strictObject({ ...faceCommon, type: z.literal("void") }),
+  z.strictObject({ ...faceCommon, class: CodeName, type: z.literal("tally") }),
 ]);
 export type Face = z.infer<typeof Face>;
 export type RecordType = Face["type"];
@@ -92,16 +94,49 @@ export const DeliveryBody = z.strictObject({
 });
 export type DeliveryBody = z.infer<typeof DeliveryBody>;
 
+/**
+ * The requester's signed word for a delivery. It says what the delivery says or is not recorded: who received something
+ * else does not accept, and holds the gateway's signed account of what left.
+ */
+export const AcceptanceBody = z.strictObject({
+  ...bodyCommon,
+  /** Index of the access in the same log, and of its delivery. */
+  access: count,
+  /** `party`: by how many commands the party's keys stood when it signed. */
+  basis: z.strictObject({ party: count }),
+  delivery: count,
+  digest: Digest,
+  grant: GrantVersion,
+  links: useLinks,
+  resource: ResourceVersionId,
+  rows: count,
+});
+export type AcceptanceBody = z.infer<typeof AcceptanceBody>;
+
 export const VoidBody = z.strictObject({ ...bodyCommon, links: z.strictObject({ party: Digest }), seq: count });
 export type VoidBody = z.infer<typeof VoidBody>;
 
-export type Body = AccessBody | DeliveryBody | VoidBody;
+/** The source's count: `served` of the accesses with `from` ≤ index < `to`. */
+export const TallyBody = z.strictObject({
+  ...bodyCommon,
+  basis: z.strictObject({ party: count, resource: count }),
+  from: count,
+  links: z.strictObject({ resource: Digest }),
+  resource: ResourceVersionId,
+  served: count,
+  to: count,
+});
+export type TallyBody = z.infer<typeof TallyBody>;
+
+export type Body = AccessBody | DeliveryBody | AcceptanceBody | VoidBody | TallyBody;
 
 /** A record and the bytes that its leaf was made of. */
 export type QuanjiRecord =
   | { readonly type: "access"; readonly face: Extract<Face, { type: "access" }>; readonly body: AccessBody }
   | { readonly type: "delivery"; readonly face: Extract<Face, { type: "delivery" }>; readonly body: DeliveryBody }
-  | { readonly type: "void"; readonly face: Extract<Face, { type: "void" }>; readonly body: VoidBody };
+  | { readonly type: "acceptance"; readonly face: Extract<Face, { type: "acceptance" }>; readonly body: AcceptanceBody }
+  | { readonly type: "void"; readonly face: Extract<Face, { type: "void" }>; readonly body: VoidBody }
+  | { readonly type: "tally"; readonly face: Extract<Face, { type: "tally" }>; readonly body: TallyBody };
 
 /** Exact bytes of a record: what is hashed, stored and handed out. */
 export interface RecordBytes {
@@ -160,12 +195,13 @@ export function parseRecord(bytes: RecordBytes): QuanjiRecord {
   if (!isPlain(bytes.body)) assertPrintable(bodyJson);
   if (faceJson["v"] !== "quanji.record.v1") refuse("VERSION_UNKNOWN", "the record's version is not quanji.record.v1");
   const type = faceJson["type"];
-  if (type !== "access" && type !== "delivery" && type !== "void") {
+  if (!isRecordType(type)) {
     return refuse("TYPE_UNKNOWN", "the record's type is not known to this version");
   }
   const face = checked(FACE, faceJson);
   const record = { type, face, body: checked(BODIES[type], bodyJson) } as QuanjiRecord;
-  if (record.type !== "void" && (record.body.grant === undefined) !== (record.body.links.grant === undefined)) {
+  const isUse = record.type !== "void" && record.type !== "tally";
+  if (isUse && (record.body.grant === undefined) !== (record.body.links.grant === undefined)) {
     refuse("LINK_MISSING", "a record that names a grant has a link of that grant, and only then");
   }
   return record;
@@ -180,10 +216,15 @@ const formOf = <T>(schema: z.ZodType<T>): Form<T> => ({ schema, fits: acceptor(s
 
 const FACE: Form<Face> = formOf(Face);
 const BODIES: Readonly<Record<RecordType, Form<Body>>> = {
+  acceptance: formOf<Body>(AcceptanceBody),
   access: formOf<Body>(AccessBody),
   delivery: formOf<Body>(DeliveryBody),
+  tally: formOf<Body>(TallyBody),
   void: formOf<Body>(VoidBody),
 };
+
+const isRecordType = (type: Json | undefined): type is RecordType =>
+  typeof type === "string" && Object.hasOwn(BODIES, type);
 
 const refuse = (detail: string, message: string): never => {
   throw new QuanjiError("MALFORMED", message, { detail });

@@ -3,7 +3,7 @@
  * only as SHA-256, so each contains an id that cannot be guessed: a grant's UUID, or a name blinded with the collection's
  * secret. Every private value carries a random `salt` for the same reason.
  */
-import { canonical, type ChainKey, chainStart, hashText, sha256Text } from "../log/index.js";
+import { canonical, type ChainKey, chainStart, hashText, type HashText, sha256Text } from "../log/index.js";
 
 export const publicKeys = {
   /** Network: name, time zone, MSPs. Written once by network.init. */
@@ -42,11 +42,17 @@ export const privateKeys = {
   /** Openings of a command on a public object: {openings, salt}. */
   opening: (request: string) => `opening/${request}`,
   /** Head of a record chain in a log, or of a command chain of a private object; sealed with a random salt. */
-  head: (secret: string, key: ChainKey) => `head/${key.scope}/${blind(secret, hashText(chainStart(key)))}`,
+  head: (secret: string, key: ChainKey) => privateKeys.headAt(secret, key.scope, hashText(chainStart(key))),
+  /** The same for who knows of the chain only its start h₀. */
+  headAt: (secret: string, scope: string, start: HashText): string => `head/${scope}/${blind(secret, start)}`,
   /** Counter of a grant in a log. */
   count: (log: string, grant: string) => `count/${log}/${grant}`,
   /** SeqWindow of a key in a log. */
   seen: (secret: string, log: string, kid: string) => `seen/${log}/${blind(secret, kid)}`,
+  /** Where the last tally of a resource in a log ended. */
+  tallied: (secret: string, log: string, resource: string) => `tallied/${log}/${blind(secret, resource)}`,
+  /** Present once a delivery is accepted: by the delivery's record id, which is random. */
+  accepted: (delivery: string) => `accepted/${delivery}`,
   /** StoredBatch that begins with the record at index `first`. */
   batch: (log: string, first: number) => `batch/${log}/${first}`,
 } as const;

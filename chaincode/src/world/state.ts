@@ -163,6 +163,15 @@ export class State {
     return { next: stored.value.next, seen: fromBase64url(stored.value.seen) };
   }
 
+  async accepted(msp: string, delivery: string): Promise<boolean> {
+    return (await this.#private<Sealed<number>>(msp, privateKeys.accepted(delivery))) !== undefined;
+  }
+
+  /** Where the last tally of a resource in a log ended. */
+  async tallied(msp: string, secret: string, log: string, resource: string): Promise<number | undefined> {
+    return (await this.#private<Sealed<number>>(msp, privateKeys.tallied(secret, log, resource)))?.value;
+  }
+
   /** One record of a stored batch. */
   async stored(msp: string, log: string, first: number, index: number): Promise<StoredRecord | undefined> {
     const key = privateKeys.batch(log, first);

@@ -35,7 +35,7 @@ export interface StoredRecord {
   readonly body: string;
   /** Openings of the record's links, by path (`links.grant`). */
   readonly links: Openings;
-  /** The requester's signed access or void; absent for deliveries. */
+  /** The signed command: access, void, acceptance or tally; absent for deliveries. */
   readonly request?: FlattenedJws;
   /** Openings of the request's own commitments (`operator`, `query`). */
   readonly openings?: Openings;
@@ -73,7 +73,7 @@ interface BatchItem {
 /** What the recorder asks to record. */
 export type BatchRecord =
   | (BatchItem & { readonly type: "access"; readonly request: FlattenedJws; readonly openings?: Openings })
-  | (BatchItem & { readonly type: "void"; readonly request: FlattenedJws })
+  | (BatchItem & { readonly type: "void" | "tally"; readonly request: FlattenedJws })
   | (BatchItem & {
       readonly type: "delivery";
       /** Index of the access, and first index of the batch that holds it. */
@@ -84,6 +84,13 @@ export type BatchRecord =
       readonly masked: readonly string[];
       readonly outcome: Outcome;
       readonly rows: number;
+    })
+  | (BatchItem & {
+      readonly type: "acceptance";
+      readonly request: FlattenedJws;
+      /** Index of the delivery, and first index of the batch that holds it. */
+      readonly delivery: number;
+      readonly first: number;
     });
 
 /** Transient `batch` of `accesses:recordBatch`. */

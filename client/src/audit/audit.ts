@@ -3,9 +3,10 @@
  * what is kept are versions of keys and ids of transactions.
  */
 import { equalBytes } from "@quanji/chaincode/log";
-import { common, peer } from "@hyperledger/fabric-protos";
+import { peer } from "@hyperledger/fabric-protos";
 import { type Block, checkData, parseBlock } from "./block.js";
-import { type ChannelConfig, type LedgerKind, parseConfig } from "./config.js";
+import type { ChannelConfig, LedgerKind } from "./config.js";
+import { configOf, hasConfig } from "./config-block.js";
 import { type AuditFinding, AuditFault, type AuditPlace, fail } from "./findings.js";
 import { type AuditedLog, type KnownRoot, Logs } from "./logs.js";
 import { checkOrderers } from "./orderers.js";
@@ -233,31 +234,3 @@ class Audit {
 
 const NAMES = new Map(Object.entries(peer.TxValidationCode).map(([name, code]) => [code as number, name]));
 const nameOf = (code: number): string => NAMES.get(code) ?? `code ${code}`;
-
-/** Errors: TX_NOT_WELL_FORMED, if it does not stand alone. */
-function hasConfig({ number, envelopes }: Block): boolean {
-  const at = envelopes.findIndex(isConfig);
-  if (at >= 0 && envelopes.length > 1) {
-    fail("TX_NOT_WELL_FORMED", "a configuration stands alone in its block", { block: number, tx: at });
-  }
-  return at >= 0;
-}
-
-function isConfig(envelope: Uint8Array): boolean {
-  try {
-    const payload = common.Payload.deserializeBinary(common.Envelope.deserializeBinary(envelope).getPayload_asU8());
-    const header = payload.getHeader()?.getChannelHeader_asU8() ?? new Uint8Array();
-    return common.ChannelHeader.deserializeBinary(header).getType() === common.HeaderType.CONFIG;
-  } catch {
-    return false; // judged as a transaction, which it is not either
-  }
-}
-
-async function configOf({ number, envelopes }: Block): Promise<ChannelConfig> {
-  try {
-    return await parseConfig(envelopes[0] ?? new Uint8Array());
-  } catch (error) {
-    const why = error instanceof Error ? error.message : "it cannot be read";
-    return fail("CONFIG_UNSUPPORTED", `the configuration is not understood: ${why}`, { block: number });
-  }
-}

@@ -32,6 +32,7 @@ export const AUDIT_FINDINGS = {
   WRITESET_MISMATCH: row("breach", "a log's head does not follow from the leaves that were recorded with it"),
   LOG_SIZE: row("again", "a checkpoint is of a larger log than these blocks hold"),
   FORK: row("breach", "a signed checkpoint and the blocks state two roots for one size of a log"),
+  FORK_UNPROVEN: row("distrust", "two blocks that are said to contradict each other are one"),
 } as const satisfies Readonly<Record<string, AuditFindingRow>>;
 
 export type AuditFinding = keyof typeof AUDIT_FINDINGS;

@@ -36,7 +36,10 @@ export function checkOrderers(block: Block, config: ChannelConfig, lastConfig: n
 }
 
 /** Under SmartBFT a consenter; else whoever the policy takes, of the ordering organisations. */
-function mayOrder({ msp, fingerprint }: Identity, { kind, orderers, consenters, members }: ChannelConfig): boolean {
+export function mayOrder(
+  { msp, fingerprint }: Identity,
+  { kind, orderers, consenters, members }: ChannelConfig,
+): boolean {
   if (kind !== "bft") return orderers.has(msp);
   return [...consenters.values()].some((consenter) => members.identify(consenter)?.fingerprint === fingerprint);
 }
@@ -48,7 +51,7 @@ export function quorumOf({ kind, consenters }: ChannelConfig): number {
 }
 
 /** Distinct identities whose signature verifies. One that does not counts for nothing. */
-function signersOf(block: Block, config: ChannelConfig): readonly Identity[] {
+export function signersOf(block: Block, config: ChannelConfig): readonly Identity[] {
   const signers = new Map<string, Identity>();
   for (const one of block.signatures) {
     const { who, header } = claimOf(one, config);
@@ -77,7 +80,7 @@ function claimOf(
   }
 }
 
-function lastConfigIn({ ordererMetadata }: Block): number | undefined {
+export function lastConfigIn({ ordererMetadata }: Block): number | undefined {
   try {
     return common.OrdererBlockMetadata.deserializeBinary(ordererMetadata).getLastConfig()?.getIndex();
   } catch {

@@ -1,5 +1,5 @@
 /** The verdict of an audit for people. */
-import type { AuditVerdict } from "../audit/index.js";
+import type { AuditVerdict, LedgerForkVerdict } from "../audit/index.js";
 import type { OpenedTrust } from "../verify/index.js";
 import { auditAdviceFor, type Lang, uncheckedText, word } from "./messages.js";
 import { harmless } from "./width.js";
@@ -28,7 +28,28 @@ export function auditText(folder: string, verdict: AuditVerdict, trust: OpenedTr
     .join("\n");
 }
 
-function refusal({ code = "PROOF_INVALID", detail, message = "", at }: AuditVerdict, lang: Lang): readonly string[] {
+/** A checked ledger fork for people. */
+export function ledgerForkText(file: string, verdict: LedgerForkVerdict, lang: Lang): string {
+  const { ok, code = "PROOF_INVALID", detail, message = "", block, hashes = [], accused } = verdict;
+  const lines = ok
+    ? [
+        `${word("ledgerForkShown", lang)}  ${file}`,
+        `${word("block", lang)} ${block}: ${hashes.join(", ")}`,
+        ...accused.map(({ msp, fingerprint, both }) => {
+          return `${word(both ? "signedBoth" : "signedOne", lang)} ${msp} ${fingerprint}`;
+        }),
+      ]
+    : [
+        `${word("invalid", lang)}  ${file}`,
+        ...refusal({ code, message, ...(detail !== undefined && { detail }) }, lang),
+      ];
+  return lines.map((line, i) => harmless(i === 0 ? line : `  ${line}`)).join("\n");
+}
+
+function refusal(
+  { code = "PROOF_INVALID", detail, message = "", at }: Pick<AuditVerdict, "code" | "detail" | "message" | "at">,
+  lang: Lang,
+): readonly string[] {
   const place = [
     ...(at?.block === undefined ? [] : [`block ${at.block}`]),
     ...(at?.tx === undefined ? [] : [`transaction ${at.tx}`]),

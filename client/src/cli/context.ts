@@ -1,7 +1,7 @@
 /** What the commands share: flags, profile, key, trust file and client, each opened when it is first needed. */
 import { join, resolve } from "node:path";
 import { isQuanjiError, QuanjiError } from "@quanji/chaincode/domain";
-import { Client, fileSeqStore, type PartyKeyPair } from "../sdk/index.js";
+import { Client, type ConnectOptions, fileSeqStore, type PartyKeyPair } from "../sdk/index.js";
 import { type OpenedTrust, openTrust } from "../verify/index.js";
 import { openKeyFile, readNamed } from "./files.js";
 import type { Io } from "./io.js";
@@ -18,6 +18,9 @@ export interface GlobalFlags {
   readonly profile?: string;
   readonly passphraseEnv?: string;
 }
+
+/** What a command may choose about its client. */
+type ClientChoices = Pick<ConnectOptions, "seqReserve" | "accept">;
 
 export class Context {
   readonly io: Io;
@@ -98,12 +101,12 @@ export class Context {
   }
 
   /** A client of the party whose key this is. */
-  async client(): Promise<Client> {
-    this.#client ??= await this.connect(await this.key());
+  async client(options: ClientChoices = {}): Promise<Client> {
+    this.#client ??= await this.connect(await this.key(), options);
     return this.#client;
   }
 
-  async connect(key: PartyKeyPair, options: { readonly seqReserve?: number } = {}): Promise<Client> {
+  async connect(key: PartyKeyPair, options: ClientChoices = {}): Promise<Client> {
     const { party } = key;
     if (party === undefined) {
       throw new QuanjiError(

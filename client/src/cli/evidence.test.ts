@@ -1,7 +1,11 @@
-import { writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
+import { EVIDENCE_LIMITS } from "@quanji/chaincode/domain";
 import { canonical, formatCheckpoint, formatNote, sha256, utf8 } from "@quanji/chaincode/log";
 import { expect } from "chai";
-import { LOG, LOG_KEYS, SmallWorld, trustFile } from "../verify/support.test.js";
+import { collude } from "../verify/forging.support.test.js";
+import { LOG, LOG_KEYS, sealed, SmallWorld, trustFile } from "../verify/support.test.js";
+import { lines, prepare, world } from "../verify/tampering.support.test.js";
 import { Desk } from "./io.test.js";
 
 const checkpoint = async (name: string): Promise<string> => {
@@ -36,7 +40,7 @@ describe("quanji evidence", () => {
     const { exitCode, out } = await desk.run(ARGS);
     expect([exitCode, out.split("\n").slice(0, 3)]).to.deep.equal([
       0,
-      ["FORK SHOWN  fork.json", `  ${LOG}: 3, 3`, `  both histories are signed by the log ${LOG}`],
+      ["FORK SHOWN  fork.json", `  ${LOG}: 3, 3`, `  both are signed by the log ${LOG}`],
     ]);
     const { json } = await desk.run([...ARGS, "--json"]);
     expect(json).to.deep.include({ ok: true, kind: "evidence", accused: [{ name: LOG, role: "log" }] });
@@ -53,5 +57,57 @@ describe("quanji evidence", () => {
   it("needs a trust file", async () => {
     const { exitCode, err } = await desk.run(["evidence", "fork.json"]);
     expect([exitCode, err.includes("--trust")]).to.deep.equal([2, true]);
+  });
+});
+
+describe("quanji compare", () => {
+  let desk: Desk;
+  before(async () => {
+    desk = await Desk.open();
+    await prepare();
+    const parts = { ...world.trustPayload(), expires: "2999-01-01T00:00:00.000Z" };
+    await writeFile(desk.path("trust.json"), trustFile(parts));
+    await writeFile(desk.path("true.trail.ndjson"), sealed(lines));
+    await writeFile(desk.path("true.trail.ndjson.gz"), gzipSync(sealed(lines)));
+    const changed = await collude(lines, ({ face }, i) => face["decision"] !== "deny" || i !== 2);
+    await writeFile(desk.path("false.trail.ndjson"), sealed(changed));
+    const receipt = await world.receipt(LOG, world.records(LOG).length - 1);
+    await writeFile(desk.path("one.receipt.json"), canonical(receipt, EVIDENCE_LIMITS));
+    await mkdir(desk.path("proofs"));
+  });
+  after(() => desk.close());
+
+  it("finds nothing where nothing contradicts", async () => {
+    const args = ["compare", "true.trail.ndjson", "true.trail.ndjson.gz", "one.receipt.json", "--trust", "trust.json"];
+    const { exitCode, json } = await desk.run([...args, "--json"]);
+    expect([exitCode, json]).to.deep.equal([0, { ok: true, compared: 3, proofs: [] }]);
+    expect((await desk.run(args)).out).to.include("nothing contradicts in 3 records");
+  });
+
+  it("makes proofs of what contradicts, which quanji evidence takes", async () => {
+    const args = ["compare", "true.trail.ndjson", "false.trail.ndjson", "--trust", "trust.json"];
+    const { exitCode, out } = await desk.run([...args, "--out", "proofs"]);
+    expect([exitCode, out.includes("SHOWN")]).to.deep.equal([1, true]);
+    const made = await readdir(desk.path("proofs"));
+    expect(made).not.to.deep.equal([]);
+    for (const name of made) {
+      expect((await desk.run(["evidence", `proofs/${name}`, "--trust", "trust.json"])).exitCode).to.equal(0);
+    }
+    const { json } = await desk.run([...args, "--json"]);
+    expect((json as { proofs: unknown[] }).proofs).to.have.length(made.length);
+  });
+
+  it("used wrongly: no trust file, no folder, no evidence", async () => {
+    await writeFile(desk.path("noise.json"), "noise\n");
+    const codes = [];
+    for (const args of [
+      ["compare", "true.trail.ndjson"],
+      ["compare", "true.trail.ndjson", "--trust", "trust.json", "--out", "nowhere/at/all"],
+      ["compare", "missing.json", "--trust", "trust.json"],
+      ["compare", "noise.json", "--trust", "trust.json"],
+    ]) {
+      codes.push((await desk.run(args)).exitCode);
+    }
+    expect(codes).to.deep.equal([2, 2, 2, 1]);
   });
 });

@@ -2,6 +2,7 @@
 import { type Code, CODES } from "@quanji/chaincode/domain";
 import { AUDIT_FINDINGS, isAuditFinding } from "../audit/findings.js";
 import { UNCHECKED, type Unchecked } from "../audit/unchecked.js";
+import { MISSING, type Missing } from "../reconcile/findings.js";
 import { ADVICE, type Advice, FINDINGS, isFinding } from "../verify/index.js";
 
 export const LANGUAGES = ["zh", "en"] as const;
@@ -159,6 +160,11 @@ export const MESSAGES: Readonly<Record<Code, Row>> = {
     "do not rely on what came; check --gateway and --trust, and tell the operator",
     "不要采信该应答；检查 --gateway 与 --trust，并告知运维",
   ),
+  RECEIPT_NOT_COSIGNED: row(
+    "一分钟内没有足够的见证方共同签名",
+    "keep the receipt and tell the regulator: the gateway may show witnesses another log",
+    "保留回执并告知监管方：网关可能向见证方展示另一本日志",
+  ),
   UNREACHABLE: row(
     "无法连接网关",
     "is the gateway running? check --gateway; quanji status",
@@ -193,6 +199,16 @@ export const auditAdviceFor = (detail: string | undefined, lang: Lang): string =
 
 const adviceText = (advice: Advice, lang: Lang): string => (lang === "zh" ? ADVICE_ZH[advice] : ADVICE[advice]);
 
+const MISSING_ZH: Readonly<Record<Missing, string>> = {
+  DELIVERY_MISSING: "已允许且时限已过，而无交付存证",
+  DELIVERY_UNKNOWN: "网关中断，无人记录是否有数据流出",
+  ACCEPTANCE_MISSING: "已交付而使用方未确认",
+  TALLY_MISSING: "数据源有计数，而该交付未计入",
+};
+
+export const missingText = (code: Missing, lang: Lang): string =>
+  lang === "zh" ? MISSING_ZH[code] : MISSING[code].meaning;
+
 const UNCHECKED_ZH: Readonly<Record<Unchecked, string>> = {
   later: "其后是否还有区块",
   uniqueness: "这是否是唯一历史：Raft 下一个排序节点签名即可；请与见证方核对末块哈希",
@@ -226,11 +242,26 @@ export const WORDS = {
   valid: ["VALID", "有效"],
   invalid: ["INVALID", "无效"],
   forkShown: ["FORK SHOWN", "已证明分叉"],
-  accusedLog: ["both histories are signed by the log", "两份历史均由该日志签署:"],
+  chainForkShown: ["CHAIN FORK SHOWN", "已证明链分叉"],
+  headLieShown: ["FALSE HEAD SHOWN", "已证明链头不实"],
+  ledgerForkShown: ["LEDGER FORK SHOWN", "已证明账本分叉"],
+  block: ["block", "区块"],
+  signedBoth: ["both are signed by the orderer", "两者均由该排序节点签署:"],
+  signedOne: ["one of the two is signed by the orderer", "其中之一由该排序节点签署:"],
+  sameBlocks: ["the other blocks are the same, as far as both go", "另一份区块在共有范围内相同"],
+  refusalShown: ["REFUSAL SHOWN", "已证明拒绝"],
+  accusedLog: ["both are signed by the log", "两者均由该日志签署:"],
+  accusedHeads: ["the head is signed by", "链头由以下密钥签署:"],
+  accusedGateway: ["the refusal is signed by the gateway", "拒绝由该网关签署:"],
+  nothingContradicts: ["nothing contradicts in", "未发现矛盾，共比对"],
   accusedWitness: ["both histories are cosigned by the witness", "两份历史均由该见证方联署:"],
   receipt: ["receipt", "回执"],
   trail: ["trail", "轨迹"],
   completeThrough: ["complete through", "完整至"],
+  of: ["of", "对象："],
+  from: ["from", "起"],
+  to: ["to", "止"],
+  request: ["request", "请求"],
   records: ["records", "条存证"],
   permitted: ["permitted", "允许"],
   denied: ["denied", "拒绝"],
@@ -253,6 +284,17 @@ export const WORDS = {
   log: ["log", "日志"],
   checkpoints: ["checkpoints compared", "个检查点已比对"],
   unchecked: ["not checked:", "未检查："],
+  agreed: ["AGREED", "两端一致"],
+  disagreed: ["MISSING", "有缺失"],
+  bothEnds: ["both ends of every access", "调用两端"],
+  deliveries: ["deliveries", "次交付"],
+  accepted: ["accepted", "已确认"],
+  tallies: ["tallies", "份计数"],
+  pending: ["still within their time", "尚在时限内"],
+  sideGateway: ["gateway", "网关"],
+  sideUser: ["user", "使用方"],
+  sideSource: ["source", "数据源"],
+  more: ["more: --json lists all", "条未列出：--json 列出全部"],
 } as const satisfies Record<string, readonly [string, string]>;
 
 export const word = (name: keyof typeof WORDS, lang: Lang): string => WORDS[name][lang === "zh" ? 1 : 0];

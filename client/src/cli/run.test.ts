@@ -369,8 +369,9 @@ describe("quanji", () => {
     });
 
     it("trail get leaves no file behind if the trail breaks off", async () => {
+      const header = `{"key":{"id":"${GRANT}","kind":"grant"},"t":"trail"}\n`;
       gateway.script("read", (_call, response) => {
-        response.writeHead(200, { "content-type": "application/x-ndjson" }).end('{"t":"trail"}\n');
+        response.writeHead(200, { "content-type": "application/x-ndjson" }).end(header);
       });
       const { exitCode } = await desk.run(["trail", "get", "grant", GRANT, "--out", "g.trail.ndjson"]);
       expect(exitCode).to.equal(3);

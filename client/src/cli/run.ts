@@ -1,6 +1,7 @@
 /** The command line in one process: arguments in, exit code out. */
 import { readFile } from "node:fs/promises";
 import { Command, CommanderError } from "commander";
+import { acceptCommands } from "./commands/accept.js";
 import { accessCommands } from "./commands/access.js";
 import { auditCommands } from "./commands/audit.js";
 import { evidenceCommands } from "./commands/evidence.js";
@@ -11,6 +12,7 @@ import { listCommands } from "./commands/list.js";
 import { boundaryCommands, orderCommands } from "./commands/orders.js";
 import { partyCommands } from "./commands/party.js";
 import { proxyCommands } from "./commands/proxy.js";
+import { reconcileCommands } from "./commands/reconcile.js";
 import { resourceCommands } from "./commands/resource.js";
 import { sendCommands } from "./commands/send.js";
 import { sourceCommands } from "./commands/source.js";
@@ -99,8 +101,10 @@ const GROUPS: readonly ((program: Command, runtime: Runtime) => void)[] = [
   fsckCommand,
   grantCommands,
   accessCommands,
+  acceptCommands,
   proxyCommands,
   evidenceCommands,
+  reconcileCommands,
   auditCommands,
   listCommands,
   boundaryCommands,

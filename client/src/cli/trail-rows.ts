@@ -81,6 +81,10 @@ function rowOf({ type, face, body }: QuanjiRecord): Row {
         outcome: body.outcome,
         obligations: body.masked.join(" "),
       };
+    case "acceptance":
+      return { ...common, ...use(body), purpose: face.purpose, rows: String(body.rows) };
+    case "tally":
+      return { ...common, resource: body.resource, quantity: String(body.served) };
     case "void":
       return common;
   }

@@ -1,6 +1,6 @@
 /** A verdict for people. */
 import { type Code, isCode } from "@quanji/chaincode/domain";
-import type { EvidenceVerdict, Verdict } from "../verify/index.js";
+import type { EvidenceVerdict, RecordKey, TrailKey, Verdict } from "../verify/index.js";
 import { findingMeaning } from "./findings-zh.js";
 import { adviceFor, type Lang, meaningOf, word } from "./messages.js";
 import { harmless } from "./width.js";
@@ -11,6 +11,7 @@ export function verdictText(file: string, verdict: Verdict, lang: Lang): string 
   const lines = [
     head,
     ...(verdict.ok ? [] : refusal(verdict, lang)),
+    ...(verdict.of === undefined ? [] : [about(verdict.of, lang)]),
     ...(verdict.completeThrough === undefined ? [] : [`${say("completeThrough")} ${verdict.completeThrough}`]),
     ...(verdict.kind === "trail" && verdict.records !== undefined ? [countsText(verdict, lang)] : []),
     `${say("level")} ${verdict.level}, ${say("withstands")} ${verdict.withstands}`,
@@ -27,19 +28,49 @@ export function verdictText(file: string, verdict: Verdict, lang: Lang): string 
     .join("\n");
 }
 
-/** A checked fork proof for people. */
+/** A checked portable proof for people. */
 export function evidenceText(file: string, verdict: EvidenceVerdict, lang: Lang): string {
-  const { ok, accused, log = "", sizes = [0, 0] } = verdict;
-  const lines = ok
+  const lines = verdict.ok
     ? [
-        `${word("forkShown", lang)}  ${file}`,
-        `${log}: ${sizes[0]}, ${sizes[1]}`,
-        ...accused.map(({ name, role }) => `${word(role === "log" ? "accusedLog" : "accusedWitness", lang)} ${name}`),
+        `${word(SHOWN[verdict.shows ?? "fork"], lang)}  ${file}`,
+        ...shownAt(verdict, lang),
+        ...verdict.accused.map(({ name, role }) => `${word(ACCUSED[role], lang)} ${name}`),
       ]
     : [`${word("invalid", lang)}  ${file}`, ...refusal(verdict, lang)];
   return [...lines, `${word("trustFile", lang)} ${verdict.trustDigest}`]
     .map((line, i) => harmless(i === 0 ? line : `  ${line}`))
     .join("\n");
+}
+
+const SHOWN = {
+  fork: "forkShown",
+  "chain-fork": "chainForkShown",
+  "head-lie": "headLieShown",
+  refusal: "refusalShown",
+} as const;
+const ACCUSED = {
+  log: "accusedLog",
+  witness: "accusedWitness",
+  heads: "accusedHeads",
+  gateway: "accusedGateway",
+} as const;
+
+function shownAt({ log = "", sizes, indexes, refused }: EvidenceVerdict, lang: Lang): readonly string[] {
+  if (refused !== undefined) {
+    return [`${word("request", lang)} ${refused.request} (${refused.verb}): ${refused.status} ${refused.code}`];
+  }
+  return [`${log}: ${(sizes ?? indexes ?? []).join(", ")}`];
+}
+
+/** What was proven something about: the reader must see that it is what was asked for. */
+function about(of: TrailKey | RecordKey, lang: Lang): string {
+  const say = (name: Parameters<typeof word>[0]): string => word(name, lang);
+  if ("log" in of) {
+    return `${say("of")} ${of.kind} ${of.id}, ${of.log} ${of.index}, ${of.time}, ${say("request")} ${of.request}`;
+  }
+  const from = of.from === undefined ? "" : `, ${say("from")} ${of.from}`;
+  const to = of.to === undefined ? "" : `, ${say("to")} ${of.to}`;
+  return `${say("of")} ${of.kind} ${of.id}${from}${to}`;
 }
 
 const list = (title: string, items: readonly string[]): readonly string[] =>

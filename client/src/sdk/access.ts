@@ -10,8 +10,9 @@ import type { Values } from "./commitments.js";
 import { type CheckedReceipt, checkReceipt } from "./receipt.js";
 import type { Logs } from "./logs.js";
 import type { SeqKeeper } from "./seq.js";
-import type { Session } from "./session.js";
+import type { Sent, Session } from "./session.js";
 import { dataOf, type DeliveryAccount, parseLine } from "./stream.js";
+import type { Upgrades } from "./upgrades.js";
 import type { Reply } from "./transport.js";
 
 const NDJSON = "application/x-ndjson";
@@ -35,6 +36,26 @@ export interface Access extends Pick<AccessRequest, "resource" | "action" | "pur
   readonly atLeast?: { readonly block: number };
 }
 
+/** How good the receipt is to be before the data comes. */
+export interface EvidenceWish {
+  readonly evidence: "cosigned";
+  /** How long the gateway may wait for its witnesses; 10 at most. Default 1. */
+  readonly waitSeconds?: number;
+}
+
+const preferOf = ({ evidence, waitSeconds = 1 }: EvidenceWish): string =>
+  `evidence=${evidence}, wait=${Math.max(0, Math.floor(waitSeconds))}`;
+
+/** What a user says of data that it received: the access by its place in the log, and the data's own digest and rows. */
+export interface Acceptance {
+  readonly log: string;
+  /** Index of the access. */
+  readonly record: number;
+  /** SHA-256 of the bytes, base64url. */
+  readonly digest: string;
+  readonly rows: number;
+}
+
 /** An access that knows its log. */
 type Placed = Access & { readonly log: string };
 
@@ -55,8 +76,13 @@ export class AccessRefused extends QuanjiError {
 }
 
 interface DataSource {
+  /** The receipt once it is cosigned. */
+  readonly upgrade: () => Promise<CheckedReceipt>;
   readonly open: () => AsyncGenerator<Uint8Array, DeliveryAccount, void>;
   readonly cancel: () => Promise<void>;
+  readonly accept: (account: DeliveryAccount) => Promise<Sent>;
+  /** Whether to accept without being told to, once the data is checked. */
+  readonly isAutomatic: boolean;
 }
 
 /** A permitted access whose receipt has been checked. Its data is read once, by one of the three methods. */
@@ -66,6 +92,8 @@ export class PermittedAccess {
   readonly receipt: CheckedReceipt;
   readonly #source: DataSource;
   #account: DeliveryAccount | undefined;
+  #acceptance: Sent | undefined;
+  #unaccepted: QuanjiError | undefined;
 
   constructor(request: string, receipt: CheckedReceipt, source: DataSource) {
     this.request = request;
@@ -73,18 +101,62 @@ export class PermittedAccess {
     this.#source = source;
   }
 
+  /**
+   * The receipt once witnesses enough have cosigned it: at once where it came so. Errors: RECEIPT_NOT_COSIGNED after a minute;
+   * those of a read.
+   */
+  cosigned(): Promise<CheckedReceipt> {
+    return this.#source.upgrade();
+  }
+
   /** The gateway's signed account, once all data has been read. */
   get account(): DeliveryAccount | undefined {
     return this.#account;
   }
 
+  /** The acceptance, once it is on the ledger. */
+  get acceptance(): Sent | undefined {
+    return this.#acceptance;
+  }
+
+  /** Why the data, which came whole, was not accepted by itself: {@link accept} may be called again. */
+  get unaccepted(): QuanjiError | undefined {
+    return this.#unaccepted;
+  }
+
   /**
-   * The data as it comes. It is right only once the loop has ended without an error.
+   * The data as it comes. It is right only once the loop has ended without an error; it is accepted then, unless the client
+   * was told not to.
    * Errors: SOURCE_FAILED and others that ended it early; UNREACHABLE; ANSWER_MISMATCH · DIGEST_MISMATCH.
    */
   async *stream(): AsyncGenerator<Uint8Array, void, void> {
     this.#account = yield* this.#source.open();
     assertDelivered(this.#account);
+    if (this.#source.isAutomatic) await this.#acceptIfPossible();
+  }
+
+  /**
+   * Says on the ledger what has arrived: digest and rows of the data, which has been read and checked before. Once is enough.
+   * Errors: STATE_CONFLICT before the data has come whole, and where the record of the delivery says otherwise: keep the
+   * {@link account} then, which the gateway signed; NOT_FOUND, NOT_RECORDED, UNREACHABLE: try again.
+   */
+  async accept(): Promise<Sent> {
+    if (this.#account?.outcome !== "delivered") {
+      throw new QuanjiError("STATE_CONFLICT", "the data has not come whole: there is nothing to accept yet");
+    }
+    this.#acceptance ??= await this.#source.accept(this.#account);
+    this.#unaccepted = undefined;
+    return this.#acceptance;
+  }
+
+  /** The data is here and right, whatever becomes of its acceptance. */
+  async #acceptIfPossible(): Promise<void> {
+    try {
+      await this.accept();
+    } catch (error) {
+      if (!(error instanceof QuanjiError)) throw error;
+      this.#unaccepted = error;
+    }
   }
 
   /** For whoever wants the receipt and not the data: gives the connection up. */
@@ -137,27 +209,43 @@ export class Accesses {
   readonly #logs: Logs;
   readonly #keeperOf: (log: string) => SeqKeeper;
   readonly #voidLost: (log: string) => Promise<unknown>;
+  readonly #upgrades: Upgrades;
+  readonly #accepts: boolean;
 
   constructor(
     session: Session,
     logs: Logs,
     keeperOf: (log: string) => SeqKeeper,
     voidLost: (log: string) => Promise<unknown>,
+    upgrades: Upgrades,
+    accepts: boolean,
   ) {
+    this.#upgrades = upgrades;
     this.#session = session;
     this.#logs = logs;
     this.#keeperOf = keeperOf;
     this.#voidLost = voidLost;
+    this.#accepts = accepts;
+  }
+
+  /** Errors: NOT_FOUND, STATE_CONFLICT, KEY_INVALID, NOT_RECORDED, UNREACHABLE. */
+  accept({ log, record, digest, rows }: Acceptance): Promise<Sent> {
+    return this.#session.send("access.accept", { log, record, digest, rows });
   }
 
   /**
    * Asks, and returns once the receipt is checked; no data has been given out before. Errors: {@link AccessRefused} with the
    * rule's code; NOT_RECORDED and others that the gateway signs; ANSWER_MISMATCH; UNREACHABLE.
    */
-  async open(access: Access): Promise<PermittedAccess> {
+  async open(access: Access, wish?: EvidenceWish): Promise<PermittedAccess> {
+    if (wish !== undefined && this.#session.parts.trust === undefined) {
+      throw new QuanjiError("MALFORMED", "cosigned evidence needs a trust file: without one nobody can tell", {
+        field: "evidence",
+      });
+    }
     let wanted = access;
     for (let repeats = 0; ; repeats++) {
-      const outcome = await this.#numbered(wanted);
+      const outcome = await this.#numbered(wanted, wish);
       if (outcome instanceof PermittedAccess) return outcome;
       if (repeats >= REPEATS) throw lostData(outcome.request);
       wanted = { ...access, retryOf: access.retryOf ?? outcome.request };
@@ -168,10 +256,13 @@ export class Accesses {
    * The whole of the data, checked, whatever breaks on the way: data that was permitted and got lost is asked for again,
    * naming the first request, so that quota is not taken twice.
    */
-  async fetch(access: Access): Promise<{ readonly access: PermittedAccess; readonly data: Uint8Array }> {
+  async fetch(
+    access: Access,
+    wish?: EvidenceWish,
+  ): Promise<{ readonly access: PermittedAccess; readonly data: Uint8Array }> {
     let wanted = access;
     for (let repeats = 0; ; repeats++) {
-      const opened = await this.open(wanted);
+      const opened = await this.open(wanted, wish);
       try {
         return { access: opened, data: await opened.bytes() };
       } catch (error) {
@@ -182,11 +273,11 @@ export class Accesses {
   }
 
   /** Now that the gateway answers again: numbers whose answers never came would leave a gap in the trail. */
-  async #numbered(access: Access): Promise<PermittedAccess | OnlyReceipt> {
+  async #numbered(access: Access, wish: EvidenceWish | undefined): Promise<PermittedAccess | OnlyReceipt> {
     const log = access.log ?? (await this.#logs.choose(access));
     const keeper = this.#keeperOf(log);
     try {
-      const outcome = await this.#underFreeNumber({ ...access, log }, keeper);
+      const outcome = await this.#underFreeNumber({ ...access, log }, keeper, wish);
       if (keeper.lost.length > 0) await this.#voidLost(log).catch(laterThen);
       return outcome;
     } catch (error) {
@@ -197,22 +288,31 @@ export class Accesses {
   }
 
   /** Signs under a number of its own. A number that turns out to be taken is replaced by a new one, once. */
-  async #underFreeNumber(access: Placed, keeper: SeqKeeper): Promise<PermittedAccess | OnlyReceipt> {
+  async #underFreeNumber(
+    access: Placed,
+    keeper: SeqKeeper,
+    wish: EvidenceWish | undefined,
+  ): Promise<PermittedAccess | OnlyReceipt> {
     try {
-      return await this.#attempt(access, await keeper.take(), keeper);
+      return await this.#attempt(access, await keeper.take(), keeper, wish);
     } catch (error) {
       if (!(error instanceof QuanjiError) || error.code !== "COMMAND_REPLAYED") throw error;
       await keeper.resync();
-      return this.#attempt(access, await keeper.take(), keeper);
+      return this.#attempt(access, await keeper.take(), keeper, wish);
     }
   }
 
-  async #attempt(access: Placed, seq: number, keeper: SeqKeeper): Promise<PermittedAccess | OnlyReceipt> {
+  async #attempt(
+    access: Placed,
+    seq: number,
+    keeper: SeqKeeper,
+    wish: EvidenceWish | undefined,
+  ): Promise<PermittedAccess | OnlyReceipt> {
     let settled = false;
     try {
       const { payload, values } = payloadOf(access, seq);
       const signed = await this.#session.sign("access", PATH, payload, values);
-      const outcome = await this.#session.insist(() => this.#once(signed));
+      const outcome = await this.#session.insist(() => this.#once(signed, wish));
       settled = true;
       keeper.used(seq);
       return outcome;
@@ -223,9 +323,9 @@ export class Accesses {
   }
 
   /** One exchange. The same bytes may be sent again at will: they are recorded once. */
-  async #once(signed: SignedCommand): Promise<PermittedAccess | OnlyReceipt> {
+  async #once(signed: SignedCommand, wish: EvidenceWish | undefined): Promise<PermittedAccess | OnlyReceipt> {
     const { gateway, verify } = this.#session.parts;
-    const reply = await this.#session.post(PATH, signed, NDJSON);
+    const reply = await this.#session.post(PATH, signed, NDJSON, wish && preferOf(wish));
     if (reply.type === NDJSON) return this.#permitted(reply, signed);
     const answer = await openAnswer(reply, signed.request, gateway, verify);
     if (answer.status < 300) {
@@ -256,11 +356,15 @@ export class Accesses {
       const rest = await lines.next();
       if (rest.done === true) return { only: receipt, request };
       const { value } = rest;
+      this.#upgrades.noticed(request, receipt);
       return new PermittedAccess(request, receipt, {
+        upgrade: () => this.#upgrades.upgrade(request, receipt),
         open: () => dataOf(startingWith(value, lines), { request, gateway, verify }),
         cancel: async () => {
           await lines.return();
         },
+        accept: ({ digest, rows }) => this.accept({ ...placeOf(receipt), digest, rows }),
+        isAutomatic: this.#accepts,
       });
     } catch (error) {
       await lines.return();
@@ -285,6 +389,11 @@ export class Accesses {
     return checked;
   }
 }
+
+const placeOf = ({ record: { face } }: CheckedReceipt): Pick<Acceptance, "log" | "record"> => ({
+  log: face.log,
+  record: face.index,
+});
 
 /** The access itself went well, and what could not be voided now can be voided after the next one, or by `quanji seq`. */
 function laterThen(error: unknown): void {

@@ -1,4 +1,5 @@
-export type { Access } from "./access.js";
+export type { Acceptance, Access, EvidenceWish } from "./access.js";
+export { type Alarm, COSIGNED_WITHIN_MS } from "./upgrades.js";
 export { AccessRefused, parseRows, PermittedAccess } from "./access.js";
 export { Client, type ConnectOptions, type Receipts } from "./client.js";
 export { bodyOf, type CommandBody, JOSE, type SignedCommand, signCommand, WITH_OPENINGS } from "./command.js";

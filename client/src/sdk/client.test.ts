@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Code, QuanjiError, stopDigest } from "@quanji/chaincode/domain";
-import { fromBase64url, verifyCommitment } from "@quanji/chaincode/log";
+import { fromBase64url, sha256, toBase64url, verifyCommitment } from "@quanji/chaincode/log";
 import { expect } from "chai";
 import {
   type Access,
@@ -251,6 +251,50 @@ describe("Client", () => {
       expect(call?.openings).to.have.keys("operator", "query");
     });
 
+    it("what came whole is accepted, in its own words: the access's place, digest and rows", async () => {
+      const client = await connect();
+      const { access, data } = await client.fetch(ACCESS);
+      const [call] = gateway.callsOf("access.accept");
+      const { face } = access.receipt.record;
+      expect(call?.parsed.payload).to.deep.equal({
+        digest: toBase64url(sha256(data)),
+        log: LOG,
+        net: NET,
+        record: face.index,
+        rows: 2,
+      });
+      expect(access.acceptance?.result).to.include({ log: LOG });
+      await access.accept();
+      expect(gateway.callsOf("access.accept"), "once is enough").to.have.length(1);
+    });
+
+    it("a refused acceptance costs no data, says why, and can be tried again", async () => {
+      const client = await connect();
+      gateway.script("access.accept", (call, response) =>
+        gateway.refuse(response, call.parsed.request, "NOT_RECORDED"),
+      );
+      const { access, data } = await client.fetch(ACCESS);
+      expect(data.length).to.be.greaterThan(0);
+      expect([access.acceptance, access.unaccepted?.code]).to.deep.equal([undefined, "NOT_RECORDED"]);
+      await access.accept();
+      expect([access.acceptance === undefined, access.unaccepted]).to.deep.equal([false, undefined]);
+    });
+
+    it("nothing is accepted that did not come whole, that nobody has read, or by a client that was told not to", async () => {
+      const client = await connect();
+      await expectRefusal((await client.access(ACCESS)).accept(), "STATE_CONFLICT");
+      gateway.script("access", async (call, response) => {
+        await gateway.record(call);
+        const lies = { account: { outcome: "partial", code: "GRANT_REVOKED" } };
+        await gateway.stream(response, call.parsed.request, await gateway.receipt(call.parsed.request), lies);
+      });
+      const broken = await client.access(ACCESS);
+      await expectRefusal(broken.rows(), "GRANT_REVOKED");
+      await expectRefusal(broken.accept(), "STATE_CONFLICT");
+      await (await connect({ accept: false })).fetch(ACCESS);
+      expect(gateway.callsOf("access.accept")).to.deep.equal([]);
+    });
+
     it("a denial carries its rule's code and the receipt that proves it", async () => {
       const client = await connect();
       gateway.rule = "QUOTA_EXCEEDED";
@@ -443,17 +487,32 @@ describe("Client", () => {
 
     it("come line by line, as they are", async () => {
       const client = await connect();
-      gateway.script("read", stream('{"t":"trail"}\n{"t":"end"}\n'));
+      const from = "2026-01-01T00:00:00.000Z";
+      const header = `{"from":"${from}","key":{"id":"${RESOURCE}","kind":"resource"},"t":"trail"}`;
+      gateway.script("read", stream(`${header}\n{"t":"end"}\n`));
       const lines: string[] = [];
-      for await (const line of client.trail("resource", RESOURCE, { from: "2026-01-01T00:00:00.000Z" }))
-        lines.push(line);
-      expect(lines).to.deep.equal(['{"t":"trail"}', '{"t":"end"}']);
+      for await (const line of client.trail("resource", RESOURCE, { from })) lines.push(line);
+      expect(lines).to.deep.equal([header, '{"t":"end"}']);
       expect(gateway.calls[0]?.path).to.equal(`/v1/trails/resource/${RESOURCE}?from=2026-01-01T00%3A00%3A00.000Z`);
     });
 
+    const header = `{"key":{"id":"${GRANT}","kind":"grant"},"t":"trail"}`;
+    for (const [what, header] of [
+      ["another grant", '{"key":{"id":"11111111-6d0e-4a4e-9b0a-1c2d3e4f5a6b","kind":"grant"},"t":"trail"}'],
+      ["another kind", `{"key":{"id":"${GRANT}","kind":"resource"},"t":"trail"}`],
+      ["a part of the time", `{"key":{"id":"${GRANT}","kind":"grant"},"t":"trail","to":"2026-01-01T00:00:00.000Z"}`],
+      ["nothing", '{"t":"end"}'],
+    ] as const) {
+      it(`of ${what} are not what was asked for`, async () => {
+        const client = await connect();
+        gateway.script("read", stream(`${header}\n{"t":"end"}\n`));
+        await expectRefusal(client.trail("grant", GRANT).next(), "ANSWER_MISMATCH", "REQUEST_MISMATCH");
+      });
+    }
+
     for (const [what, text] of [
-      ["after a line", '{"t":"trail"}\n{"t":"log"}\n'],
-      ["within a line", '{"t":"trail"}\n{"t":"en'],
+      ["after a line", `${header}\n{"t":"log"}\n`],
+      ["within a line", `${header}\n{"t":"en`],
     ] as const) {
       it(`cut off ${what} are no trail`, async () => {
         const client = await connect();

@@ -12,9 +12,9 @@ import {
   type Verb,
 } from "@quanji/chaincode/domain";
 import { fromBase64url, fromUtf8, type Json, type JsonObject } from "@quanji/chaincode/log";
-import type { OpenedTrust } from "../verify/index.js";
-import { type Access, Accesses, type PermittedAccess } from "./access.js";
-import { openAnswer, successOf } from "./answer.js";
+import type { OpenedTrust, TrailKey } from "../verify/index.js";
+import { type Acceptance, type Access, Accesses, type EvidenceWish, type PermittedAccess } from "./access.js";
+import { asObject, mismatch, openAnswer, parseJson, successOf } from "./answer.js";
 import type { Values } from "./commitments.js";
 import { signatureVerifier } from "./engine.js";
 import { Grants } from "./grants.js";
@@ -28,6 +28,7 @@ import { Resources } from "./resources.js";
 import { memorySeqStore, SeqKeeper, type SeqStatus, type SeqStore } from "./seq.js";
 import { pathOf, type Sent, Session } from "./session.js";
 import { DEADLINES, type Deadlines, type Fetch, transportFault } from "./transport.js";
+import { type Alarm, Upgrades } from "./upgrades.js";
 
 export interface ConnectOptions {
   /** Address to dial: `https://gateway.example`. */
@@ -36,6 +37,11 @@ export interface ConnectOptions {
   readonly key: Signer | (PartyKeyPair & { readonly party: string });
   /** Pinned trust file, opened by `openTrust`: then the gateway's key must be in it, and every receipt is verified. */
   readonly trust?: OpenedTrust;
+  /**
+   * Whether data that came whole and was checked is accepted by itself: a signed word for its digest and rows, on the ledger.
+   * Default: true.
+   */
+  readonly accept?: boolean;
   /** Default: in memory, which asks the gateway at each start. */
   readonly seqStore?: SeqStore;
   /** How many sequence numbers are written down at once. Default 1; more is faster, and leaves more to void after a crash. */
@@ -46,14 +52,29 @@ export interface ConnectOptions {
   readonly random?: Random;
   readonly deadlines?: Deadlines;
   readonly pause?: (ms: number) => Promise<void>;
+  /**
+   * Told of each access whose receipt witnesses have not cosigned after a minute. Given, and with a trust file that names a quorum,
+   * every receipt below it is asked for again until then; the client lives as long.
+   */
+  readonly onAlarm?: (alarm: Alarm) => void;
+}
+
+/** Errors: ANSWER_MISMATCH · REQUEST_MISMATCH. */
+function assertOfOneAccess({ access, acceptance }: Receipts): void {
+  const accepted = acceptance?.record;
+  if (accepted?.type !== "acceptance") return;
+  const { log, index } = access.record.face;
+  if (accepted.face.log === log && accepted.body.access === index) return;
+  throw mismatch("this is the receipt of another access's acceptance", "REQUEST_MISMATCH");
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Receipts of an access: of its record and, once it is recorded, of its delivery. */
+/** Receipts of an access: of its record and, once they are recorded, of its delivery and of its acceptance. */
 export interface Receipts {
   readonly access: CheckedReceipt;
   readonly delivery?: CheckedReceipt;
+  readonly acceptance?: CheckedReceipt;
 }
 
 /**
@@ -70,14 +91,31 @@ export class Client {
   readonly #session: Session;
   readonly #accesses: Accesses;
   readonly #logs: Logs;
+  readonly #upgrades: Upgrades;
   readonly #keepers = new Map<string, SeqKeeper>();
   readonly #store: SeqStore;
   readonly #reserve: number;
 
-  private constructor(session: Session, store: SeqStore, reserve: number) {
+  private constructor(
+    session: Session,
+    {
+      seqStore = memorySeqStore(),
+      seqReserve = 1,
+      accept = true,
+      onAlarm,
+    }: Pick<ConnectOptions, "seqStore" | "seqReserve" | "accept" | "onAlarm">,
+  ) {
     this.#session = session;
-    this.#store = store;
-    this.#reserve = reserve;
+    this.#store = seqStore;
+    this.#reserve = seqReserve;
+    const { clock, pause, trust } = session.parts;
+    this.#upgrades = new Upgrades({
+      read: async (request) => (await this.receipt(request)).access,
+      clock,
+      pause,
+      onAlarm,
+      hasQuorum: trust?.policy.quorum !== undefined,
+    });
     this.parties = new Parties(session);
     this.resources = new Resources(session);
     this.grants = new Grants(session);
@@ -87,6 +125,8 @@ export class Client {
       this.#logs,
       (log) => this.#keeper(log),
       (log) => this.voidLost(log),
+      this.#upgrades,
+      accept,
     );
   }
 
@@ -110,7 +150,7 @@ export class Client {
       pause: options.pause ?? sleep,
       ...(trust !== undefined && { trust }),
     });
-    return new Client(session, options.seqStore ?? memorySeqStore(), options.seqReserve ?? 1);
+    return new Client(session, options);
   }
 
   get network(): NetworkInfo {
@@ -172,35 +212,53 @@ export class Client {
   }
 
   /**
-   * Uses a resource: resolves once the receipt of the permit is checked, before any data.
-   * Errors: AccessRefused with the rule's code and receipt; NOT_RECORDED; ANSWER_MISMATCH; UNREACHABLE.
+   * Uses a resource: resolves once the receipt of the permit is checked, before any data. With `evidence: "cosigned"` the gateway
+   * waits a while for its witnesses first; the receipt's `level` says what came of it. Errors: AccessRefused with the rule's code
+   * and receipt; NOT_RECORDED; ANSWER_MISMATCH; UNREACHABLE; MALFORMED (cosigned evidence without a trust file).
    */
-  access(access: Access): Promise<PermittedAccess> {
-    return this.#accesses.open(access);
+  access(access: Access, wish?: EvidenceWish): Promise<PermittedAccess> {
+    return this.#accesses.open(access, wish);
   }
 
   /** The same, and all of its data, asked for again if it is lost on the way. */
-  fetch(access: Access): Promise<{ readonly access: PermittedAccess; readonly data: Uint8Array }> {
-    return this.#accesses.fetch(access);
+  fetch(access: Access, wish?: EvidenceWish): Promise<{ readonly access: PermittedAccess; readonly data: Uint8Array }> {
+    return this.#accesses.fetch(access, wish);
+  }
+
+  /** The receipt of an access once it is cosigned. Errors: RECEIPT_NOT_COSIGNED after a minute; those of {@link receipt}. */
+  upgrade(request: string): Promise<CheckedReceipt> {
+    return this.#upgrades.upgrade(request);
   }
 
   /** Receipts of an access by its request hash. Errors: NOT_FOUND, ANSWER_MISMATCH. */
   async receipt(request: string): Promise<Receipts> {
-    const { access, delivery } = await this.#session.read(pathOf(["receipts", request]));
+    const { access, delivery, acceptance } = await this.#session.read(pathOf(["receipts", request]));
     const { gateway, verify, trust } = this.#session.parts;
-    const check = (input: unknown, type: "access" | "delivery") =>
+    const check = (input: unknown, type: "access" | "delivery" | "acceptance") =>
       checkReceipt(input, {
-        request,
+        ...(type === "acceptance" ? {} : { request }),
         type,
         gateway,
         verify,
         nowMs: this.nowMs(),
         ...(trust !== undefined && { trust }),
       });
-    return defined({
+    const receipts: Receipts = defined({
       access: await check(access, "access"),
       delivery: delivery === undefined ? undefined : await check(delivery, "delivery"),
+      acceptance: acceptance === undefined ? undefined : await check(acceptance, "acceptance"),
     });
+    assertOfOneAccess(receipts);
+    return receipts;
+  }
+
+  /**
+   * Accepts data by hand, as {@link PermittedAccess.accept} does by itself: the access by its place in the log, and what
+   * arrived. The ledger takes it only if the record of the delivery says the same, and once.
+   * Errors: NOT_FOUND: no delivery of that access to you (yet); STATE_CONFLICT: it says otherwise, or is accepted; KEY_INVALID.
+   */
+  accept(acceptance: Acceptance): Promise<Sent> {
+    return this.#accesses.accept(acceptance);
   }
 
   /**
@@ -220,12 +278,15 @@ export class Client {
       successOf(await openAnswer(reply, signed.request, gateway, verify));
       throw transportFault("the gateway answered something else than a trail", "UNSIGNED");
     }
-    let last = "";
+    let last: string | undefined;
     for await (const line of reply.lines()) {
-      last = fromUtf8(line);
+      const text = fromUtf8(line);
+      if (last === undefined) assertHeader(text, { kind, id, ...period });
+      last = text;
       yield last;
     }
-    if (!/"t":"end"/.test(last)) throw transportFault("the trail broke off before its end", "CUT");
+    if (last === undefined || !last.includes('"t":"end"'))
+      throw transportFault("the trail broke off before its end", "CUT");
   }
 
   /** Logs of the gateway that answers, as far as the trust file knows them: accesses go into one of these. */
@@ -258,6 +319,7 @@ export class Client {
 
   /** Gives reserved numbers back. A client that is not closed leaves some to void. */
   async close(): Promise<void> {
+    this.#upgrades.close();
     for (const keeper of this.#keepers.values()) await keeper.close();
   }
 
@@ -269,4 +331,12 @@ export class Client {
     this.#keepers.set(log, keeper);
     return keeper;
   }
+}
+
+/** A true trail of something else, or of a shorter period, would verify. Errors: ANSWER_MISMATCH · REQUEST_MISMATCH. */
+function assertHeader(line: string, asked: TrailKey): void {
+  const { t, key, from, to } = asObject(parseJson(line) as Json);
+  const { kind, id } = asObject(key ?? "");
+  if (t === "trail" && kind === asked.kind && id === asked.id && from === asked.from && to === asked.to) return;
+  throw mismatch("the gateway answered with a trail of something else, or of another period", "REQUEST_MISMATCH");
 }

@@ -158,7 +158,8 @@ export class FakeGateway {
     const { request } = call.parsed;
     if (call.verb === "access") return this.#access(call, response);
     if (call.verb === "read") return this.#read(call, response);
-    const position = { block: 7, index: 0, txId: "ab".repeat(32), result: {} };
+    const result = call.verb === "access.accept" ? { log: LOG, record: 2 } : {};
+    const position = { block: 7, index: 0, txId: "ab".repeat(32), result };
     return this.send(response, request, 200, position);
   }
 

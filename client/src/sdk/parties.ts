@@ -65,6 +65,6 @@ export interface RotateOptions {
   readonly retire?: string;
   readonly from?: string;
   readonly until?: string;
-  readonly purpose?: "act" | "recovery";
+  readonly purpose?: "act" | "recovery" | "tally";
   readonly custody?: "self" | "hosted";
 }

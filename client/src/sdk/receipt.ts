@@ -9,18 +9,20 @@ import {
   splitRecordText,
 } from "@quanji/chaincode/domain";
 import { canonical, type FlattenedJws, parsePublicJwk, type VerifySignature } from "@quanji/chaincode/log";
-import { type OpenedTrust, verifyReceipt } from "../verify/index.js";
+import { type Level, type OpenedTrust, verifyReceipt } from "../verify/index.js";
 import { type GatewayKey, mismatch, openSigned } from "./answer.js";
 
 export interface CheckedReceipt {
   readonly jws: FlattenedJws;
   readonly receipt: Receipt;
   readonly record: QuanjiRecord;
+  /** Level that was verified against the trust file; undefined without one, for then the receipt's own word is all there is. */
+  readonly level: Level | undefined;
 }
 
 export interface ReceiptExpectation {
-  /** Hash of the request that was sent; and its JWS, if it was sent by this process. */
-  readonly request: string;
+  /** Hash of the request that was sent, and its JWS, if it was sent by this process. Absent where it is not known. */
+  readonly request?: string;
   readonly jws?: FlattenedJws;
   readonly type: QuanjiRecord["type"];
   readonly gateway: GatewayKey;
@@ -36,7 +38,7 @@ export async function checkReceipt(input: unknown, expected: ReceiptExpectation)
   const { payload, jws } = await openSigned(input, RECEIPT_TYP, gateway, verify);
   const receipt = parseWith(Receipt, payload);
   const record = parseRecord(splitRecordText(receipt.record));
-  if (record.body.request !== expected.request)
+  if (expected.request !== undefined && record.body.request !== expected.request)
     throw mismatch("this is the receipt of another request", "REQUEST_MISMATCH");
   if (record.type !== expected.type)
     throw mismatch(`this is the receipt of a record of type ${record.type}`, "TYP_MISMATCH");
@@ -50,12 +52,18 @@ export async function checkReceipt(input: unknown, expected: ReceiptExpectation)
   if (canonical(parsePublicJwk(defined(receipt.keys.gateway))) !== canonical(gateway.jwk)) {
     throw mismatch("the receipt names another gateway's key", "KEY_UNKNOWN");
   }
-  if (trust !== undefined) await assertVerified(jws, { ...trust, nowMs: expected.nowMs });
-  return { jws, receipt, record };
+  const level =
+    trust === undefined ? undefined : await verifiedLevel(jws, receipt, { ...trust, nowMs: expected.nowMs });
+  return { jws, receipt, record, level };
 }
 
-async function assertVerified(jws: FlattenedJws, trust: OpenedTrust): Promise<void> {
-  const { ok, detail, message } = await verifyReceipt(jws, trust);
-  if (ok) return;
+/**
+ * A receipt is given at `committed` and cosigned a moment later, so too few cosignatures are no fault here: it is the last thing
+ * that is checked, and whoever keeps the receipt sees its level.
+ */
+async function verifiedLevel(jws: FlattenedJws, receipt: Receipt, trust: OpenedTrust): Promise<Level> {
+  const { ok, detail, message, level } = await verifyReceipt(jws, trust);
+  if (ok) return level;
+  if (detail === "WITNESS_QUORUM" && receipt.level === "committed") return receipt.level;
   throw mismatch(`the receipt does not verify: ${message ?? "no reason given"}`, detail ?? "PROOF_INVALID");
 }

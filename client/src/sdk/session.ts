@@ -129,11 +129,11 @@ export class Session {
   }
 
   /** One HTTP exchange with a signed body. */
-  post(path: string, signed: SignedCommand, accept: string = JOSE, signal?: AbortSignal): Promise<Reply> {
+  post(path: string, signed: SignedCommand, accept: string = JOSE, prefer?: string): Promise<Reply> {
     const { type, text } = bodyOf(signed);
     const { fetch, address, deadlines } = this.parts;
     const request = { url: address + path, method: "POST" as const, type, text, accept };
-    return exchange(fetch, signal === undefined ? request : { ...request, signal }, deadlines);
+    return exchange(fetch, prefer === undefined ? request : { ...request, prefer }, deadlines);
   }
 
   /**

@@ -42,7 +42,7 @@ export interface StreamExpectation {
 /**
  * The data of an access; returns the account once all of it has come and agrees with it. The last chunk is yielded before
  * that can be known: whoever must not act on wrong data waits for the end. Errors: UNREACHABLE · CUT (no `end`);
- * ANSWER_MISMATCH · DIGEST_MISMATCH, REQUEST_MISMATCH.
+ * ANSWER_MISMATCH · DIGEST_MISMATCH, REQUEST_MISMATCH, LINE_EMPTY.
  */
 export async function* dataOf(
   lines: AsyncGenerator<Uint8Array, void, void>,
@@ -56,6 +56,8 @@ export async function* dataOf(
       if (line.t === "end") return await settle(line.delivery, { bytes, digest: await digest.digest() }, expected);
       if (line.t === "receipt") throw mismatch("a second receipt came in the middle of the data", "TYP_MISMATCH");
       const chunk = fromBase64(line.b);
+      // Lines that bring nothing could go on for ever.
+      if (chunk.length === 0) throw mismatch("a line of data is empty", "LINE_EMPTY");
       digest.update(chunk);
       bytes += chunk.length;
       yield chunk;

@@ -59,6 +59,47 @@ describe("transport", () => {
     expect(await codeOf(reply.text())).to.equal("UNREACHABLE DEADLINE");
   });
 
+  it("an answer that drips, byte by byte and never a line: UNREACHABLE · DEADLINE, however steadily it comes", async () => {
+    const drips: Fetch = (_url, init) => {
+      const { signal } = init!;
+      const body = new ReadableStream<Uint8Array>({
+        pull: async (controller) => {
+          await new Promise((resolve) => setImmediate(resolve));
+          if (signal?.aborted === true) controller.error(new Error("aborted"));
+          else controller.enqueue(utf8("x"));
+        },
+      });
+      return Promise.resolve(new Response(body));
+    };
+    const request = { url: "http://gw.test/", method: "GET" as const };
+    const drip = (): ReturnType<typeof exchange> => exchange(drips, request, { answerMs: 60_000, idleMs: 20 });
+    const lines = async (): Promise<void> => {
+      for await (const line of (await drip()).lines()) throw new Error(`a line of ${line.length} bytes`);
+    };
+    expect(await codeOf(lines())).to.equal("UNREACHABLE DEADLINE");
+    expect(await codeOf((await drip()).text())).to.equal("UNREACHABLE DEADLINE");
+  });
+
+  it("who reads slowly is not late: only the other side's time counts", async () => {
+    const comes: Fetch = () =>
+      Promise.resolve(
+        new Response(
+          new ReadableStream<Uint8Array>({
+            start: (controller) => {
+              for (let i = 0; i < 2; i++) controller.enqueue(utf8("line\n"));
+              controller.close();
+            },
+          }),
+        ),
+      );
+    const reply = await exchange(comes, { url: "http://gw.test/", method: "GET" }, { answerMs: 60_000, idleMs: 1000 });
+    let lines = 0;
+    for await (const _line of reply.lines()) {
+      if (lines++ === 0) await new Promise((resolve) => setTimeout(resolve, 1100));
+    }
+    expect(lines).to.equal(2);
+  });
+
   it("a redirect is not followed: a command is signed for one URL", async () => {
     let mode: unknown;
     const spy: Fetch = (_url, init) => {

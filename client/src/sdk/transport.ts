@@ -6,7 +6,10 @@ export type Fetch = typeof globalThis.fetch;
 
 /** How long the gateway may take to begin its answer: it records for at most some seconds, and waits for `atLeast`. */
 export const ANSWER_DEADLINE_MS = 30_000;
-/** How long a stream may pause: sources have a deadline of their own, which is shorter. */
+/**
+ * How long an answer may take to come whole once it has begun, or a stream from one whole line to the next: whoever drips single
+ * bytes is as late as whoever is silent. Sources have a deadline of their own, which is shorter.
+ */
 export const STREAM_IDLE_MS = 60_000;
 /** The largest signed answer: a page of objects or receipts. */
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
@@ -25,6 +28,8 @@ export interface HttpRequest {
   readonly type?: string;
   readonly text?: string;
   readonly accept?: string;
+  /** RFC 7240. */
+  readonly prefer?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -49,7 +54,8 @@ export const transportFault = (message: string, detail: string): QuanjiError => 
 /** Sends; answers once the head is there. Errors: UNREACHABLE · CONNECTION, DEADLINE. */
 export async function exchange(fetch: Fetch, request: HttpRequest, deadlines: Deadlines = DEADLINES): Promise<Reply> {
   const watch = new Watch(request.signal);
-  watch.expect(deadlines.answerMs);
+  watch.allow(deadlines.answerMs);
+  watch.start();
   try {
     const response = await fetch(request.url, {
       method: request.method,
@@ -59,9 +65,11 @@ export async function exchange(fetch: Fetch, request: HttpRequest, deadlines: De
       headers: {
         ...(request.type !== undefined && { "content-type": request.type }),
         ...(request.accept !== undefined && { accept: request.accept }),
+        ...(request.prefer !== undefined && { prefer: request.prefer }),
       },
       ...(request.text !== undefined && { body: request.text }),
     });
+    watch.stop();
     return reply(response, watch, deadlines);
   } catch (cause) {
     watch.done();
@@ -76,13 +84,15 @@ function fault(watch: Watch, message: string, cause: unknown): QuanjiError {
     : unreachable(message, cause, "CONNECTION");
 }
 
-/** The deadline of whatever is waited for next. */
+/** The deadline of whatever is waited for next. Runs only while the other side is waited for, never while the caller works. */
 class Watch {
   late = false;
   readonly #controller = new AbortController();
   readonly #outer: AbortSignal | undefined;
   readonly #abort = (): void => this.#controller.abort(this.#outer?.reason);
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #leftMs = 0;
+  #startedMs = 0;
 
   constructor(outer: AbortSignal | undefined) {
     this.#outer = outer;
@@ -94,12 +104,25 @@ class Watch {
     return this.#controller.signal;
   }
 
-  expect(withinMs: number): void {
+  /** The time that the next thing may take, all waits for it together. */
+  allow(ms: number): void {
+    this.#leftMs = ms;
+  }
+
+  start(): void {
+    this.#startedMs = performance.now();
+    this.#timer = setTimeout(
+      () => {
+        this.late = true;
+        this.#controller.abort();
+      },
+      Math.max(0, this.#leftMs),
+    );
+  }
+
+  stop(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.late = true;
-      this.#controller.abort();
-    }, withinMs);
+    this.#leftMs -= performance.now() - this.#startedMs;
   }
 
   done(): void {
@@ -108,34 +131,36 @@ class Watch {
   }
 }
 
-function reply(response: Response, watch: Watch, deadlines: Deadlines): Reply {
-  const chunks = (maxBytes: number) => bodyChunks(response, watch, deadlines.idleMs, maxBytes);
+function reply(response: Response, watch: Watch, { idleMs }: Deadlines): Reply {
   return {
     status: response.status,
     type: (response.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "",
     text: async () => {
+      watch.allow(idleMs);
       const parts: Uint8Array[] = [];
-      for await (const chunk of chunks(MAX_ANSWER_BYTES)) parts.push(chunk);
+      for await (const chunk of bodyChunks(response, watch, MAX_ANSWER_BYTES)) parts.push(chunk);
       return fromUtf8(concat(...parts));
     },
-    lines: () => splitLines(chunks(Infinity)),
+    lines: async function* () {
+      watch.allow(idleMs);
+      for await (const line of splitLines(bodyChunks(response, watch, Infinity))) {
+        watch.allow(idleMs);
+        yield line;
+      }
+    },
   };
 }
 
-async function* bodyChunks(
-  response: Response,
-  watch: Watch,
-  idleMs: number,
-  maxBytes: number,
-): AsyncGenerator<Uint8Array, void, void> {
+async function* bodyChunks(response: Response, watch: Watch, maxBytes: number): AsyncGenerator<Uint8Array, void, void> {
   let total = 0;
   try {
-    watch.expect(idleMs);
+    watch.start();
     for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+      watch.stop();
       total += chunk.length;
       if (total > maxBytes) throw unreachable(`the answer has more than ${maxBytes} bytes`, undefined, "TOO_LARGE");
       yield chunk;
-      watch.expect(idleMs);
+      watch.start();
     }
   } catch (cause) {
     throw fault(watch, "the connection was lost before the answer ended", cause);

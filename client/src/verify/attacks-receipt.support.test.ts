@@ -67,7 +67,7 @@ export const ON_RECEIPTS: readonly ReceiptAttack[] = [
   ["7 the number 2^53", "NUMBER_FORBIDDEN", (r) => body(r, (b) => b.replace('"used":0', '"used":9007199254740992'))],
   ["8 another version of record", "VERSION_UNKNOWN", (r) => face(r, (f) => f.replace("record.v1", "record.v2"))],
   ["8 another version of receipt", "VERSION_UNKNOWN", () => ({ v: "quanji.receipt.v2" })],
-  ["9 another type", "TYPE_UNKNOWN", (r) => face(r, (f) => f.replace('"type":"access"', '"type":"tally"'))],
+  ["9 another type", "TYPE_UNKNOWN", (r) => face(r, (f) => f.replace('"type":"access"', '"type":"index"'))],
   ["face and body that contradict", "RECORD_CONTRADICTS", (r) => face(r, (f) => f.replace('"permit"', '"deny"'))],
   ["10 a hash of the path changed", "INCLUSION_INVALID", (r) => proofOf(r, (l) => (l[2] = l[3]!))],
   ["11 a path too short", "PROOF_LENGTH", (r) => proofOf(r, (l) => l.splice(2, 1))],

@@ -6,9 +6,11 @@
 import { canonical, type HashText, sha256Text } from "@quanji/chaincode/log";
 import { BY_COLLUSION } from "./attacks-collusion.support.test.js";
 import { ON_RECEIPT_FILES, ON_TRAIL_FILES } from "./attacks-files.support.test.js";
+import * as handovers from "./attacks-handover.support.test.js";
 import { ON_LINES } from "./attacks-lines.support.test.js";
 import { ON_ORDER } from "./attacks-order.support.test.js";
 import * as receipts from "./attacks-receipt.support.test.js";
+import * as tallies from "./attacks-tally.support.test.js";
 import * as trusts from "./attacks-trust.support.test.js";
 import { openTrust, verifyReceipt, verifyTrail } from "./index.js";
 import { LOG, PARTIES, RESOURCE, sealed, signReceipt, trustFile } from "./support.test.js";
@@ -39,7 +41,13 @@ export interface Attack {
 
 /** Makes the evidence that is attacked. */
 export async function prepareAttacks(): Promise<void> {
-  await Promise.all([trails.prepare(), receipts.prepareReceipts(), trusts.prepareWitnessed()]);
+  await Promise.all([
+    trails.prepare(),
+    receipts.prepareReceipts(),
+    trusts.prepareWitnessed(),
+    handovers.prepareHandovers(),
+    tallies.prepareTallies(),
+  ]);
 }
 
 const TEXT = { maxBytes: 1 << 18, maxDepth: 4 };
@@ -76,6 +84,32 @@ const onTrailFiles: readonly Attack[] = ON_TRAIL_FILES.map(([name, expected, fil
   on: "trail",
   expected,
   exhibit: async () => trailExhibit(await file()),
+}));
+
+const handoverExhibit = (evidence: string): Exhibit => ({
+  kind: "trail",
+  evidence,
+  trust: trustFile(handovers.world.trustPayload()),
+  now: handovers.world.nowMs,
+});
+const onHandovers: readonly Attack[] = handovers.ON_HANDOVERS.map(([name, expected, make]) => ({
+  name,
+  on: "trail",
+  expected,
+  exhibit: async () => handoverExhibit(await make()),
+}));
+
+const tallyExhibit = (evidence: string): Exhibit => ({
+  kind: "trail",
+  evidence,
+  trust: trustFile(tallies.world.trustPayload()),
+  now: tallies.world.nowMs,
+});
+const onTallies: readonly Attack[] = tallies.ON_TALLIES.map(([name, expected, make]) => ({
+  name,
+  on: "trail",
+  expected,
+  exhibit: async () => tallyExhibit(await make()),
 }));
 
 const onReceipts: readonly Attack[] = receipts.ON_RECEIPTS.map(([name, expected, edit]) => ({
@@ -167,6 +201,8 @@ export const ATTACKS: readonly Attack[] = [
   ...onWitnessed,
   ...onTrails,
   ...onTrailFiles,
+  ...onHandovers,
+  ...onTallies,
   ...onTrust,
 ];
 
@@ -196,9 +232,19 @@ export async function untouched(): Promise<readonly (readonly [name: string, exh
     ["a user's trail", await trail("party", insurer.id)],
     ["a hosted user's trail", await trail("party", operator.id)],
     ["a trail of nothing", await trail("party", approver.id)],
+    ["a trail with acceptances", handoverExhibit(sealed(handovers.lines))],
+    ["a user's trail with acceptances", handoverExhibit(await handovers.world.trail("party", insurer.id))],
+    ["an acceptance's receipt", { ...handoverExhibit(await acceptanceReceipt()), kind: "receipt" }],
+    ["a trail with tallies", tallyExhibit(sealed(tallies.lines))],
+    ["a tally's receipt", { ...tallyExhibit(await tallyReceipt()), kind: "receipt" }],
     ["a trust file", trustExhibit(trusts.trustWith({}))],
   ];
 }
+
+const acceptanceReceipt = async (): Promise<string> =>
+  canonical(await handovers.world.receipt(LOG, handovers.at.last), TEXT);
+
+const tallyReceipt = async (): Promise<string> => canonical(await tallies.world.receipt(LOG, 10), TEXT);
 
 /** The finer code that the verifier refuses an exhibit with; `ok` for one that it believes. */
 export async function verdictOn({ kind, evidence, trust, now, pinned, previous }: Exhibit): Promise<string> {

@@ -75,6 +75,7 @@ export const FINDINGS = {
   REQUEST_MISSING: invalid("missing", "the requester's signed request is not in the file"),
   REQUEST_MISMATCH: invalid("distrust", "the record or entry names another request than the one beside it"),
   REQUEST_CONTENT: invalid("breach", "the record says otherwise than the request that was signed"),
+  ACCEPTANCE_MISMATCH: invalid("breach", "an acceptance of something else than the delivery that it names"),
   SIGNATURE_INVALID: invalid("distrust", "a signature does not verify under the key that it names"),
   TYP_MISMATCH: invalid("distrust", "a signature was made for another kind of message"),
   URL_MISMATCH: invalid("breach", "a request was signed for another gateway or route than the one that used it"),
@@ -110,7 +111,7 @@ export const FINDINGS = {
     "entries are altered: the ones shown do not lead to the attested head of their chain",
   ),
   FORK: invalid("breach", "two roots are stated for one size of a log: two histories"),
-  FORK_UNPROVEN: invalid("distrust", "a fork proof accuses nobody, or shows no contradiction"),
+  FORK_UNPROVEN: invalid("distrust", "a portable proof accuses nobody, or shows no contradiction"),
   CHAIN_FORK: invalid("breach", "two entries stand at one position of a chain"),
 
   // What was decided.
@@ -172,6 +173,8 @@ export const FINDINGS = {
     "a requester's sequence number is neither recorded nor void: an access may be unrecorded",
   ),
   DELIVERY_UNMATCHED: incomplete("breach", "a delivery without its permit, or a second delivery of one"),
+  TALLY_MISMATCH: incomplete("breach", "a source counted other accesses than were permitted and delivered, or twice"),
+  ACCEPTANCE_UNMATCHED: incomplete("breach", "an acceptance without its delivery, or a second acceptance of one"),
   RECEIPT_NOT_IN_TRAIL: incomplete("missing", "a receipt that you hold is not in the trail that should contain it"),
   FILE_TRUNCATED: incomplete("again", "the file ends before its end line, or counts other lines than it has"),
 

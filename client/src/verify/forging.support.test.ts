@@ -21,14 +21,28 @@ import {
   type Hash,
   inclusionProof,
   newNodes,
+  type NoteSignature,
   appendLeaves,
   PUBLIC_SALT,
   rootOf,
   sha256,
   utf8,
 } from "@quanji/chaincode/log";
-import { NET, LOG, OTHER_LOG, HEADS, LOG_KEYS } from "./keys.support.test.js";
+import { NET, HEADS, LOG_KEYS } from "./keys.support.test.js";
 import { requestText } from "./world.support.test.js";
+
+/** The keys of whoever forges, and the network's name. */
+export interface Hands {
+  readonly net: string;
+  /** Signs checkpoints, by origin. */
+  readonly logs: Readonly<Record<string, NoteHand>>;
+  /** Signs head notes. */
+  readonly heads: NoteHand;
+}
+interface NoteHand {
+  readonly note: (text: string) => Promise<NoteSignature>;
+}
+const SMALL_WORLD: Hands = { net: NET, logs: LOG_KEYS, heads: HEADS };
 
 /** What a gateway and the regulator could make together: any record, chained and signed as if it had been decided so. */
 export interface Forged {
@@ -41,6 +55,7 @@ export interface Forged {
 export async function collude(
   lines: readonly TrailLine[],
   edit: (record: Forged, i: number) => boolean | undefined | Promise<boolean | undefined>,
+  hands: Hands = SMALL_WORLD,
 ): Promise<TrailLine[]> {
   const header = lines[0] as TrailLineOf<"trail">;
   const { kind, id } = header.key;
@@ -72,7 +87,7 @@ export async function collude(
       });
     } else if (line.t === "logEnd" && line.note !== undefined && leaves.length > 0) {
       const all = Array.from(leaves, (leaf: Hash | undefined, at) => leaf ?? sha256(utf8(`filler ${at}`)));
-      out.push(await forgedEnd(key, head, all, line));
+      out.push(await forgedEnd(key, head, all, line, hands));
     } else out.push(line);
   }
   return out;
@@ -83,6 +98,7 @@ async function forgedEnd(
   head: ChainHead,
   leaves: readonly Hash[],
   line: TrailLineOf<"logEnd">,
+  hands: Hands,
 ): Promise<TrailLine> {
   const nodes = new Map(newNodes(emptyFrontier(), leaves).map(({ level, index, hash }) => [`${level}/${index}`, hash]));
   const root = rootOf(appendLeaves(emptyFrontier(), leaves));
@@ -91,25 +107,26 @@ async function forgedEnd(
   const proof = formatTlogProof({
     index,
     proof: await inclusionProof(index, leaves.length, (level, at) => nodes.get(`${level}/${at}`)!),
-    note: { text: checkpoint, signatures: [await LOG_KEYS[key.scope]!.note(checkpoint)] },
+    note: { text: checkpoint, signatures: [await hands.logs[key.scope]!.note(checkpoint)] },
   });
   const opening = { h: head.h, n: head.n, salt: PUBLIC_SALT };
   const { time } = parseHeadNote(parseNote(line.note).text);
-  return { t: "logEnd", log: key.scope, opening, proof, note: await noteFor(key, opening, leaves.length, root, time) };
+  const note = await noteFor(key, opening, { number: leaves.length, hash: root }, time, hands);
+  return { t: "logEnd", log: key.scope, opening, proof, note };
 }
 
 async function noteFor(
   key: ChainKey,
   opening: ChainHead & { salt: string },
-  number: number,
-  root: Hash,
+  at: { readonly number: number; readonly hash: Hash },
   time: number,
+  { net, logs, heads }: Hands,
 ): Promise<string> {
-  const scope = key.scope === LOG || key.scope === OTHER_LOG ? key.scope : NET;
+  const scope = key.scope in logs ? key.scope : net;
   const state = sha256(utf8(canonical(opening)));
   const block = { number: 11, hash: sha256(utf8("block")) };
-  const text = formatHeadNote({ at: { scope, number, hash: root }, key: chainStart(key), state, block, time });
-  return formatNote({ text, signatures: [await HEADS.note(text)] });
+  const text = formatHeadNote({ at: { scope, ...at }, key: chainStart(key), state, block, time });
+  return formatNote({ text, signatures: [await heads.note(text)] });
 }
 
 export interface ForgedCommand {
@@ -149,7 +166,7 @@ export async function collideChain(
     return { t: "command", entry: text, request };
   });
   const opening = { h: head.h, n: head.n, salt: PUBLIC_SALT };
-  const note = await noteFor(chain, opening, 11, sha256(utf8("block")), time);
+  const note = await noteFor(chain, opening, { number: 11, hash: sha256(utf8("block")) }, time, SMALL_WORLD);
   return [
     ...lines.slice(0, start + 1),
     ...commands,

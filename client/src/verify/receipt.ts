@@ -27,7 +27,7 @@ import { verifyOpenings } from "./openings.js";
 import { openRecord } from "./record.js";
 import { assertAddressed, assertContent, openRequest, signerCheck, verifyJws } from "./requester.js";
 import { assertWithin, type OpenedTrust, type TrustedGateway, withoutFinalNewline } from "./trust.js";
-import { type Level, levelRank, refusalOf, refuse, trustFacts, type Verdict } from "./verdict.js";
+import { type Level, levelRank, type RecordKey, refusalOf, refuse, trustFacts, type Verdict } from "./verdict.js";
 
 export interface ReceiptOptions {
   /** Raises the level that the trust file asks for; never lowers it. */
@@ -51,11 +51,21 @@ export async function verifyReceipt(
     const { record, level } = await check(receipt, trust, options);
     const permitted = record.type === "access" && record.face.decision === "permit" ? 1 : 0;
     const denied = record.type === "access" ? 1 - permitted : 0;
-    return { ok: true, ...common, level, records: 1, permitted, denied, attested: ["decision", "party keys"] };
+    const attested = ["decision", "party keys"];
+    return { ok: true, ...common, of: keyOf(record), level, records: 1, permitted, denied, attested };
   } catch (error) {
     return { ok: false, ...common, level: "committed", ...refusalOf(error) };
   }
 }
+
+const keyOf = ({ type, face, body }: QuanjiRecord): RecordKey => ({
+  kind: type,
+  id: body.id,
+  request: body.request,
+  log: face.log,
+  index: face.index,
+  time: body.time,
+});
 
 async function check(
   input: string | Uint8Array | FlattenedJws,

@@ -2,6 +2,7 @@
 import {
   hourOf,
   instant,
+  isWindow,
   msOf,
   parseRecord,
   type QuanjiRecord,
@@ -35,9 +36,15 @@ function assertAgrees(record: QuanjiRecord, timeMs: number): void {
   const agrees =
     face.hour === hourOf(body.time) &&
     face.unit === partyOf(body.requester) &&
-    (record.type !== "access" || decided(record, timeMs));
+    (record.type !== "access" || decided(record, timeMs)) &&
+    (record.type !== "acceptance" || follows(record)) &&
+    (record.type !== "tally" || (isWindow(record.body) && record.body.to <= face.index));
   if (!agrees) refuse("RECORD_CONTRADICTS", "face and body of the record contradict each other");
 }
+
+/** Access, delivery and acceptance stand in the log in that order. */
+const follows = ({ face, body }: Extract<QuanjiRecord, { type: "acceptance" }>): boolean =>
+  body.access < body.delivery && body.delivery < face.index;
 
 /** Rules that a stop which is not folded in yet can decide. */
 const STOPPED: ReadonlySet<string> = new Set(["GRANT_REVOKED", "GRANT_SUSPENDED", "ANCESTOR_NOT_IN_FORCE"]);
@@ -56,7 +63,7 @@ function decided({ face, body }: Extract<QuanjiRecord, { type: "access" }>, time
 
 /** Id of the grant that a record names; undefined for a void, and for a denial without one. */
 export function grantOf(record: QuanjiRecord): string | undefined {
-  if (record.type === "void" || record.body.grant === undefined) return undefined;
+  if (record.type === "void" || record.type === "tally" || record.body.grant === undefined) return undefined;
   return splitVersion(record.body.grant).id;
 }
 
@@ -66,7 +73,7 @@ export function touches(record: QuanjiRecord, kind: "grant" | "party" | "resourc
     case "grant":
       return grantOf(record);
     case "party":
-      return partyOf(record.body.requester);
+      return record.type === "tally" ? undefined : partyOf(record.body.requester);
     case "resource":
       return record.type === "void" ? undefined : splitVersion(record.body.resource).id;
   }

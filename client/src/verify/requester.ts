@@ -1,11 +1,15 @@
 /** That the requester itself signed for this record: who, for which network, gateway and log, and with what content. */
 import {
+  type AcceptanceBody,
+  AccessAccept,
   AccessRequest,
   AccessVoid,
   isAccessRequest,
   parseWith,
   type QuanjiRecord,
   splitVersion,
+  type TallyBody,
+  TallySign,
 } from "@quanji/chaincode/domain";
 import {
   algorithmOf,
@@ -29,12 +33,17 @@ import { refuse } from "./verdict.js";
 const MAX_IAT_SKEW_MS = 120_000;
 
 export type OpenedRequest = { readonly jws: ParsedJws<CommandHeader> } & (
-  { readonly type: "access"; readonly payload: AccessRequest } | { readonly type: "void"; readonly payload: AccessVoid }
+  | { readonly type: "access"; readonly payload: AccessRequest }
+  | { readonly type: "void"; readonly payload: AccessVoid }
+  | { readonly type: "acceptance"; readonly payload: AccessAccept }
+  | { readonly type: "tally"; readonly payload: TallySign }
 );
 
 const ROUTES = {
   access: { typ: typOf("access"), path: "/v1/access" },
   void: { typ: typOf("access.void"), path: "/v1/commands/access.void" },
+  tally: { typ: typOf("tally.sign"), path: "/v1/commands/tally.sign" },
+  acceptance: { typ: typOf("access.accept"), path: "/v1/commands/access.accept" },
 } as const;
 
 /** Form only. Errors: JWS_SHAPE, BASE64_INVALID, HEADER_FORBIDDEN, ALG_FORBIDDEN, TYP_MISMATCH, FIELD_UNKNOWN … */
@@ -45,8 +54,12 @@ export function openRequest(input: FlattenedJws): OpenedRequest {
       return { type: "access", jws, payload: accessRequest(jws.payload) };
     case ROUTES.void.typ:
       return { type: "void", jws, payload: parseWith(AccessVoid, jws.payload) };
+    case ROUTES.acceptance.typ:
+      return { type: "acceptance", jws, payload: parseWith(AccessAccept, jws.payload) };
+    case ROUTES.tally.typ:
+      return { type: "tally", jws, payload: parseWith(TallySign, jws.payload) };
     default:
-      return refuse("TYP_MISMATCH", "the request is neither an access nor a void");
+      return refuse("TYP_MISMATCH", "the request is of a command that no log records");
   }
 }
 
@@ -115,7 +128,7 @@ export function assertContent(request: OpenedRequest, record: QuanjiRecord): voi
     refuse("REQUEST_MISMATCH", "the record names another request than the one beside it");
   }
   if (request.jws.header.kid !== record.body.requester) refuse("REQUEST_CONTENT", "the record names another requester");
-  if ((request.type === "void") !== (record.type === "void"))
+  if (request.type !== (record.type === "delivery" ? "access" : record.type))
     refuse("TYP_MISMATCH", "the request is of another command");
   if (!says(request, record)) refuse("REQUEST_CONTENT", "the record differs from what was asked");
   if (record.type === "delivery") return; // as late as the delivery itself, or the restart after a crash
@@ -126,7 +139,9 @@ export function assertContent(request: OpenedRequest, record: QuanjiRecord): voi
 
 function says(request: OpenedRequest, record: QuanjiRecord): boolean {
   if (request.type === "void") return record.type === "void" && record.body.seq === request.payload.seq;
-  if (record.type === "void") return false;
+  if (request.type === "acceptance") return record.type === "acceptance" && confirms(request.payload, record.body);
+  if (request.type === "tally") return record.type === "tally" && counts(request.payload, record.body);
+  if (record.type === "void" || record.type === "acceptance" || record.type === "tally") return false;
   const { payload } = request;
   const same =
     splitVersion(record.body.resource).id === payload.resource &&
@@ -136,3 +151,10 @@ function says(request: OpenedRequest, record: QuanjiRecord): boolean {
   if (record.type === "delivery") return same;
   return same && record.body.action === payload.action && record.body.quantity === payload.quantity;
 }
+
+/** What else the record repeats of the delivery was not signed: a trail has both, and compares them. */
+const confirms = ({ record, digest, rows }: AccessAccept, body: AcceptanceBody): boolean =>
+  record === body.access && digest === body.digest && rows === body.rows;
+
+const counts = ({ resource, from, to, served }: TallySign, body: TallyBody): boolean =>
+  resource === splitVersion(body.resource).id && from === body.from && to === body.to && served === body.served;

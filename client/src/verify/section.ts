@@ -1,5 +1,12 @@
 /** One log of a trail: its records in order, each checked alone, with its request, and against what came before it. */
-import { keyOf, type Party, type QuanjiRecord, splitVersion, type TrailLineOf } from "@quanji/chaincode/domain";
+import {
+  keyIsValid,
+  keyOf,
+  type Party,
+  type QuanjiRecord,
+  splitVersion,
+  type TrailLineOf,
+} from "@quanji/chaincode/domain";
 import {
   equalBytes,
   type HashText,
@@ -12,6 +19,7 @@ import type { DecisionReplay } from "./decision.js";
 import type { SignatureCheck } from "./engine.js";
 import { RecordFold, type RecordChainKey } from "./fold.js";
 import { type AttestedHead, type SealedHead, verifyHead } from "./head.js";
+import { Handovers } from "./handovers.js";
 import { verifyIncluded } from "./inclusion.js";
 import { type OpenedRecord, openRecord } from "./record.js";
 import type { Replayed } from "./replay.js";
@@ -24,6 +32,7 @@ import {
   signerCheck,
 } from "./requester.js";
 import { SequenceWindow } from "./sequence.js";
+import { Tallies } from "./tallies.js";
 import type { OpenedTrust } from "./trust.js";
 import { type Level, refuse } from "./verdict.js";
 
@@ -73,6 +82,8 @@ export class LogSection {
   readonly #addressee: Addressee;
   readonly #sequences = new Map<string, SequenceWindow>();
   readonly #permits = new Map<number, OpenPermit>();
+  readonly #handovers = new Handovers();
+  readonly #tallies: Tallies;
   /** Index of the record before the trail's first; records up to it are not shown. */
   #before: number | undefined;
 
@@ -93,10 +104,12 @@ export class LogSection {
     this.#addressee = { net: world.net, log, urls: world.gateways.get(gateway) ?? [] };
     if ("n" in start) {
       decisions.beginLog(log);
+      this.#tallies = new Tallies();
     } else {
       const opened = openRecord(start.record);
       this.#fold.startAfter(opened, start.opening as Opening, fromMs);
       this.#before = opened.record.face.index;
+      this.#tallies = new Tallies(this.#before);
     }
   }
 
@@ -110,27 +123,39 @@ export class LogSection {
       // 2. A delivery belongs to one permit, which is in the trail.
       if (line.q !== undefined) refuse("REQUEST_MISMATCH", "a delivery has the request of its access, none of its own");
       this.#deliver(record);
+      this.#handovers.add(record);
+      if (this.#fold.key.kind === "resource") this.#tallies.deliver(record);
       return opened;
     }
     // 3. The requester signed what the record says, and counted it once.
     if (line.q === undefined) return refuse("REQUEST_MISSING", "the requester's signed request is not in the file");
     const request = openRequest(line.q);
-    this.#verifyRequester(request, record);
-    this.#count(record.body.requester, request.payload.seq);
+    this.#verifyRequester(request, opened);
+    if ("seq" in request.payload) this.#count(record.body.requester, request.payload.seq);
     // 4. An access is decided again.
     if (record.type === "access" && request.type === "access") {
       this.#context.decisions.check(opened, record, request);
       if (record.face.decision === "permit") this.#permit(record, opened.timeMs);
     }
+    // 5. An acceptance is of one delivery, which is in the trail, and says what that says.
+    const isShown = record.type === "acceptance" && record.body.delivery > (this.#before ?? -1);
+    if (isShown) this.#handovers.accept(record);
+    // 6. A tally is the steward's, and agrees with permits and deliveries.
+    if (record.type === "tally") this.#tally(record);
     return opened;
   }
 
-  #verifyRequester(request: OpenedRequest, record: QuanjiRecord): void {
+  #verifyRequester(request: OpenedRequest, { record, timeMs }: OpenedRecord): void {
     const party = this.#context.world.parties.get(record.face.unit);
     if (party === undefined) return refuse("CHAIN_MISSING", "the chain of a requester is not in the file");
-    const state: Party | undefined = record.type === "access" ? party.at(record.body.basis.party) : party.last;
+    const state: Party | undefined = "basis" in record.body ? party.at(record.body.basis.party) : party.last;
     const key = state === undefined ? undefined : keyOf(state, thumbprintOf(record.body.requester));
     if (key === undefined) return refuse("KEY_PARTY", "the requester had no such key");
+    if (record.type === "acceptance" || record.type === "tally") {
+      party.assertCurrent(record.body.basis.party, timeMs, false);
+      const valid = keyIsValid(key, timeMs, record.type === "tally" ? "tally" : "act");
+      if (!valid) refuse("KEY_REVOKED", `the key was not valid for the ${record.type} when it was recorded`);
+    }
     assertContent(request, record);
     assertAddressed(request, this.#addressee);
     this.#context.begun(signerCheck(request, record, key.jwk));
@@ -151,8 +176,18 @@ export class LogSection {
     return this.#fold.key.kind === "party";
   }
 
+  #tally(record: Extract<QuanjiRecord, { readonly type: "tally" }>): void {
+    const { face, body } = record;
+    const resource = this.#context.world.resources.get(splitVersion(body.resource).id);
+    if (resource === undefined) return refuse("CHAIN_MISSING", "the chain of the tallied resource is not in the file");
+    const { steward } = resource.at(body.basis.resource);
+    if (steward !== face.unit) refuse("ROLE_REQUIRED", "a resource is tallied by its steward's source");
+    this.#tallies.tally(record);
+  }
+
   #permit(record: Permit, timeMs: number): void {
     if (this.#permits.size >= MAX_OPEN_PERMITS) refuse("LIMIT_EXCEEDED", "too many permits without a delivery");
+    if (this.#fold.key.kind === "resource") this.#tallies.permit(record.face.index);
     this.#permits.set(record.face.index, { what: whatOf(record), quantity: record.body.quantity, timeMs });
   }
 

@@ -29,8 +29,16 @@ export interface TrailOptions {
   readonly replay?: "all";
   /** Receipts that the caller holds, of this key and period: each must be in the trail. */
   readonly receipts?: readonly Receipt[];
+  /** Told what the file says while it is read. None of it is believed before the verdict is. */
+  readonly observer?: TrailObserver;
   /** Told now and then how many records have been checked. */
   readonly progress?: (records: number) => void;
+}
+
+export interface TrailObserver {
+  readonly begin?: (header: TrailLineOf<"trail">) => void;
+  /** Every record, in order; after a skipped one no more are told. */
+  readonly record?: (opened: OpenedRecord) => void;
 }
 
 /** All commands of a file together, in bytes: they are kept until the chains are whole. */
@@ -68,7 +76,7 @@ export async function verifyTrail(
 
 type Findings = Pick<
   Verdict,
-  "level" | "completeThrough" | "records" | "permitted" | "denied" | "replayed" | "attested" | "hosted"
+  "of" | "level" | "completeThrough" | "records" | "permitted" | "denied" | "replayed" | "attested" | "hosted"
 >;
 
 class TrailReader {
@@ -176,6 +184,7 @@ class TrailReader {
       refuse("TRAIL_START", "the trail's period is empty");
     }
     this.#header = line;
+    this.#options.observer?.begin?.(line);
   }
 
   // 2. The command chains, each folded to its attested head.
@@ -237,7 +246,10 @@ class TrailReader {
     this.#index = undefined;
     const opened = this.#section.record(line);
     this.#records++;
-    if (opened !== undefined) this.#tally(opened);
+    if (opened !== undefined) {
+      this.#tally(opened);
+      this.#options.observer?.record?.(opened);
+    }
     if (this.#records % PROGRESS_EVERY === 0) this.#options.progress?.(this.#records);
   }
 
@@ -277,7 +289,9 @@ class TrailReader {
     if (this.#options.replay === "all" && rules.attested.length > 0) {
       refuse("CHAIN_MISSING", `rules that could not be replayed: ${rules.attested.join(", ")}`);
     }
+    const { key, from, to } = this.#headerLine;
     this.#findings = {
+      of: { ...key, ...(from !== undefined && { from }), ...(to !== undefined && { to }) },
       level: this.#level(),
       ...this.#completeThrough(),
       records: this.#records,

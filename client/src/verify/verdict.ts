@@ -1,5 +1,5 @@
 /** What a verification answers. */
-import { isQuanjiError, LEVELS, QuanjiError } from "@quanji/chaincode/domain";
+import { isQuanjiError, LEVELS, QuanjiError, type QuanjiRecord, type TrailLineOf } from "@quanji/chaincode/domain";
 import { codeOf, type Finding, type VerifierCode } from "./findings.js";
 
 export type Level = (typeof LEVELS)[number];
@@ -11,10 +11,26 @@ export interface Place {
   readonly index?: number;
 }
 
+/** What a trail is the trail of: all uses of that key, or those with `from` ≤ time < `to`. */
+export type TrailKey = TrailLineOf<"trail">["key"] & Pick<TrailLineOf<"trail">, "from" | "to">;
+
+/** Which record a receipt proves. */
+export interface RecordKey {
+  readonly kind: QuanjiRecord["type"];
+  /** Of the record. */
+  readonly id: string;
+  readonly request: string;
+  readonly log: string;
+  readonly index: number;
+  readonly time: string;
+}
+
 /** Same bytes and same trust file give the same verdict. Only `ok: true` means anything was proven. */
 export interface Verdict {
   readonly ok: boolean;
   readonly kind: "receipt" | "trail";
+  /** What was proven something about; absent unless ok. A true file of another grant, or of a shorter period, is true as well: compare. */
+  readonly of?: TrailKey | RecordKey;
   /** One of the verifier's codes; absent if ok. */
   readonly code?: VerifierCode;
   /** Finer code, a row of FINDINGS: `TRAIL_GAP`. */

@@ -2,8 +2,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { isQuanjiError, isSocialCreditCode } from "@quanji/chaincode/domain";
+import { formatVkey, NOTE_TYPES } from "@quanji/chaincode/log";
 import { expect } from "chai";
-import { configOf, type Environment, fileTextOf, loadConfig } from "./config.js";
+import { seededSigner } from "../witness/testing/trees.js";
+import { configOf, type Environment, fileTextOf, loadConfig, quorumOf } from "./config.js";
 import { LiveSources } from "./sources.js";
 
 const of = (input: unknown, environment: Environment = {}) =>
@@ -74,6 +76,56 @@ describe("config", () => {
       expect(fieldOf(() => of(input))).to.equal(field);
     });
   }
+
+  describe("of witnesses", () => {
+    const row = (name: string) => ({
+      url: `https://${name}.test`,
+      vkey: formatVkey(seededSigner(`${name}.test/w`, NOTE_TYPES.cosignature).key),
+      headsKey: formatVkey(seededSigner(`${name}.test/w/heads`, NOTE_TYPES.ed25519).key),
+      organisation: name,
+    });
+    const [a, b, c, d] = [row("a"), row("b"), row("c"), row("d")];
+    const four = [a, b, c, d];
+
+    it("takes all but a third as the quorum, or the number that is given", () => {
+      const quorums = [1, 2, 3, 4].map((n) => quorumOf(of({ witnesses: four.slice(0, n) })));
+      expect(quorums).to.deep.equal([1, 2, 3, 3]);
+      expect(quorumOf(of({ witnesses: four, quorum: 4 }))).to.equal(4);
+      expect(of({ witnesses: [a] }).witnesses[0]?.absence).to.equal(false);
+    });
+
+    for (const [name, input, field] of [
+      ["a URL with a user", { witnesses: [{ ...a, url: "https://me@a.test" }] }, "witnesses.0.url"],
+      ["a URL with a final slash", { witnesses: [a, { ...b, url: "https://b.test/" }] }, "witnesses.1.url"],
+      ["a heads key as cosigning key", { witnesses: [{ ...a, vkey: a.headsKey }] }, "witnesses.0.vkey"],
+      ["a cosigning key as heads key", { witnesses: [{ ...a, headsKey: a.vkey }] }, "witnesses.0.headsKey"],
+      ["an organisation with a dash", { witnesses: [{ ...a, organisation: "a-b" }] }, "witnesses.0.organisation"],
+      ["no organisation", { witnesses: [{ ...a, organisation: undefined }] }, "witnesses.0.organisation"],
+      ["an organisation twice", { witnesses: [a, { ...b, organisation: "a" }] }, "witnesses.1.organisation"],
+      ["a key twice", { witnesses: [a, { ...b, vkey: a.vkey }] }, "witnesses.1.vkey"],
+      ["a heads key twice", { witnesses: [a, { ...b, headsKey: a.headsKey }] }, "witnesses.1.headsKey"],
+      ["an address twice", { witnesses: [a, { ...b, url: a.url }] }, "witnesses.1.url"],
+      ["a quorum of none", { quorum: 1 }, "quorum"],
+      ["a quorum of more than there are", { witnesses: four, quorum: 5 }, "quorum"],
+      ["a quorum that two halves reach", { witnesses: four, quorum: 2 }, "quorum"],
+      [
+        "blocks of a Fabric network",
+        { ledger: "fabric", fabric: { profile: "p" }, publishBlocks: true },
+        "publishBlocks",
+      ],
+    ] as const) {
+      it(`names ${field} for ${name}`, () => {
+        expect(fieldOf(() => of(input))).to.equal(field);
+      });
+    }
+
+    it("refuses one key material under two purposes", () => {
+      const same = seededSigner("x", NOTE_TYPES.ed25519, "same");
+      const other = seededSigner("y", NOTE_TYPES.cosignature, "same");
+      const both = { ...a, vkey: formatVkey(other.key), headsKey: formatVkey(same.key) };
+      expect(fieldOf(() => of({ witnesses: [both] }))).to.equal("witnesses.0.headsKey");
+    });
+  });
 
   for (const [variable, value] of [
     ["QUANJI_PORT", "eighty"],

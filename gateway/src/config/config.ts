@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { parseWith, QuanjiError } from "@quanji/chaincode/domain";
+import { NOTE_TYPES, parseVkey } from "@quanji/chaincode/log";
 import { ConfigFile } from "./schema.js";
 
 export interface Config extends Omit<ConfigFile, "publicUrl" | "sources" | "topology" | "fabric"> {
@@ -83,6 +84,10 @@ export function configOf({ data, file, input, environment }: Parts): Config {
   if (rest.ledger === "fabric" && topology !== undefined) {
     throw invalid("topology", "is not read for a Fabric network: its connection profile names the organisations");
   }
+  assertWitnesses(rest);
+  if (rest.publishBlocks && rest.ledger === "fabric") {
+    throw invalid("publishBlocks", "is for the embedded ledger: on a Fabric network each witness follows its own peer");
+  }
   return {
     ...rest,
     data,
@@ -95,6 +100,37 @@ export function configOf({ data, file, input, environment }: Parts): Config {
     ...(topology !== undefined && { topology: path.resolve(data, topology) }),
   };
 }
+
+/** A quorum must be one: members that are distinct, and so many that two quorums share an honest one. */
+function assertWitnesses({ witnesses, quorum }: Pick<ConfigFile, "witnesses" | "quorum">): void {
+  const seen = new Map<string, number>();
+  witnesses.forEach(({ url, vkey, headsKey, organisation }, i) => {
+    const named = [
+      ["url", `url ${url}`],
+      ["vkey", `key ${parseVkey(vkey, NOTE_TYPES.cosignature).jwk.x}`],
+      ["headsKey", `key ${parseVkey(headsKey, NOTE_TYPES.ed25519).jwk.x}`],
+      ["organisation", `organisation ${organisation}`],
+    ] as const;
+    for (const [member, name] of named) {
+      const before = seen.get(name);
+      if (before !== undefined) {
+        const where =
+          before === i ? "as its other key: each key has one purpose" : `in witnesses.${before}: it would count twice`;
+        throw invalid(`witnesses.${i}.${member}`, `stands ${where}`);
+      }
+      seen.set(name, i);
+    }
+  });
+  if (quorum === undefined) return;
+  if (quorum > witnesses.length) throw invalid("quorum", `is more than the ${witnesses.length} witnesses there are`);
+  if (2 * quorum <= witnesses.length) {
+    throw invalid("quorum", "lets two halves of the witnesses cosign two histories: more than half are needed");
+  }
+}
+
+/** How many witnesses are a quorum; 0 without any. A third of them may be down: for four it is three, which withstands one. */
+export const quorumOf = ({ witnesses, quorum }: Pick<ConfigFile, "witnesses" | "quorum">): number =>
+  quorum ?? witnesses.length - Math.floor((witnesses.length - 1) / 3);
 
 /** Variable → member. A value that does not fit is named by its variable. */
 const VARIABLES = {

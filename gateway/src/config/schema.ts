@@ -11,6 +11,7 @@ import {
   TimeZone,
   Title,
 } from "@quanji/chaincode/domain";
+import { NOTE_TYPES, type NoteType, parseVkey } from "@quanji/chaincode/log";
 import { z } from "zod";
 import { CLIENTS } from "../ledger/fabric/clients.js";
 
@@ -31,6 +32,8 @@ const Limits = z.strictObject({
   /** How long a shutdown waits for what is under way. */
   closeMs: ms.default(15_000),
   connections: amount.default(2_000),
+  /** How often what a witness shows to everybody is compared with what it cosigned here, at most. */
+  compareMs: ms.default(10_000),
   /** Requests a second of one party, and how many may come at once after a pause. */
   partyPerSecond: amount.default(2_000),
   partyBurst: amount.default(4_000),
@@ -47,6 +50,44 @@ const Recorder = z.strictObject({
 });
 
 const codes = z.array(CodeName).min(1).max(1024).optional();
+
+/** `http` only makes sense inside one house: what a witness says is signed, and what it is asked is public or hashed. */
+const WitnessUrl = z
+  .string()
+  .max(2048)
+  .regex(/^https?:\/\/[^\s?#@]+[^\s?#@/]$/, "an http(s) URL without user, query, fragment and final slash")
+  .refine((text) => URL.canParse(text), "a URL");
+
+const Vkey = (type: NoteType, what: string) =>
+  z
+    .string()
+    .max(512)
+    .refine((text) => isVkey(text, type), `must be the verifier key ${what}`);
+
+const Witness = z.strictObject({
+  /** Where it is asked. */
+  url: WitnessUrl,
+  /** Of its cosignatures, as it prints it when it starts. */
+  vkey: Vkey(NOTE_TYPES.cosignature, "of a witness's cosignatures"),
+  /** Of its head notes. */
+  headsKey: Vkey(NOTE_TYPES.ed25519, "of a witness's head notes"),
+  /** Organisation that runs it, as the trust file names it: counted once, and never that of a log. */
+  organisation: z.string().regex(/^[a-z][A-Za-z0-9]{0,31}$/, "letters and digits, beginning with a small letter"),
+  /**
+   * It may be told the secret that blinds this organisation's private keys: without it, it cannot say that a chain was never
+   * touched, and with it, it can tell when known parties and resources are.
+   */
+  absence: z.boolean().default(false),
+});
+
+function isVkey(text: string, type: NoteType): boolean {
+  try {
+    parseVkey(text, type);
+    return true;
+  } catch {
+    return false; // the schema's own message says what is wanted
+  }
+}
 
 export const ConfigFile = z.strictObject({
   /** Where to listen. Default: loopback only. */
@@ -97,6 +138,12 @@ export const ConfigFile = z.strictObject({
     .prefault({}),
   limits: Limits.prefault({}),
   recorder: Recorder.prefault({}),
+  /** Witnesses that are asked to cosign this gateway's logs. */
+  witnesses: z.array(Witness).max(64).default([]),
+  /** How many of them are a quorum. Default: all but a third. */
+  quorum: z.int().min(1).max(64).optional(),
+  /** Serves the blocks of an embedded ledger to everybody: for witnesses that have no peer of their own to follow. */
+  publishBlocks: z.boolean().default(false),
   log: z
     .strictObject({ level: z.enum(["silent", "fatal", "error", "warn", "info", "debug"]).default("info") })
     .prefault({}),

@@ -1,6 +1,7 @@
 /** What makes evidence: the index, and the keys of this gateway. */
 import { QuanjiError } from "@quanji/chaincode/domain";
 import { inclusionProof, type PublicJwk, toBase64, type TreeHead } from "@quanji/chaincode/log";
+import type { Cosigned } from "../cosigning/cosigning.js";
 import type { LedgerIndex } from "../readmodel/ledger-index.js";
 import type { LogSigner } from "../witness/log-signer.js";
 
@@ -23,6 +24,8 @@ export interface EvidenceContext {
   readonly gateway: GatewayKey;
   /** Of the logs that this gateway writes. */
   readonly logs: readonly LogSigner[];
+  /** Absent where no witness is asked. */
+  readonly cosigned?: Cosigned;
 }
 
 /** Errors: NOT_FOUND for a log of another gateway, whose checkpoints only that one signs. */
@@ -32,17 +35,41 @@ export function signerOf({ logs }: Pick<EvidenceContext, "logs">, origin: string
   throw new QuanjiError("NOT_FOUND", "that log is another gateway's: ask there", { field: "log" });
 }
 
+type ProofContext = Pick<EvidenceContext, "index" | "logs" | "cosigned">;
+
 /**
- * A C2SP tlog-proof of the record at `record` under a committed head of its log: what `formatTlogProof` writes, without
- * parsing the checkpoint anew for each record of a batch. That alone cost as much as all the rest of a receipt.
+ * A C2SP tlog-proof of a record: under the first checkpoint with the quorum's cosignatures that holds it, or, while there is
+ * none, under the one of the committed head `head`.
  */
 export async function proofOf(
-  context: Pick<EvidenceContext, "index" | "logs">,
+  context: ProofContext,
   log: string,
   record: number,
-  head: TreeHead,
+  head: () => Promise<TreeHead> | TreeHead,
+): Promise<{ readonly proof: string; readonly level: "committed" | "cosigned" }> {
+  const signer = signerOf(context, log);
+  const cosigned = await context.cosigned?.covering(log, record);
+  if (cosigned !== undefined) {
+    return { level: "cosigned", proof: await proofUnder(context, log, record, cosigned.size, cosigned.note) };
+  }
+  const committed = await head();
+  return {
+    level: "committed",
+    proof: await proofUnder(context, log, record, committed.size, await signer.checkpoint(committed)),
+  };
+}
+
+/**
+ * What `formatTlogProof` writes, without parsing the checkpoint anew for each record of a batch. That alone cost as much as all
+ * the rest of a receipt.
+ */
+async function proofUnder(
+  { index }: Pick<EvidenceContext, "index">,
+  log: string,
+  record: number,
+  size: number,
+  checkpoint: string,
 ): Promise<string> {
-  const checkpoint = await signerOf(context, log).checkpoint(head);
-  const proof = await inclusionProof(record, head.size, (level, index) => context.index.node(log, level, index));
+  const proof = await inclusionProof(record, size, (level, at) => index.node(log, level, at));
   return `c2sp.org/tlog-proof@v1\nindex ${record}\n${proof.map((hash) => `${toBase64(hash)}\n`).join("")}\n${checkpoint}`;
 }

@@ -109,12 +109,13 @@ describe("receipts", () => {
   const openings = async (record: number, id: string): Promise<string[]> =>
     Object.keys((await receiptOf(record, party(id))).openings).sort();
 
-  it("give the regulator all links", async () => {
-    expect(Object.keys((await receiptOf(0)).openings).sort()).to.deep.equal([
-      "links.grant",
-      "links.party",
-      "links.resource",
-    ]);
+  it("give the regulator all links, and who operated; nobody else learns that", async () => {
+    const { openings: all } = await receiptOf(0);
+    expect(Object.keys(all).sort()).to.deep.equal(["links.grant", "links.party", "links.resource", "operator"]);
+    expect(all["operator"]?.value).to.equal("desk 4");
+    for (const { party: id } of [story.bank, story.bureau, story.operator]) {
+      expect((await receiptOf(0, party(id))).openings).not.to.have.property("operator");
+    }
   });
 
   it("G8 a requester cannot learn from its receipt how often others use the resource", async () => {

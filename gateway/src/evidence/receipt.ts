@@ -22,8 +22,9 @@ type Body = Pick<DeliveryBody, "requester"> &
   Partial<Pick<DeliveryBody, "access" | "resource" | "grant">> & { readonly rule?: string };
 
 /**
- * Signed by the gateway. The checkpoint is that of the record's own batch: all receipts of a batch share it, and the same
- * record has the same receipt whenever it is asked for. Errors: NOT_FOUND (record of another gateway's log).
+ * Signed by the gateway. The checkpoint is that of the record's own batch, until witnesses have cosigned one that holds the
+ * record: then it is the first of those, and the receipt stays what it is. The level is what the signatures amount to, and
+ * nothing else. Errors: NOT_FOUND (record of another gateway's log).
  */
 export async function makeReceipt(
   context: EvidenceContext,
@@ -32,14 +33,17 @@ export async function makeReceipt(
 ): Promise<FlattenedJws> {
   const { index, gateway } = context;
   const body = bodyOf(record) as Body;
+  const { level, proof } = await proofOf(context, record.log, record.record, () =>
+    index.batchHead(record.log, record.first),
+  );
   // Members in order, here and in what they hold: the canonical form then needs no copy.
   const payload: Receipt = {
     block: record.block,
     index: record.index,
     keys: { gateway: gateway.jwk, requester: await requesterKey(context, body.requester) },
-    level: "committed",
+    level,
     openings: await openingsFor(context, record, body, audience),
-    proof: await proofOf(context, record.log, record.record, await index.batchHead(record.log, record.first)),
+    proof,
     record: recordText(record.stored),
     request: await requestFor(context, record, body),
     status: statusOf(body.rule),
@@ -62,16 +66,18 @@ async function requesterKey({ index }: EvidenceContext, kid: string): Promise<Pa
   return key.jwk;
 }
 
-/** A delivery has no request of its own: the access, whose place it states, has it. */
+/** A delivery has no request of its own: the access, whose place it states, has it. An acceptance has one, and an access. */
 async function requestFor({ index }: EvidenceContext, record: KnownRecord, body: Body): Promise<FlattenedJws> {
-  const holder = body.access === undefined ? record : await index.record(record.log, body.access);
-  if (holder?.stored.request === undefined) throw lost("request");
-  return holder.stored.request;
+  if (record.stored.request !== undefined) return record.stored.request;
+  const access = body.access === undefined ? undefined : await index.record(record.log, body.access);
+  if (access?.stored.request === undefined) throw lost("request");
+  return access.stored.request;
 }
 
 /**
  * Openings of a record's links, each for the chain's owner only: `n` tells how often a key was used, and that is commerce.
- * The requester has its own chain's, grantor and grantee the grant's, the steward the resource's, the regulator all.
+ * The requester has its own chain's, grantor and grantee the grant's, the steward the resource's. The regulator has all, and what
+ * the requester committed to besides: who operated, and what was asked.
  */
 async function openingsFor(
   { index }: EvidenceContext,
@@ -80,7 +86,7 @@ async function openingsFor(
   audience: Audience,
 ): Promise<Receipt["openings"]> {
   const links = stored.links as Receipt["openings"];
-  if (audience.regulator) return links;
+  if (audience.regulator) return { ...links, ...(stored.openings as Receipt["openings"] | undefined) };
   const resource = body.resource === undefined ? undefined : await index.resource(splitVersion(body.resource).id);
   const grant = body.grant === undefined ? undefined : await index.grant(splitVersion(body.grant).id);
   const owners: Readonly<Record<string, readonly (string | undefined)[]>> = {

@@ -8,20 +8,28 @@ import {
   type TrailLine,
   type TrailLineOf,
 } from "@quanji/chaincode/domain";
-import { canonical, emptyHead, type Limits, PUBLIC_SALT } from "@quanji/chaincode/log";
+import { canonical, emptyHead, type Limits, PUBLIC_SALT, type TreeHead } from "@quanji/chaincode/log";
 import type { Ledger } from "../ledger/ledger.js";
 import type { KnownRecord } from "../readmodel/readmodel.js";
-import type { HeadWitness } from "../witness/heads.js";
+import type { HeadWitness, StatedHead } from "../witness/heads.js";
 import { look } from "../witness/sighting.js";
 import { type Audience, type EvidenceContext, proofOf } from "./context.js";
 import { type PlannedChain, type PlannedLog, planTrail, type TrailPlan, type TrailQuery } from "./trail-plan.js";
 
-export interface TrailContext extends Pick<EvidenceContext, "index" | "logs"> {
+export interface TrailContext extends Pick<EvidenceContext, "index" | "logs" | "cosigned"> {
   readonly ledger: Pick<Ledger, "view">;
   readonly witness: HeadWitness;
   /** This machine's clock, ms since 1970. */
   readonly clock: () => number;
+  /** Asks witnesses for their signatures under head notes. Absent where there are none. */
+  readonly gather?: (heads: readonly StatedHead[]) => Promise<readonly string[]>;
 }
+
+/**
+ * How long a trail waits for its last records to be cosigned. Witnesses take tens of milliseconds; after this the trail is what
+ * it is, and the verifier says what it lacks.
+ */
+const COSIGNED_WAIT_MS = 5_000;
 
 /**
  * Lines of a trail, each with its line feed. Whatever is refused is refused before the first line. Memory is bounded by the
@@ -50,7 +58,7 @@ export async function* makeTrail(
 const limitsOf = ({ t }: TrailLine): Limits => (t === "command" ? COMMAND_LINE_LIMITS : EVIDENCE_LIMITS);
 
 async function lookAndPlan(
-  { index, ledger, witness, clock }: TrailContext,
+  { index, ledger, witness, clock, gather }: TrailContext,
   query: TrailQuery,
   audience: Audience,
   signal: AbortSignal | undefined,
@@ -58,7 +66,17 @@ async function lookAndPlan(
   const sighting = await look(ledger, clock);
   await using view = sighting.view;
   await index.reached(view.block, signal);
-  return await planTrail({ index, witness }, query, audience, sighting);
+  const plan = await planTrail({ index, witness }, query, audience, sighting);
+  return gather === undefined ? plan : await withNotes(plan, gather);
+}
+
+/** Notes that the trail will show; where a section ends with the record after the period there is none. */
+async function withNotes(plan: TrailPlan, gather: NonNullable<TrailContext["gather"]>): Promise<TrailPlan> {
+  const shown: readonly StatedHead[] = [...plan.chains, ...plan.logs.filter(({ end, length }) => end === length)];
+  const notes = await gather(shown);
+  const noteOf = new Map(shown.map((head, i) => [head, notes[i]]));
+  const noted = <T extends StatedHead>(head: T): T => ({ ...head, note: noteOf.get(head) ?? head.note });
+  return { ...plan, chains: plan.chains.map(noted), logs: plan.logs.map(noted) };
 }
 
 async function* linesOf(context: TrailContext, query: TrailQuery, plan: TrailPlan): AsyncGenerator<TrailLine, void> {
@@ -126,12 +144,17 @@ async function endOf(
 ): Promise<Omit<TrailLineOf<"logEnd">, "t" | "log">> {
   if (end < length) {
     const next = await recordAt(context, key, end);
-    const proof = await proofOf(context, key.scope, next.record, tree);
+    const proof = await provenOf(context, key.scope, next.record, tree);
     return { next: { record: recordText(next.stored), opening: linkOf(key, next), proof } };
   }
   if (head === undefined) return { note };
   const last = await recordAt(context, key, length - 1);
-  return { note, opening: { ...head }, proof: await proofOf(context, key.scope, last.record, tree) };
+  return { note, opening: { ...head }, proof: await provenOf(context, key.scope, last.record, tree) };
+}
+
+async function provenOf(context: TrailContext, log: string, record: number, tree: TreeHead): Promise<string> {
+  await context.cosigned?.awaited(log, record, COSIGNED_WAIT_MS);
+  return (await proofOf(context, log, record, () => tree)).proof;
 }
 
 async function recordAt({ index }: TrailContext, key: PlannedLog["key"], n: number): Promise<KnownRecord> {

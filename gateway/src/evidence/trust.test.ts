@@ -29,6 +29,8 @@ describe("the trust file", () => {
       expires: "2027-03-02T00:00:00.000Z",
       signers: [{ kid: story.regulator.kid, jwk: story.regulator.jwk, sign: story.regulator.sign }],
       threshold: 1,
+      witnesses: [],
+      quorum: 0,
     };
   });
   after(() => bench.clean());

@@ -28,6 +28,14 @@ import { publicChain } from "../witness/sighting.js";
 import type { GatewayKey } from "./context.js";
 import { signerOf } from "./signers.js";
 
+/** A witness as the trust file names it. */
+export interface TrustedWitness {
+  readonly organisation: string;
+  readonly url: string;
+  readonly vkey: string;
+  readonly headsKey: string;
+}
+
 export interface TrustOptions {
   readonly index: LedgerIndex;
   readonly ledger: Pick<Ledger, "blocks">;
@@ -35,6 +43,9 @@ export interface TrustOptions {
   readonly organisations: Readonly<Record<string, { readonly name: string; readonly roots: readonly string[] }>>;
   /** The heads key, and the MSP of the organisation whose peer it speaks for. */
   readonly heads: { readonly key: NoteKey; readonly msp: string };
+  /** One an organisation, and how many of them are a quorum; none: `quorum none`. */
+  readonly witnesses: readonly TrustedWitness[];
+  readonly quorum: number;
   readonly expires: string;
   /** Header hashes of the blocks that hold a configuration, the first or not. */
   readonly configs?: readonly string[];
@@ -46,8 +57,8 @@ export interface TrustOptions {
 }
 
 /**
- * Of the embedded ledger: `quorum none`, for one operator's witnesses would vouch for nobody but itself. The index must hold
- * the directory. Errors: NOT_FOUND (no network yet), CONFIG_INVALID (an organisation without a name), MALFORMED.
+ * The index must hold the directory. Errors: NOT_FOUND (no network yet), CONFIG_INVALID (an organisation without a name; a
+ * witness of a log's own organisation), MALFORMED.
  */
 export async function makeTrust(options: TrustOptions): Promise<TrustFile> {
   const trust = parseWith(TrustSchema, await trustOf(options));
@@ -82,6 +93,17 @@ async function trustOf(options: TrustOptions): Promise<Trust> {
     });
   };
   const logs = await index.logs();
+  const own = new Set([...logs.map(({ msp }) => orgOf(msp)), orgOf(heads.msp)]);
+  const partial = options.witnesses.findIndex(({ organisation }) => own.has(organisation));
+  if (partial >= 0) {
+    throw new QuanjiError(
+      "CONFIG_INVALID",
+      "an organisation that writes a log would vouch for itself: name another's witness",
+      {
+        field: `witnesses.${partial}.organisation`,
+      },
+    );
+  }
   const gateways = await index.gateways();
   const genesis = await genesisOf(options);
   return {
@@ -102,13 +124,40 @@ async function trustOf(options: TrustOptions): Promise<Trust> {
     ),
     logs: logs.map(({ origin, msp }) => ({ origin, org: orgOf(msp) })),
     keys: logs.map(({ origin, vkey }) => ({ vkey, log: origin, from: 0 })),
-    heads: { [orgOf(heads.msp)]: formatVkey(heads.key) },
+    heads: {
+      ...Object.fromEntries(options.witnesses.map(({ organisation, headsKey }) => [organisation, headsKey])),
+      [orgOf(heads.msp)]: formatVkey(heads.key),
+    },
     msps: Object.fromEntries(network.msps.map((msp) => [orgOf(msp), [...(organisations[msp]?.roots ?? [])]])),
-    policy: [...logs.map(({ vkey }) => `log ${vkey}`), "quorum none", ""].join("\n"),
+    policy: policyOf(
+      logs.map(({ vkey }) => vkey),
+      options,
+    ),
     signers: signers.map(({ kid, jwk }) => ({ kid, jwk })),
     threshold: options.threshold,
     regulator: init.regulator,
   };
+}
+
+/** A dash is in no organisation's name, so these names are nobody's. */
+const QUORUM_GROUP = "the-quorum";
+const witnessName = (organisation: string): string => `${organisation}-witness`;
+
+/** C2SP tlog-policy: each organisation a group of its one witness. */
+export function policyOf(
+  logs: readonly string[],
+  { witnesses, quorum }: Pick<TrustOptions, "witnesses" | "quorum">,
+): string {
+  const organisations = witnesses.map(({ organisation }) => organisation);
+  return [
+    ...logs.map((vkey) => `log ${vkey}`),
+    ...witnesses.map(({ organisation, vkey, url }) => `witness ${witnessName(organisation)} ${vkey} ${url}`),
+    ...organisations.map((organisation) => `group ${organisation} any ${witnessName(organisation)}`),
+    ...(witnesses.length === 0
+      ? ["quorum none"]
+      : [`group ${QUORUM_GROUP} ${quorum} ${organisations.join(" ")}`, `quorum ${QUORUM_GROUP}`]),
+    "",
+  ].join("\n");
 }
 
 /** The first entry of the directory: network.init, signed by the regulator. */

@@ -56,6 +56,8 @@ describe("what the gateway makes, the offline verifier accepts", () => {
       expires: "2027-03-02T00:00:00.000Z",
       signers: [{ kid: story.regulator.kid, jwk: story.regulator.jwk, sign: story.regulator.sign }],
       threshold: 1,
+      witnesses: [],
+      quorum: 0,
     });
     trust = await openTrust(canonical(file, { maxBytes: 1_000_000, maxDepth: 8 }), { now: story.ledger.now });
   });

@@ -11,6 +11,7 @@ import { assertFresh, assertNet, identify, reach } from "./authenticate.js";
 import type { Edge } from "./edge.js";
 import { checkOpenings, receive } from "./envelope.js";
 import { type Exchange, write } from "./exchange.js";
+import { cosignedWaitMs } from "./prefer.js";
 
 export async function handleAccess(edge: Edge, exchange: Exchange): Promise<void> {
   const received = await receive(exchange.request, "access", edge.settings.bodyTimeoutMs);
@@ -42,15 +43,24 @@ async function repeat(edge: Edge, exchange: Exchange, record: KnownRecord, party
   if (record.type !== "access") throw notFound();
   if (accessOf(record).rule !== "permit") return deny(edge, exchange, record, party);
   const delivery = await edge.readModel.deliveryOf(accessOf(record).request);
+  await preferred(edge, exchange, record, exchange.leaving());
   await exchange.answer(edge, 200, {
     receipt: await edge.evidence.receipt(record, party),
     ...(delivery !== undefined && { delivery: await edge.evidence.receipt(delivery, party) }),
   });
 }
 
+/** What is preferred may be had at once, after a while, or not in time: the receipt says itself what it proves. */
+async function preferred(edge: Edge, exchange: Exchange, record: KnownRecord, signal: AbortSignal): Promise<void> {
+  const waitMs = cosignedWaitMs(exchange.request.headers["prefer"]);
+  if (waitMs === undefined || !(await edge.evidence.cosigned(record, waitMs, signal))) return;
+  exchange.response.setHeader("preference-applied", "evidence=cosigned");
+}
+
 async function deny(edge: Edge, exchange: Exchange, record: KnownRecord, party: Party): Promise<void> {
   const { rule } = accessOf(record);
   if (rule === "permit") throw new TypeError("a permit is not a denial");
+  await preferred(edge, exchange, record, exchange.leaving());
   const receipt = await edge.evidence.receipt(record, party);
   const detail = await reasonOf(edge.readModel, record);
   const denial = new QuanjiError(rule, CODES[rule].meaning, detail === undefined ? {} : { detail });
@@ -68,6 +78,7 @@ async function release(
   const signal = exchange.leaving();
   let receipt: FlattenedJws;
   try {
+    await preferred(edge, exchange, record, signal);
     receipt = await edge.evidence.receipt(record, party);
   } catch (error) {
     edge.accesses.settle(record, FAILED);
@@ -96,6 +107,7 @@ async function stream(
   response.setHeader("x-content-type-options", "nosniff");
   await write(response, `{"receipt":${receipt},"t":"receipt"}\n`, signal);
   for await (const chunk of delivery) {
+    if (chunk.byteLength === 0) continue; // a line of nothing would be taken for a drip
     const b = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString("base64");
     if (!(await write(response, `{"b":"${b}","t":"data"}\n`, signal))) break;
   }

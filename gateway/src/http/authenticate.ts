@@ -40,10 +40,16 @@ export async function identify(edge: Edge, { parsed }: Received, verb: Verb | "r
   }
   const id = partyOf(header.kid);
   const party = await edge.readModel.party(id);
-  const jwk = party === undefined ? foundingKey(verb, { parsed }, id) : keyOf(party, thumbprintOf(header.kid))?.jwk;
+  const jwk = party === undefined ? foundingKey(verb, { parsed }, id) : keyFor(party, header.kid, verb);
   const signed = jwk !== undefined && algorithmOf(jwk) === header.alg && (await edge.verify(jwk, parsed));
   if (!signed) throw new QuanjiError("SIGNATURE_INVALID", "the signature does not verify under a registered key");
   return { kid: header.kid, id, party };
+}
+
+/** A source's key lies where the source stands: it signs tallies, and reads and does nothing else in its party's name. */
+function keyFor(party: Party, kid: string, verb: Verb | "read"): PublicJwk | undefined {
+  const key = keyOf(party, thumbprintOf(kid));
+  return key?.purpose === "tally" && verb !== "tally.sign" ? undefined : key?.jwk;
 }
 
 /** Who registers itself signs with the key that the command brings. */

@@ -1,6 +1,7 @@
-/** POST /v1/commands/<verb>: state changes, and voids. Answered once committed, and always with the first answer. */
-import { parsePayload, type Payload } from "@quanji/chaincode/domain";
+/** POST /v1/commands/<verb>: state changes, and what is recorded in a log: voids, acceptances, tallies. Answered once committed, and always with the first answer. */
+import { COMMANDS, parsePayload, type Payload } from "@quanji/chaincode/domain";
 import type { KnownRecord } from "../readmodel/readmodel.js";
+import { notFound } from "./answers.js";
 import { assertFresh, assertNet, identify } from "./authenticate.js";
 import type { Edge } from "./edge.js";
 import { checkOpenings, receive } from "./envelope.js";
@@ -17,7 +18,8 @@ export async function handleCommand(edge: Edge, exchange: Exchange, { verb }: Co
   // Who registers itself has no bucket of its own: strangers could make any number of them.
   edge.limiter.take(party === undefined ? "" : id);
 
-  const known = verb === "access.void" ? await knownVoid(edge, request) : await edge.commands.known(request);
+  const recorded = COMMANDS[verb].group === "accesses";
+  const known = recorded ? await knownRecord(edge, request) : await edge.commands.known(request);
   if (known !== undefined) return exchange.answer(edge, 200, known);
   await assertFresh(edge, header.iat);
   const payload: unknown = parsePayload(verb, parsed.payload);
@@ -28,11 +30,24 @@ export async function handleCommand(edge: Edge, exchange: Exchange, { verb }: Co
     const { record } = await edge.accesses.record({ type: "void", kid, payload: voided, jws, request, openings });
     return exchange.answer(edge, 200, answerOf(record));
   }
+  if (verb === "access.accept") {
+    if (party === undefined) throw notFound();
+    const said = payload as Payload<"access.accept">;
+    return exchange.answer(
+      edge,
+      200,
+      answerOf(await edge.accesses.accept({ kid, party, payload: said, jws, request })),
+    );
+  }
+  if (verb === "tally.sign") {
+    const said = payload as Payload<"tally.sign">;
+    return exchange.answer(edge, 200, answerOf(await edge.accesses.tally({ kid, payload: said, jws, request })));
+  }
   const answer = await edge.commands.submit({ verb, payload, jws, request, openings, signer: party });
   return exchange.answer(edge, 200, answer);
 }
 
-async function knownVoid(edge: Edge, request: string): Promise<unknown> {
+async function knownRecord(edge: Edge, request: string): Promise<unknown> {
   const record = await edge.accesses.known(request);
   return record && answerOf(record);
 }

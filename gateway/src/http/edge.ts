@@ -26,6 +26,8 @@ export interface EdgeSettings {
 export interface EvidenceFor {
   /** Receipt of a record as `viewer` may have it: the openings that are its own, and no others. */
   receipt(record: KnownRecord, viewer: Party): Promise<FlattenedJws>;
+  /** Waits, at most that long, for witnesses to cosign a checkpoint that holds the record; answers whether one is there. */
+  cosigned(record: KnownRecord, waitMs: number, signal: AbortSignal): Promise<boolean>;
   /** Signed checkpoint of the newest committed head of a log of this gateway. Errors: NOT_FOUND, PROOF_INVALID. */
   checkpoint(log: string): Promise<string>;
   /** Lines of a trail, each with its line feed, with the openings that are the viewer's. Refuses before the first line. */
@@ -43,6 +45,8 @@ export interface Edge {
   readonly settings: EdgeSettings;
   readonly readModel: ReadModel;
   readonly ledgerHeight: () => Promise<number>;
+  /** A block as the ledger keeps it; undefined if there is none yet. Absent: this gateway shows none. */
+  readonly block?: (number: number) => Promise<Uint8Array | undefined>;
   readonly commands: Commands;
   readonly accesses: Accesses;
   readonly evidence: EvidenceFor;

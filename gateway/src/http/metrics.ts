@@ -13,6 +13,8 @@ export interface Metrics {
   answered(route: string, status: number, seconds: number): void;
   /** One committed batch of a log, named by its origin. */
   batch(log: string, records: number): void;
+  /** One answer of a witness, or none: what it was asked for, and what came of it. */
+  witnessAsked(organisation: string, what: "checkpoint" | "heads", outcome: string): void;
   readonly contentType: string;
   text(): Promise<string>;
 }
@@ -44,6 +46,12 @@ export function newMetrics({ ledgerHeight, readModelHeight }: MetricsSources): M
     buckets: RECORDS,
     registers,
   });
+  const witnesses = new Counter({
+    name: "quanji_witness_answers_total",
+    help: "What witnesses answered, by organisation, by what they were asked for, and by outcome.",
+    labelNames: ["organisation", "what", "outcome"],
+    registers,
+  });
   new Gauge({
     name: "quanji_ledger_height",
     help: "Number of blocks.",
@@ -65,6 +73,7 @@ export function newMetrics({ ledgerHeight, readModelHeight }: MetricsSources): M
       requests.inc({ route, status: String(status) });
       latency.observe({ route }, seconds);
     },
+    witnessAsked: (organisation, what, outcome) => witnesses.inc({ organisation, what, outcome }),
     batch: (log, records) => batches.observe({ log }, records),
     contentType: registry.contentType,
     text: () => registry.metrics(),

@@ -128,7 +128,8 @@ function operationOf(route: Route): ZodOpenApiOperationObject {
             in: "header",
             required: false,
             schema: { type: "string" },
-            description: "evidence=committed",
+            description:
+              "evidence=cosigned, wait=N: waits at most N seconds (10) for witnesses; the receipt says which level it has.",
           },
         ],
         requestBody: body("access"),

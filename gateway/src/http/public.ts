@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { createRequire } from "node:module";
 import path from "node:path";
-import { CODES, instant } from "@quanji/chaincode/domain";
+import { CODES, instant, isQuanjiError } from "@quanji/chaincode/domain";
 import { z } from "zod";
 import { jwsText, NETWORK_TYP, notFound, sendText } from "./answers.js";
 import { type Edge, ledgerNow } from "./edge.js";
@@ -77,7 +77,36 @@ export const PUBLIC_HANDLERS: Readonly<Record<PublicId, Public>> = {
     if ((await readModel.log(origin)) === undefined) throw notFound();
     sendText(response, 200, TEXT_TYPE, await evidence.checkpoint(origin));
   },
+  height: async ({ block, ledgerHeight }, response) => {
+    if (block === undefined) throw notFound();
+    sendText(response, 200, JSON_TYPE, JSON.stringify({ height: await ledgerHeight() }));
+  },
+  block: async (edge, response, params) => sendBlock(edge, response, params["number"] ?? ""),
 };
+
+/** Waits for a block that is not there yet, so that who follows need not ask again and again. */
+async function sendBlock({ block, readModel, settings }: Edge, response: ServerResponse, text: string): Promise<void> {
+  if (block === undefined || !/^(0|[1-9]\d{0,14})$/.test(text)) throw notFound();
+  const number = Number(text);
+  if (readModel.height() <= number) {
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
+    const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(settings.atLeastMs)]);
+    await readModel.reached(number, signal).catch((error: unknown) => {
+      if (!isQuanjiError(error, "BEHIND")) throw error;
+    });
+  }
+  const bytes = await block(number);
+  if (bytes === undefined) {
+    // Who follows always waits here, and an idle connection would hold up the end of this process.
+    response.setHeader("connection", "close");
+    throw notFound();
+  }
+  response.statusCode = 200;
+  response.setHeader("content-type", "application/octet-stream");
+  response.setHeader("cache-control", "public, max-age=31536000, immutable");
+  response.end(bytes);
+}
 
 async function sendDocsFile(response: ServerResponse, file: string): Promise<void> {
   if (file === "start.js") {

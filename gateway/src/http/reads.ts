@@ -2,6 +2,7 @@
 import { isHashText, partyOf, thumbprintOf, toBase64url } from "@quanji/chaincode/log";
 import { keyOf, parseWith, type Resource, SEQ_WINDOW } from "@quanji/chaincode/domain";
 import type { Member } from "./authenticate.js";
+import { acceptanceOf, accessBodyOf } from "../service/records.js";
 import { notFound } from "./answers.js";
 import type { Edge, TrailQuery } from "./edge.js";
 import type { ReadId } from "./routes.js";
@@ -77,13 +78,18 @@ export const READ_HANDLERS: Readonly<Record<ReadId, Read>> = {
 
   receipts: async ({ readModel, evidence }, { member: { party }, params }) => {
     const request = params["request"] ?? "";
-    const access = found(isHashText(request) ? await readModel.recordOf(request) : undefined);
+    const named = found(isHashText(request) ? await readModel.recordOf(request) : undefined);
+    const access = found(
+      named.type === "acceptance" ? await readModel.record(named.log, acceptanceOf(named).access) : named,
+    );
     if (!(await maySeeRecord(readModel, access, party))) throw notFound();
-    const delivery = await readModel.deliveryOf(request);
+    const delivery = await readModel.deliveryOf(accessBodyOf(access).request);
+    const acceptance = await readModel.acceptanceOf(access.log, access.record);
     return {
       body: {
         access: await evidence.receipt(access, party),
         ...(delivery !== undefined && { delivery: await evidence.receipt(delivery, party) }),
+        ...(acceptance !== undefined && { acceptance: await evidence.receipt(acceptance, party) }),
       },
     };
   },

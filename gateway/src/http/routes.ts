@@ -15,7 +15,9 @@ export type PublicId =
   | "earlierTrust"
   | "codes"
   | "schema"
-  | "checkpoint";
+  | "checkpoint"
+  | "height"
+  | "block";
 
 export type ReadId =
   | "parties"
@@ -96,6 +98,19 @@ const PUBLIC: readonly PublicRoute[] = [
   open("codes", "/v1/codes", JSON_MEDIA, "Every code with its status and meaning."),
   open("schema", "/v1/schemas/{name}", "application/schema+json", "JSON Schema of a command's payload or of evidence."),
   open("checkpoint", "/v1/logs/{n}/checkpoint", "text/plain", "Newest checkpoint of a log of this gateway (C2SP)."),
+  open(
+    "height",
+    "/v1/blocks",
+    JSON_MEDIA,
+    "Number of blocks; only where the gateway publishes them.",
+    schemas.HeightSchema,
+  ),
+  open(
+    "block",
+    "/v1/blocks/{number}",
+    "application/octet-stream",
+    "A block as Fabric serialises it, waited for some seconds; only where the gateway publishes them.",
+  ),
 ];
 
 const READS: readonly ReadRoute[] = [
@@ -117,7 +132,12 @@ const READS: readonly ReadRoute[] = [
     "A command that took effect, by its request hash.",
     schemas.KnownCommandSchema,
   ),
-  read("receipts", "/v1/receipts/{request}", "Receipts of an access and of its delivery.", schemas.ReceiptsSchema),
+  read(
+    "receipts",
+    "/v1/receipts/{request}",
+    "Receipts of an access, of its delivery and of its acceptance.",
+    schemas.ReceiptsSchema,
+  ),
   read("seq", "/v1/seq", "The caller's next sequence number in a log.", schemas.SeqSchema, schemas.SeqQuery),
   read(
     "resourceTrail",

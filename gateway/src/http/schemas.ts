@@ -104,7 +104,7 @@ export const GrantSchema = z.looseObject({
 export const pageOf = <T extends z.ZodType>(item: T) =>
   z.strictObject({ items: z.array(item), next: z.string().optional() });
 
-export const ReceiptsSchema = z.strictObject({ access: Jws, delivery: Jws.optional() });
+export const ReceiptsSchema = z.strictObject({ access: Jws, delivery: Jws.optional(), acceptance: Jws.optional() });
 export const SeqSchema = z.strictObject({
   log: LogOrigin,
   next: count.describe("The number to sign next."),
@@ -121,6 +121,7 @@ export const NetworkSchema = z.looseObject({
   height: count,
   now: Instant,
 });
+export const HeightSchema = z.strictObject({ height: count });
 export const ReadySchema = z.strictObject({
   ready: z.boolean(),
   checkpoint: z.enum(["fresh", "failing", "none"]),

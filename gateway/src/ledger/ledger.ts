@@ -63,6 +63,12 @@ export interface HashedKey {
   readonly keyHash: string;
 }
 
+/** A private write as blocks show it to everybody. */
+export interface HashedWrite extends HashedKey {
+  /** SHA-256 of the value, base64url; undefined where the key was deleted or purged. */
+  readonly valueHash: string | undefined;
+}
+
 export interface BlockTransaction {
   readonly txId: string;
   readonly index: number;
@@ -82,6 +88,11 @@ export interface BlockTransaction {
    * purged: they are not in `writes`, and nobody has them any more. Absent: none.
    */
   readonly purged?: readonly HashedKey[];
+  /**
+   * Its private writes in any collection, this organisation's or not. Absent where the ledger does not say, and then `writes`
+   * holds all that there are.
+   */
+  readonly hashes?: readonly HashedWrite[];
 }
 
 export interface LedgerBlock {
@@ -121,6 +132,8 @@ export interface Ledger {
   height(): Promise<number>;
   /** Where a transaction stands, if it was ordered and committed: how an unknown outcome is resolved. */
   find(txId: string): Promise<{ block: number; index: number; valid: boolean; result: string } | undefined>;
+  /** A block as it is stored, a serialised Fabric `Block`; undefined if there is none yet. Absent: peers serve their blocks. */
+  blockBytes?(number: number): Promise<Uint8Array | undefined>;
   /** A consistent view for stating heads (see witness/). */
   view(): Promise<WitnessView>;
   close(): Promise<void>;

@@ -19,7 +19,7 @@ export interface Applied {
 
 /** Kept under keys of their own, or never asked for. */
 const NOT_MIRRORED_OPEN = ["jti/", "command/", "chain/"];
-const NOT_MIRRORED_OWN = ["head/", "command/", "batch/"];
+const NOT_MIRRORED_OWN = ["head/", "command/", "batch/", "accepted/"];
 
 export class Applier {
   readonly #rooms: Rooms;

@@ -109,11 +109,11 @@ function fileBatch(
 }
 
 /** The chains of a record: those that its links open. */
-function keysOf(log: string, { requester, resource, grant }: Facts): readonly ChainKey[] {
+function keysOf(log: string, { type, requester, resource, grant }: Facts): readonly ChainKey[] {
   const key = (kind: "grant" | "party" | "resource", id: string): ChainKey => ({ scope: log, kind, id });
   return [
     ...(grant === undefined ? [] : [key("grant", splitVersion(grant).id)]),
-    key("party", partyOf(requester)),
+    ...(type === "tally" ? [] : [key("party", partyOf(requester))]),
     ...(resource === undefined ? [] : [key("resource", splitVersion(resource).id)]),
   ];
 }

@@ -5,7 +5,7 @@
 import type { ChainKey } from "@quanji/chaincode/log";
 
 /** Raised when the layout below changes: an index of another format is made anew. */
-export const FORMAT = 2;
+export const FORMAT = 3;
 
 const DIGITS = 16;
 const fixed = (value: number): string => String(value).padStart(DIGITS, "0");
@@ -22,9 +22,11 @@ export const KEYS = {
   segment: (start: string, first: number) => `g|${start}|${fixed(first)}`,
   /** A record by its place in a log. */
   record: (log: string, index: number) => `r|${log}|${fixed(index)}`,
-  /** Place of the access or void, and of the delivery, of a request. */
+  /** Place of the access, void or acceptance, and of the delivery, of a request. */
   request: (request: string) => `q|${request}`,
   delivery: (request: string) => `d|${request}`,
+  /** Index of the acceptance of an access. */
+  acceptance: (log: string, access: number) => `a|${log}|${fixed(access)}`,
   /** Present for a permit until its delivery is recorded. */
   open: (log: string, index: number) => `u|${log}|${fixed(index)}`,
   /** Size and root of a log after the batch that begins at `first`. */

@@ -13,6 +13,8 @@ export interface LedgerIndex extends ReadModel {
   headAt(key: ChainKey, block: number): Promise<SealedHead | undefined>;
   /** Private key under which a chain's head is stored; undefined before the organisation's first log. */
   headName(key: ChainKey): Promise<string | undefined>;
+  /** The secret that blinds this organisation's private keys, as it is stored; undefined before its first log. */
+  blindingSecret(): Promise<string | undefined>;
   /** Head of a log after the batch that begins at `first`. Errors: NOT_FOUND. */
   batchHead(log: string, first: number): Promise<TreeHead>;
 }

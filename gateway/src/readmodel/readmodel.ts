@@ -77,9 +77,11 @@ export interface ReadModel {
   listGrants(party: string | undefined, limit: number, after?: string): Promise<Page<Grant>>;
 
   command(request: string): Promise<KnownCommand | undefined>;
-  /** The access (or void) record of a request. */
+  /** The access, void or acceptance record of a request. */
   recordOf(request: string): Promise<KnownRecord | undefined>;
   deliveryOf(request: string): Promise<KnownRecord | undefined>;
+  /** The acceptance of the access at that index. */
+  acceptanceOf(log: string, access: number): Promise<KnownRecord | undefined>;
   record(log: string, index: number): Promise<KnownRecord | undefined>;
   /** Permits of a log, from index `from` on, whose delivery is not recorded, oldest first. */
   undelivered(log: string, from?: number): AsyncIterable<KnownRecord>;

@@ -22,7 +22,7 @@ export interface Facts {
   /** `<id>@<version>` */
   readonly resource: string | undefined;
   readonly grant: string | undefined;
-  /** Of a delivery: index of its access. */
+  /** Of a delivery or acceptance: index of its access. */
   readonly access: number | undefined;
 }
 
@@ -32,7 +32,7 @@ export function factsOf(stored: StoredRecord): Facts {
   return { type, permit: rule === "permit", request, requester, timeMs: Date.parse(time), resource, grant, access };
 }
 
-/** What the bodies of the three types have, and may have, in common. */
+/** What the bodies of all types have, and may have, in common. */
 type AnyBody = Pick<AccessBody, "request" | "requester" | "time"> &
   Partial<Pick<AccessBody, "resource" | "grant" | "rule">> &
   Partial<Pick<DeliveryBody, "access">>;
@@ -58,7 +58,9 @@ export class Records {
     changes.put(KEYS.record(log, record), `${JSON.stringify(place)}\n${line}`);
     changes.put(requestKey(known, facts), `${log}|${record}`);
     if (facts.permit) changes.put(KEYS.open(log, record), "");
-    if (facts.access !== undefined) changes.delete(KEYS.open(log, facts.access));
+    if (facts.access === undefined) return;
+    if (type === "acceptance") changes.put(KEYS.acceptance(log, facts.access), String(record));
+    else changes.delete(KEYS.open(log, facts.access));
   }
 
   /** To be called as soon as a block is on disk. */
@@ -80,6 +82,11 @@ export class Records {
 
   recordOf = (request: string) => this.#byRequest(KEYS.request(request));
   deliveryOf = (request: string) => this.#byRequest(KEYS.delivery(request));
+
+  acceptanceOf(log: string, access: number): KnownRecord | undefined {
+    const record = this.#store.get(KEYS.acceptance(log, access));
+    return record === undefined ? undefined : this.record(log, Number(record));
+  }
 
   #byRequest(key: string): KnownRecord | undefined {
     const recent = this.#recent.get(key);

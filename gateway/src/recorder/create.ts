@@ -1,4 +1,4 @@
-import { QuanjiError } from "@quanji/chaincode/domain";
+import { accepted, QuanjiError } from "@quanji/chaincode/domain";
 import type { Ledger } from "../ledger/ledger.js";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 import { recordOf, type RecordReader } from "./answerer.js";
@@ -141,6 +141,8 @@ class LogRecorder implements ClosingRecorder {
     if (this.#pending.size >= most) throw surplus("more requests wait than the ledger takes", "QUEUE_FULL");
     // The chaincode would refuse all but one, each at the price of another endorsement of the whole batch.
     if (slot === undefined || !this.#slots.has(slot)) return;
+    if (type === "acceptance") throw accepted();
+    if (type === "tally") throw new QuanjiError("STATE_CONFLICT", "another tally of the resource is being recorded");
     throw new QuanjiError("COMMAND_REPLAYED", "another request with that sequence number is being recorded", {
       field: "seq",
     });

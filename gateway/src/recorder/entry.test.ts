@@ -46,6 +46,12 @@ const delivery = (index: number, masked: readonly string[] = []): Item => ({
   rows: 2,
 });
 
+const acceptance = (seq: number): Item => {
+  const delivered = { ...permit(9), record: 12, first: 12, type: "delivery" as const };
+  const { jws, request } = requestOf({ party: "bank", grant: grantId(7), seq });
+  return { type: "acceptance", jws, request, delivery: delivered };
+};
+
 describe("recorder entries", () => {
   it("an access touches its requester, resource and grant, and takes a number of its key", () => {
     const access = requestOf({ party: "bank", grant: grantId(1), seq: 5 });
@@ -66,6 +72,13 @@ describe("recorder entries", () => {
     expect(subject.slot).to.equal(undefined);
     expect(subject.request).to.equal(requestOf({ party: "bank", grant: grantId(7), seq: 9 }).request);
     expect(subject.identity).not.to.equal(subjectOf(delivery(10)).identity);
+  });
+
+  it("an acceptance touches what its delivery touched, is its own request, and only one of a delivery waits", () => {
+    const [one, two] = [subjectOf(acceptance(1)), subjectOf(acceptance(2))];
+    expect(one.objects).to.have.members(["party:bank", "resource:res/a@b", `grant:${grantId(7)}`]);
+    expect([one.identity === one.request, one.identity === two.identity]).to.deep.equal([true, false]);
+    expect([one.slot, two.slot]).to.deep.equal(["delivery 12", "delivery 12"]);
   });
 
   it("an item that nobody has checked is MALFORMED", () => {
@@ -102,6 +115,7 @@ describe("recorder entries", () => {
       ...(parts.openings !== undefined && { openings: parts.openings }),
     })),
     fc.nat().map((seq): Item => requestOf({ party: "bank", grant: grantId(1), seq, type: "void" })),
+    fc.nat().map(acceptance),
     fc.array(fc.string({ unit: fc.constantFrom("a", ":", '"', "\\", "/", " ") })).map((masked) => delivery(3, masked)),
   );
 

@@ -3,9 +3,9 @@ import { instant, QuanjiError } from "@quanji/chaincode/domain";
 import { canonical, type FlattenedJws, type Openings, partyOf, requestOfJws } from "@quanji/chaincode/log";
 import { bodyOf } from "../readmodel/body.js";
 import type { KnownRecord } from "../readmodel/readmodel.js";
-import type { DeliveryToRecord, RequestToRecord } from "./recorder.js";
+import type { AcceptanceToRecord, DeliveryToRecord, ItemToRecord, RequestToRecord } from "./recorder.js";
 
-export type Item = RequestToRecord | DeliveryToRecord;
+export type Item = ItemToRecord;
 
 /** `grant:<id>`, `party:<id>` or `resource:<id>`: what a record's decision rests on, and what a batch pays for. */
 export type ObjectName = `${"grant" | "party" | "resource"}:${string}`;
@@ -16,7 +16,7 @@ export interface Subject {
   readonly identity: string;
   /** Hash of the request: the item's own, or its access's. */
   readonly request: string;
-  /** Key and sequence number that the request takes; a delivery takes none. */
+  /** What only one can have: a key's sequence number, the acceptance of a delivery, the next tally. A delivery takes none. */
   readonly slot?: string;
   readonly objects: readonly ObjectName[];
   readonly requester: ObjectName;
@@ -54,27 +54,48 @@ function textAt(json: Json, member: string): string {
 const withoutVersion = (id: string): string => id.slice(0, id.lastIndexOf("@"));
 
 /** Errors: MALFORMED naming the member, for an item that nobody has checked. */
-export const subjectOf = (item: Item): Subject => (item.type === "delivery" ? ofDelivery(item) : ofRequest(item));
+export function subjectOf(item: Item): Subject {
+  switch (item.type) {
+    case "delivery":
+      return ofDelivery(item);
+    case "acceptance":
+      return ofAcceptance(item);
+    case "access":
+    case "void":
+    case "tally":
+      return ofRequest(item);
+  }
+}
 
 function ofRequest({ type, jws, request, parsed }: RequestToRecord): Subject {
   const kid = parsed?.kid ?? textAt(decoded(jws.protected), "kid");
   const payload: Json = parsed?.payload ?? decoded(jws.payload);
   const requester: ObjectName = `party:${partyOf(kid)}`;
   const objects: ObjectName[] = [requester];
+  if (type === "tally") objects.push(`resource:${textAt(payload, "resource")}`);
   if (type === "access") {
     objects.push(`resource:${textAt(payload, "resource")}`);
     if (payload["grant"] !== undefined) objects.push(`grant:${textAt(payload, "grant")}`);
   }
-  return { identity: request, request, slot: `${kid} ${String(payload["seq"])}`, objects, requester };
+  const slot = type === "tally" ? `tally ${textAt(payload, "resource")}` : `${kid} ${String(payload["seq"])}`;
+  return { identity: request, request, slot, objects, requester };
 }
 
 function ofDelivery({ access }: DeliveryToRecord): Subject {
   const body: Json = bodyOf(access);
+  return { identity: `delivery ${access.record}`, request: requestOfAccess(access, body), ...objectsOf(body) };
+}
+
+function ofAcceptance({ request, delivery }: AcceptanceToRecord): Subject {
+  return { identity: request, request, slot: `delivery ${delivery.record}`, ...objectsOf(bodyOf(delivery)) };
+}
+
+/** Of an access or its delivery. */
+function objectsOf(body: Json): Pick<Subject, "objects" | "requester"> {
   const requester: ObjectName = `party:${partyOf(textAt(body, "requester"))}`;
   const resource: ObjectName = `resource:${withoutVersion(textAt(body, "resource"))}`;
   const grant: ObjectName = `grant:${withoutVersion(textAt(body, "grant"))}`;
-  const identity = `delivery ${access.record}`;
-  return { identity, request: requestOfAccess(access, body), objects: [requester, resource, grant], requester };
+  return { objects: [requester, resource, grant], requester };
 }
 
 const requestOfAccess = (access: KnownRecord, body: Json): string =>
@@ -82,8 +103,8 @@ const requestOfAccess = (access: KnownRecord, body: Json): string =>
 
 /** Random bytes of a record: 10 for the id, 16 of nonce, three salts of 32. */
 const RANDOM_BYTES = 10 + 16 + 3 * 32;
-/** `,"time":"2025-11-20T07:36:01.123Z","type":"delivery"}` and the comma that follows. */
-const TAIL_BYTES = 56;
+/** `,"time":"2025-11-20T07:36:01.123Z","type":"acceptance"}` and the comma that follows. */
+const TAIL_BYTES = 58;
 
 export interface EntryParts {
   readonly item: Item;
@@ -100,7 +121,7 @@ export function makeEntry({ item, subject, admittedMs, random, resolve, reject }
   const nonce = bytes.toString("base64url", 10, 26);
   const salt = (i: number): string => bytes.toString("base64url", 26 + 32 * i, 58 + 32 * i);
   const salts = `{"grant":"${salt(0)}","party":"${salt(1)}","resource":"${salt(2)}"}`;
-  const text = item.type === "delivery" ? deliveryText(item, id, nonce, salts) : requestText(item, id, nonce, salts);
+  const text = textOf(item, id, nonce, salts);
   const size = Buffer.byteLength(text) + TAIL_BYTES;
   return { item, subject, id, admittedMs, text, bytes: size, conflicts: 0, resolve, reject };
 }
@@ -109,6 +130,17 @@ export function makeEntry({ item, subject, admittedMs, random, resolve, reject }
  * The batch is canonical JSON (RFC 8785) by construction, for a thousand records a batch leave no time to sort members: they
  * are written in order here, and ids, salts, hashes and the parts of a JWS consist of characters that JSON never escapes.
  */
+
+function textOf(item: Item, id: string, nonce: string, salts: string): string {
+  if (item.type === "delivery") return deliveryText(item, id, nonce, salts);
+  if (item.type === "acceptance") return acceptanceText(item, id, nonce, salts);
+  return requestText(item, id, nonce, salts);
+}
+
+function acceptanceText({ jws, delivery }: AcceptanceToRecord, id: string, nonce: string, salts: string): string {
+  const place = `"delivery":${delivery.record},"first":${delivery.first}`;
+  return `{${place},"id":"${id}","nonce":"${nonce}","request":${jwsText(jws)},"salts":${salts}`;
+}
 
 function requestText(item: RequestToRecord, id: string, nonce: string, salts: string): string {
   const openings = item.openings === undefined ? "" : `"openings":${openingsText(item.openings)},`;

@@ -2,7 +2,7 @@
  * The fault table: one workload, one fault a row; after each row the whole log is derived again from the ledger and compared
  * with what was answered. It runs over any world that can show the faults.
  */
-import { type Code, isQuanjiError } from "@quanji/chaincode/domain";
+import { type Code, isQuanjiError, type RecordType } from "@quanji/chaincode/domain";
 import { appendLeaves, emptyFrontier, type Hash, hashText, rootOf, sha256Text } from "@quanji/chaincode/log";
 import { expect } from "chai";
 import type { KnownRecord } from "../readmodel/readmodel.js";
@@ -14,7 +14,7 @@ import type { DeliveryToRecord, RequestToRecord } from "./recorder.js";
 
 /** One record as the ledger's blocks show it. */
 export interface AuditedRecord {
-  readonly type: "access" | "delivery" | "void";
+  readonly type: RecordType;
   readonly request: string;
   readonly body: string;
   readonly leaf: Hash;

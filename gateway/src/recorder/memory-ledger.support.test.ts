@@ -229,7 +229,7 @@ export class MemoryLedger {
       refuse(new QuanjiError("NOT_RECORDED", "the record's time is refused", { record }));
     }
     overlay.lastMs = timeMs;
-    const facts = input.type === "delivery" ? this.#delivery(input, record) : this.#use(input, record, overlay);
+    const facts = this.#facts(input, record, overlay);
     const index = first + record;
     const face = canonical({ type: input.type, index, decision: facts.permit ? "permit" : "deny" });
     const permitted = facts.permit ? { deliverBefore: instant(timeMs + AGE_MS), rule: "permit" } : {};
@@ -238,7 +238,23 @@ export class MemoryLedger {
     return { index, first, input, request: facts.request, face, body, leaf, permit: facts.permit };
   }
 
-  #use(input: Extract<BatchRecord, { type: "access" | "void" }>, record: number, overlay: Overlay): Facts {
+  #facts(input: BatchRecord, record: number, overlay: Overlay): Facts {
+    if (input.type === "delivery") return this.#delivery(input, record);
+    return input.type === "acceptance" ? this.#acceptance(input, record) : this.#use(input, record, overlay);
+  }
+
+  #acceptance(input: Extract<BatchRecord, { type: "acceptance" }>, record: number): Facts {
+    if (this.#records[input.delivery]?.input.type !== "delivery") {
+      return refuse(new QuanjiError("NOT_FOUND", "there is no such delivery", { record }));
+    }
+    const before = this.#records.some(({ input: other }) => isOf(other, input.delivery));
+    if (before) refuse(new QuanjiError("STATE_CONFLICT", "the delivery is accepted already", { record }));
+    const requester = text(jsonOf(input.request.protected), "kid");
+    const request = requestOfJws(input.request);
+    return { request, permit: false, body: { request, requester, delivery: input.delivery } };
+  }
+
+  #use(input: Exclude<BatchRecord, { type: "delivery" | "acceptance" }>, record: number, overlay: Overlay): Facts {
     const payload = jsonOf(input.request.payload);
     const kid = text(jsonOf(input.request.protected), "kid");
     if (payload["mode"] === "bad") refuse(new QuanjiError("MALFORMED", "a bad record", { record, field: "mode" }));
@@ -255,7 +271,7 @@ export class MemoryLedger {
     const request = requestOfJws(input.request);
     const party = `party:${partyOf(kid)}`;
     overlay.reads.set(party, this.#version(party));
-    if (input.type === "void") return { request, permit: false, body: { request, requester: kid } };
+    if (input.type !== "access") return { request, permit: false, body: { request, requester: kid } };
     const [grant, resource] = [text(payload, "grant"), text(payload, "resource")];
     for (const key of [`grant:${grant}`, `resource:${resource}`]) overlay.reads.set(key, this.#version(key));
     const permit = this.#objects.get(`grant:${grant}`)?.suspended === false;
@@ -274,6 +290,9 @@ export class MemoryLedger {
     return { request: facts.request, permit: false, body };
   }
 }
+
+const isOf = (input: BatchRecord, delivery: number): boolean =>
+  input.type === "acceptance" && input.delivery === delivery;
 
 interface Overlay {
   readonly reads: Map<string, number>;

@@ -2,6 +2,7 @@ import { isQuanjiError } from "@quanji/chaincode/domain";
 import { expect } from "chai";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 import { createRecorder } from "./create.js";
+import type { Item } from "./entry.js";
 import { assertSound, deliveryOf, isPermit, outcomes, Trial } from "./fault-table.support.test.js";
 import { AGE_MS, TURBULENT_MS } from "./limits.js";
 import { grantId, MemoryWorld, ORIGIN, requestOf, seededRandom } from "./memory-world.support.test.js";
@@ -131,6 +132,22 @@ describe("recorder: one request, one record", () => {
     ]);
     expect(two).to.equal(one);
     expect(await trial.recorder.record(deliveryOf(permit))).to.equal(one);
+  });
+
+  it("an acceptance is recorded once its delivery is, and one of a delivery", async () => {
+    const world = new MemoryWorld();
+    const trial = new Trial(world);
+    const permit = await trial.recorder.record(world.request());
+    const delivery = await trial.recorder.record(deliveryOf(permit));
+    const accepting = (): Item => {
+      const { jws, request } = world.request();
+      return { type: "acceptance", jws, request, delivery };
+    };
+    const [first, second] = [accepting(), accepting()];
+    expect(outcomes(await trial.all([first, first, second]))).to.deep.equal(["recorded", "recorded", "STATE_CONFLICT"]);
+    expect(outcomes(await trial.all([second]))).to.deep.equal(["STATE_CONFLICT"]);
+    expect(outcomes(await trial.all([first]))).to.deep.equal(["recorded"]);
+    await trial.recorder.close();
   });
 
   it("a result that makes no sense does not stop the log: the head is read anew", async () => {

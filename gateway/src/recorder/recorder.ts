@@ -1,14 +1,14 @@
 /** The recorder's port: from decided requests to committed records. */
-import type { AccessRequest, AccessVoid, Outcome } from "@quanji/chaincode/domain";
+import type { AccessRequest, AccessVoid, Outcome, TallySign } from "@quanji/chaincode/domain";
 import type { FlattenedJws, Openings } from "@quanji/chaincode/log";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 
-/** An access or void that the gateway has checked: form, signature under a registered key, resource, log, clock. */
+/** An access, void or tally that the gateway has checked: form, signature under a registered key, resource, log, clock. */
 export interface RequestToRecord {
-  readonly type: "access" | "void";
+  readonly type: "access" | "void" | "tally";
   readonly jws: FlattenedJws;
   /** What the JWS says, if the caller has parsed it. */
-  readonly parsed?: { readonly kid: string; readonly payload: AccessRequest | AccessVoid };
+  readonly parsed?: { readonly kid: string; readonly payload: AccessRequest | AccessVoid | TallySign };
   /** SHA-256 of the signing input, base64url. */
   readonly request: string;
   readonly openings?: Openings;
@@ -26,6 +26,17 @@ export interface DeliveryToRecord {
   readonly rows: number;
 }
 
+/** The requester's signed word for a delivery that is recorded. */
+export interface AcceptanceToRecord {
+  readonly type: "acceptance";
+  readonly jws: FlattenedJws;
+  /** SHA-256 of the signing input, base64url. */
+  readonly request: string;
+  readonly delivery: KnownRecord;
+}
+
+export type ItemToRecord = RequestToRecord | DeliveryToRecord | AcceptanceToRecord;
+
 export interface Recorder {
   /** Origin of the one log that this recorder writes. */
   readonly log: string;
@@ -34,7 +45,7 @@ export interface Recorder {
    * Errors: NOT_RECORDED (nothing was and will be recorded: the same request may be sent again), COMMAND_REPLAYED,
    * MALFORMED, and what else the chaincode refuses one record for.
    */
-  record(item: RequestToRecord | DeliveryToRecord): Promise<KnownRecord>;
+  record(item: ItemToRecord): Promise<KnownRecord>;
   /** Waits for what is under way, refuses what comes. */
   close(): Promise<void>;
 }

@@ -1,16 +1,24 @@
 /** Accesses: checked before they cost anything, recorded once, and accounted for after the last byte, whatever happened. */
 import {
+  acceptable,
+  accepted,
+  type AccessAccept,
   type AccessRequest,
   type AccessVoid,
+  decodeRecord,
   isQuanjiError,
+  type Party,
   type Payload,
   QuanjiError,
   type Resource,
   takeSeq,
+  type TallySign,
 } from "@quanji/chaincode/domain";
-import type { FlattenedJws, Openings } from "@quanji/chaincode/log";
+import { type FlattenedJws, type Openings, partyOf, thumbprintOf } from "@quanji/chaincode/log";
+import { bodyOf } from "../readmodel/body.js";
 import type { KnownRecord, ReadModel } from "../readmodel/readmodel.js";
 import type { Recorder } from "../recorder/recorder.js";
+import { accessOf } from "./records.js";
 import type { Delivered, Deliveries, OpenDelivery } from "./deliveries.js";
 
 /** An access or void whose form, signature, freshness and openings the edge has checked. */
@@ -22,6 +30,18 @@ export interface CheckedAccess<V extends "access" | "access.void" = "access"> {
   readonly request: string;
   readonly openings: Openings | undefined;
 }
+
+/** An acceptance whose form, signature and freshness the edge has checked. */
+export interface CheckedAcceptance {
+  readonly kid: string;
+  readonly party: Party;
+  readonly payload: AccessAccept;
+  readonly jws: FlattenedJws;
+  readonly request: string;
+}
+
+/** A tally whose form, signature and freshness the edge has checked. */
+export type CheckedTally = Omit<CheckedAcceptance, "party" | "payload"> & { readonly payload: TallySign };
 
 /** `first`: this call made the record, so its data may go out. Every other call gets the receipt alone. */
 export interface Recorded {
@@ -35,6 +55,8 @@ export interface AccessesOptions {
   readonly recorders: ReadonlyMap<string, Pick<Recorder, "log" | "record">>;
   readonly deliveries: Deliveries;
   readonly pause: (ms: number) => Promise<void>;
+  /** Ledger time, ms since 1970. */
+  readonly now: () => number;
   /** Told of a delivery that could not be recorded; the next start closes it as unknown. */
   readonly report: (error: unknown) => void;
 }
@@ -45,7 +67,8 @@ const DELIVERY_PAUSE_MS = 100;
 export class Accesses {
   readonly #options: AccessesOptions;
   readonly #underWay = new Map<string, Promise<Recorded>>();
-  readonly #deliveries = new Set<Promise<void>>();
+  /** Deliveries that are being recorded, by the request of their access. */
+  readonly #deliveries = new Map<string, Promise<void>>();
 
   constructor(options: AccessesOptions) {
     this.#options = options;
@@ -83,18 +106,48 @@ export class Accesses {
     return { record, first: true };
   }
 
-  #recorderOf({ log }: AccessRequest | AccessVoid): Pick<Recorder, "log" | "record"> {
+  /**
+   * Records the requester's word for a delivery, once its own record is there. The same bytes get the first record.
+   * Errors: NOT_FOUND: no delivery of that access to the signer; STATE_CONFLICT: it says otherwise, was accepted before, or
+   * nothing was delivered; KEY_INVALID, NOT_RECORDED.
+   */
+  async accept({ kid, party, payload, jws, request }: CheckedAcceptance): Promise<KnownRecord> {
+    const recorder = this.#recorderOf(payload);
+    const { readModel, now } = this.#options;
+    const { log, record } = payload;
+    const access = await readModel.record(log, record);
+    if (access?.type !== "access" || partyOf(accessOf(access).requester) !== party.id) throw nothingThere();
+    const asked = accessOf(access).request;
+    await this.#deliveries.get(asked);
+    const delivery = await readModel.deliveryOf(asked);
+    if (delivery === undefined) throw nothingThere();
+    // What the chaincode would refuse costs it no batch.
+    acceptable(decodeRecord(delivery.stored), { payload, party, thumbprint: thumbprintOf(kid), timeMs: now() });
+    const known = await readModel.acceptanceOf(log, record);
+    if (known !== undefined && bodyOf(known).request !== request) throw accepted();
+    return known ?? recorder.record({ type: "acceptance", jws, request, delivery });
+  }
+
+  /**
+   * Records a source's count. Errors: NOT_FOUND; ROLE_REQUIRED, KEY_INVALID: not by the steward's tally key; MALFORMED;
+   * STATE_CONFLICT: it overlaps another, or runs ahead; NOT_RECORDED.
+   */
+  async tally({ kid, payload, jws, request }: CheckedTally): Promise<KnownRecord> {
+    const recorder = this.#recorderOf(payload);
+    await this.#resourceOf(payload);
+    return recorder.record({ type: "tally", jws, request, parsed: { kid, payload } });
+  }
+
+  #recorderOf({ log }: Pick<AccessVoid, "log">): Pick<Recorder, "log" | "record"> {
     const recorder = this.#options.recorders.get(log);
-    if (recorder === undefined) throw new QuanjiError("NOT_FOUND", "there is nothing here that you may see");
+    if (recorder === undefined) throw nothingThere();
     return recorder;
   }
 
   /** Errors: NOT_FOUND: no such resource, or not used through that log. */
-  async #resourceOf({ resource: id, log }: AccessRequest): Promise<Resource> {
+  async #resourceOf({ resource: id, log }: Pick<AccessRequest, "resource" | "log">): Promise<Resource> {
     const resource = await this.#options.readModel.resource(id);
-    if (resource?.logs.includes(log) !== true) {
-      throw new QuanjiError("NOT_FOUND", "there is nothing here that you may see");
-    }
+    if (resource?.logs.includes(log) !== true) throw nothingThere();
     return resource;
   }
 
@@ -117,8 +170,9 @@ export class Accesses {
 
   /** Records what left, in the background: the answer does not wait for it, a shutdown does. */
   settle(record: KnownRecord, delivered: Delivered): void {
-    const work = this.#recordDelivery(record, delivered).finally(() => this.#deliveries.delete(work));
-    this.#deliveries.add(work);
+    const { request } = accessOf(record);
+    const work = this.#recordDelivery(record, delivered).finally(() => this.#deliveries.delete(request));
+    this.#deliveries.set(request, work);
   }
 
   async #recordDelivery(access: KnownRecord, delivered: Delivered): Promise<void> {
@@ -140,9 +194,11 @@ export class Accesses {
   /** Waits for records and delivery records under way. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#underWay.values());
-    await Promise.allSettled(this.#deliveries);
+    await Promise.allSettled(this.#deliveries.values());
   }
 }
+
+const nothingThere = (): QuanjiError => new QuanjiError("NOT_FOUND", "there is nothing here that you may see");
 
 const nothing = (error: unknown): OpenDelivery => ({
   summary: Promise.resolve({

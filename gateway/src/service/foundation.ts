@@ -31,6 +31,8 @@ export interface GatewayEnvironment {
   readonly logger: Logger;
   /** Where credentials of sources are looked up. */
   readonly variables: Readonly<Record<string, string | undefined>>;
+  /** For tests: how witnesses are reached. Default: the engine's. */
+  readonly fetch?: typeof globalThis.fetch;
   /** For tests: answers before the disk has synced. Default: `synced`. */
   readonly durability?: "synced" | "buffered";
   /** Another embedded ledger: on a thread of its own, or for tests one that fails as it is told to. Default: in place. */

@@ -5,6 +5,7 @@ import { defined } from "@quanji/chaincode/domain";
 import type { Config } from "../config/index.js";
 import { Answers, type Edge, listen, newApp, newMetrics, openReplays, RateLimiter } from "../http/index.js";
 import { createRecorder } from "../recorder/index.js";
+import { LogSigner } from "../witness/log-signer.js";
 import { Accesses } from "./accesses.js";
 import { Closers } from "./closers.js";
 import { Commands } from "./commands.js";
@@ -12,6 +13,7 @@ import { SourceDeliveries } from "./deliveries.js";
 import { newEvidence } from "./evidence.js";
 import { Folding } from "./folding.js";
 import { type Foundation, type GatewayEnvironment, openFoundation, PATIENCE } from "./foundation.js";
+import { openWitnesses } from "./witnesses.js";
 
 export interface Gateway {
   /** As registered on the ledger: what callers sign. */
@@ -80,6 +82,8 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
   const leftovers = closers.add<Promise<unknown>[]>([], async (works) => {
     await Promise.all(works);
   });
+  const logs = keys.logs.map((key) => new LogSigner(key));
+  const witnesses = await openWitnesses(foundation, logs, metrics, closers);
   const recorders = origins.map((origin) =>
     closers.add(
       createRecorder({
@@ -92,7 +96,8 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
         logger: environment.logger,
         metrics: {
           turn: ({ outcome, records }) => outcome === "committed" && metrics.batch(origin, records),
-          answered: () => undefined,
+          // Readable by now, which a commit alone is not.
+          answered: () => witnesses?.cosigning.grew(),
         },
       }),
       (open) => open.close(),
@@ -127,6 +132,7 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
       recorders: new Map(recorders.map((recorder) => [recorder.log, recorder])),
       deliveries,
       pause: (ms) => pause(ms),
+      now: clock.now,
       report: report("a delivery is not recorded"),
     }),
     (open) => open.close(),
@@ -147,9 +153,10 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
     },
     readModel,
     ledgerHeight: () => ledger.height(),
+    ...(config.publishBlocks && { block: (number) => ledger.blockBytes?.(number) ?? Promise.resolve(undefined) }),
     commands,
     accesses,
-    evidence: newEvidence(foundation),
+    evidence: newEvidence({ ...foundation, logs, witnesses }),
     answers: new Answers(keys.gateway),
     verify,
     replays,

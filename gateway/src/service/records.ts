@@ -1,5 +1,5 @@
 /** Reading stored records back. Their bytes come from the chaincode by way of the read model, so they are trusted here. */
-import type { AccessBody, DeliveryBody, Rule } from "@quanji/chaincode/domain";
+import type { AcceptanceBody, AccessBody, DeliveryBody, Rule } from "@quanji/chaincode/domain";
 import { bodyOf } from "../readmodel/body.js";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 
@@ -11,5 +11,7 @@ export const accessBodyOf = (record: KnownRecord): AnyBody => bodyOf(record);
 
 export const accessOf = (record: KnownRecord): AccessBody & { readonly rule: "permit" | Rule } =>
   bodyOf(record) as AccessBody & { readonly rule: "permit" | Rule };
+
+export const acceptanceOf = (record: KnownRecord): AcceptanceBody => bodyOf(record) as AcceptanceBody;
 
 export const deliveryOf = (record: KnownRecord): DeliveryBody => bodyOf(record) as DeliveryBody;

@@ -7,8 +7,8 @@ import path from "node:path";
 import { instant, parseWith, QuanjiError, Trust, TRUST_LIMITS, TrustFile } from "@quanji/chaincode/domain";
 import { canonical, fromBase64url, type HashText, parseCanonical } from "@quanji/chaincode/log";
 import { replaceFile } from "@quanji/client";
-import type { Config } from "../config/index.js";
-import { makeTrust, trustDigest } from "../evidence/trust.js";
+import { type Config, quorumOf } from "../config/index.js";
+import { makeTrust, policyOf, trustDigest } from "../evidence/trust.js";
 import type { Ledger } from "../ledger/ledger.js";
 import type { Topology } from "../ledger/topology.js";
 import type { LedgerIndex } from "../readmodel/ledger-index.js";
@@ -59,7 +59,11 @@ export async function openTrustFile(options: TrustOptions): Promise<TrustText> {
   const listed = new Set(trust.logs.map(({ origin }) => origin));
   const logs = (await options.readModel.logs()).filter(({ origin }) => !listed.has(origin));
   const configs = ((await options.configs?.()) ?? []).filter((hash) => !trust.configs.includes(hash));
-  const missing = [...logs.map(({ origin }) => origin), ...configs.map((hash) => `configuration block ${hash}`)];
+  const missing = [
+    ...logs.map(({ origin }) => origin),
+    ...configs.map((hash) => `configuration block ${hash}`),
+    ...witnessesMissing(trust, options.config),
+  ];
   if (missing.length === 0) return { text: known, digest, earlier };
   if (isOwn(trust, options)) {
     await mkdir(path.join(data, EARLIER_FOLDER), { recursive: true });
@@ -90,9 +94,24 @@ async function readEarlier(data: string): Promise<Map<number, string>> {
   return new Map(await Promise.all(texts));
 }
 
-/** Signed by the one key that is here, and without witnesses: nobody else has a say in it. */
-const isOwn = ({ signers, threshold, policy }: Trust, { keys }: TrustOptions): boolean =>
-  threshold === 1 && signers.length === 1 && signers[0]?.kid === keys.regulator.kid && /^quorum none$/m.test(policy);
+/**
+ * Signed by the one key that is here, with a policy that this gateway's configuration can give: nobody else has a say in it. A
+ * quorum that is not configured here any more was decided by somebody, and no start of a gateway takes it away.
+ */
+const isOwn = ({ signers, threshold, policy }: Trust, { keys, config }: TrustOptions): boolean =>
+  threshold === 1 &&
+  signers.length === 1 &&
+  signers[0]?.kid === keys.regulator.kid &&
+  (/^quorum none$/m.test(policy) || config.witnesses.length > 0);
+
+/** What the configuration says of witnesses and the file does not. Without a configuration the file's own word stands. */
+function witnessesMissing({ policy, heads }: Trust, config: Config): readonly string[] {
+  if (config.witnesses.length === 0) return [];
+  const logs = [...policy.matchAll(/^log (\S+)/gm)].map(([, vkey = ""]) => vkey);
+  const same = policyOf(logs, { witnesses: config.witnesses, quorum: quorumOf(config) }) === policy;
+  const named = config.witnesses.every(({ organisation, headsKey }) => heads[organisation] === headsKey);
+  return same && named ? [] : ["the witnesses that are configured"];
+}
 
 async function writeTrust(
   data: string,
@@ -132,6 +151,8 @@ async function newTrust(
     ledger,
     organisations: organisationsOf(topology, await roots()),
     heads: { key: keys.heads.key, msp: config.gateway.msp },
+    witnesses: config.witnesses,
+    quorum: quorumOf(config),
     expires: instant(now() + VALID_MS),
     signers: [keys.regulator],
     threshold: 1,

@@ -9,6 +9,7 @@ import {
   emptyHead,
   formatHeadNote,
   formatNote,
+  hashText,
   parseHash,
   type Position,
   PUBLIC_SALT,
@@ -21,6 +22,7 @@ import type { WitnessView } from "../ledger/ledger.js";
 import type { SealedHead } from "../readmodel/chains.js";
 import type { LedgerIndex } from "../readmodel/ledger-index.js";
 import type { NoteSigner } from "./log-signer.js";
+import type { AskedChain } from "./notary/request.js";
 import { hasPendingStop } from "./pending-stop.js";
 import type { Sighting } from "./sighting.js";
 
@@ -29,6 +31,10 @@ export interface StatedHead {
   readonly note: string;
   /** What opens the note's `state`; undefined where that is `none`. */
   readonly head: SealedHead | undefined;
+  /** How witnesses are asked for the same. */
+  readonly asked: AskedChain;
+  /** Nothing is stored for the chain. */
+  readonly isAbsent: boolean;
 }
 
 export interface HeadWitnessOptions {
@@ -66,7 +72,18 @@ export class HeadWitness {
       block,
       time: Math.floor(timeMs / 1000),
     });
-    return { note: formatNote({ text, signatures: [await signNote(text, signer.key, signer.sign)] }), head };
+    const name = key.scope === net ? undefined : await index.headName(key);
+    return {
+      note: formatNote({ text, signatures: [await signNote(text, signer.key, signer.sign)] }),
+      head,
+      asked: {
+        scope: key.scope,
+        start: hashText(chainStart(key)),
+        ...(name !== undefined && { name }),
+        ...(log === undefined && key.kind === "grant" && { grant: key.id }),
+      },
+      isAbsent: digest === undefined,
+    };
   }
 
   async #privateDigest(view: WitnessView, key: ChainKey): Promise<string | undefined> {

@@ -21,6 +21,7 @@ async function start(): Promise<Witness> {
   const witness = await openWitness(config, { clock: Date.now, logger });
   say(`ready ${witness.address}`);
   say(`  verifier key, for trust files   ${witness.vkey}`);
+  say(`  key of its head notes           ${witness.headsKey}`);
   say(`  fork proofs                     ${path.join(config.data, "evidence")}`);
   say(`  own peer                        ${witness.hasPeer ? "followed" : "none: it sees only that logs grow"}`);
   return witness;

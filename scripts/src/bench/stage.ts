@@ -48,7 +48,7 @@ export async function prepare(gateway: GatewayProcess, { steward, users, resourc
   const regulator = await Client.connect({ gateway: gateway.url, key: { jwk, party } });
   const join = async (id: string) => {
     const key = await openSigner({ jwk: await generateKey("ES256"), party: id });
-    const client = await Client.connect({ gateway: gateway.url, key });
+    const client = await Client.connect({ gateway: gateway.url, key, accept: false });
     await client.parties.register({
       kind: "org",
       name: id,

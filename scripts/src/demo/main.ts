@@ -2,21 +2,23 @@
  * The demo: a story from end to end against a fresh gateway, on the embedded ledger or (`LEDGER=fabric`) on Fabric. It ends with exit 0 and one JSON line,
  * or says what went wrong and ends with 1.
  */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { openTrust } from "@quanji/client/verify";
-import type { Client } from "@quanji/client";
+import type { CheckedReceipt, Client } from "@quanji/client";
 import { progressTo } from "@quanji/network/fabric";
 import { type OwnNetwork, ownNetwork } from "../support/network.js";
-import { type GatewayProcess, startGateway } from "../support/process.js";
+import { freePort, type GatewayProcess, startGateway } from "../support/process.js";
 import { callAll, type Ended, median, tally } from "./calls.js";
 import { assemble, CAST, type Clients } from "./cast.js";
-import { isolation, type Verdict, verifyOffline } from "./offline.js";
+import { evidenceOffline, isolation, type Verdict, verifyOffline } from "./offline.js";
 import { startWeatherApi } from "./source.js";
 import { lies } from "./tamper.js";
 import { expectThat, note, say, scene, timed } from "./tell.js";
+import { type DemoWitness, forkProofs, MAX_WITNESSES, MIN_WITNESSES, startWitnesses } from "./witnesses.js";
 
 const WEATHER = "res/weather.daily";
 const PEOPLE = "res/weather.observers";
@@ -180,6 +182,9 @@ interface Totals {
   denied: number;
   trails: number;
   refused: number;
+  /** As the verdicts on the trails say; undefined before the first. */
+  withstands: number | undefined;
+  forkProofs: number;
 }
 
 async function story(
@@ -187,8 +192,17 @@ async function story(
   gateway: GatewayProcess,
   served: () => number,
   elapsed: () => string,
+  witnesses: readonly DemoWitness[],
 ): Promise<Totals> {
-  const totals: Totals = { records: 0, permitted: 0, denied: 0, trails: 0, refused: 0 };
+  const totals: Totals = {
+    records: 0,
+    permitted: 0,
+    denied: 0,
+    trails: 0,
+    refused: 0,
+    withstands: undefined,
+    forkProofs: 0,
+  };
   const trustFile = path.join(gateway.data, "trust.json");
   const trust = await openTrust(await readFile(trustFile), { now: Date.now() });
   const ended: Ended[] = [];
@@ -249,6 +263,11 @@ async function story(
   say(
     `insurer, beyond the day's quota that both share: ${tally(await run(insurer, repeat(30, accessTo(log, granted.weather))))}`,
   );
+  if (witnesses.length > 0) {
+    scene(`Witnesses: ${witnesses.length} organisations cosign the log, and one of them lies`);
+    ended.push(await cosignedDenial(insurer, accessTo(log, granted.weather, { purpose: "marketing" })));
+    totals.forkProofs = await catchLiar(folder, gateway, trustFile, witnesses);
+  }
   const earlier = await saveTrail(bureau, "resource", WEATHER, path.join(folder, "earlier.trail.ndjson"));
 
   scene("Revocation: the bureau stops the grant; one organisation is enough");
@@ -271,7 +290,8 @@ async function story(
     const text = await saveTrail(client, kind, id, file);
     if (name === "owner") ownerTrail = text;
     const verdict = await timed(`${name}'s trail`, () => verifyOffline(place, file, trustFile));
-    expectThat(verdict.ok, `${name}'s trail: ${JSON.stringify(verdict)}`);
+    assertTrail(name, verdict, witnesses.length > 0);
+    totals.withstands = verdict.withstands;
     totals.trails++;
     say(`${name}: ${describe(verdict)}`);
   }
@@ -298,6 +318,52 @@ async function story(
   return totals;
 }
 
+function assertTrail(name: string, verdict: Verdict, witnessed: boolean): void {
+  expectThat(verdict.ok, `${name}'s trail: ${JSON.stringify(verdict)}`);
+  expectThat(!witnessed || verdict.level === "cosigned", `${name}'s trail is only ${verdict.level ?? "?"}`);
+}
+
+/** An access that is denied, and whose receipt is to be cosigned when it comes. */
+async function cosignedDenial(insurer: Client, access: Access): Promise<Ended> {
+  const refused = await timed("an access with cosigned evidence", () =>
+    insurer.access(access, { evidence: "cosigned", waitSeconds: 10 }).catch((error: unknown) => error),
+  );
+  const { code = "permit", receipt } = refused as { readonly code?: string; readonly receipt?: CheckedReceipt };
+  expectThat(code === "PURPOSE_OUTSIDE_GRANT", `marketing was answered with ${code}`);
+  expectThat(receipt?.level === "cosigned", "the receipt came without the quorum's cosignatures");
+  say(`the receipt of a denial (${code}): ${receipt.level} when it came`);
+  return { outcome: code, rows: 0, ms: 0 };
+}
+
+/** Waits for the gateway's proof, has a stranger check it, and switches the liar off. Answers how many proofs there are. */
+async function catchLiar(
+  folder: string,
+  gateway: GatewayProcess,
+  trustFile: string,
+  witnesses: readonly DemoWitness[],
+): Promise<number> {
+  const until = Date.now() + 60_000;
+  let files = await forkProofs(gateway.data);
+  while (files.length === 0 && Date.now() < until) {
+    await pause(100);
+    files = await forkProofs(gateway.data);
+  }
+  const [proof] = files;
+  const liar = witnesses.find(({ lies }) => lies);
+  if (proof === undefined || liar === undefined) throw new Error("nobody caught the lying witness");
+  const kept = path.join(folder, "fork.evidence.json");
+  await copyFile(proof, kept);
+  say(`the gateway compared what each witness shows others with what it had cosigned: a fork proof is in ${kept}`);
+  const verdict = await evidenceOffline(isolation(), kept, trustFile);
+  expectThat(verdict.ok, `the fork proof: ${JSON.stringify(verdict)}`);
+  const accused = (verdict.accused ?? []).map(({ name, role }) => `${role} ${name}`).join(", ");
+  expectThat(accused === `witness ${liar.row.vkey.split("+", 1).join("")}`, `accused is ${accused}`);
+  say(`"quanji evidence", without network: ${accused} has signed two histories`);
+  await liar.stop();
+  say(`the witness of ${liar.organisation} is switched off; ${witnesses.length - 1} go on`);
+  return files.length;
+}
+
 const withoutRange = ({ range: _range, ...rest }: Access): Access => rest;
 const withoutGrant = ({ grant: _grant, ...rest }: Access): Access => rest;
 
@@ -312,7 +378,7 @@ const describe = (verdict: Verdict): string =>
     `${verdict.records ?? "?"} records`,
     `level ${verdict.level ?? "?"}`,
     `complete through ${verdict.completeThrough ?? "?"}`,
-    verdict.singleOperator === true ? "single-operator" : "several operators",
+    verdict.singleOperator === true ? "single-operator" : `withstands ${verdict.withstands ?? "?"} bad`,
   ].join(", ");
 
 const ledger = process.env["LEDGER"] === "fabric" ? "fabric" : "embedded";
@@ -336,6 +402,22 @@ async function ownLedger(folder: string): Promise<OwnNetwork | undefined> {
   return own;
 }
 
+/** `--witnesses N`; 0 without it. */
+function witnessesWanted(args: readonly string[]): number {
+  if (args.length === 0) return 0;
+  const [flag, text = "", ...more] = args;
+  const count = /^[1-9]$/.test(text) ? Number(text) : 0;
+  if (flag !== "--witnesses" || more.length > 0 || count < MIN_WITNESSES || count > MAX_WITNESSES) {
+    throw new Error(`usage: npm run demo [-- --witnesses N], N from ${MIN_WITNESSES} to ${MAX_WITNESSES}`);
+  }
+  if (ledger === "fabric") {
+    throw new Error(
+      "--witnesses is for the embedded ledger: on Fabric each witness follows a peer of its own organisation",
+    );
+  }
+  return count;
+}
+
 async function main(): Promise<number> {
   const start = performance.now();
   const elapsed = (): string => `${((performance.now() - start) / 1000).toFixed(1)} s`;
@@ -343,16 +425,26 @@ async function main(): Promise<number> {
   const api = await startWeatherApi("demo-key");
   let gateway: GatewayProcess | undefined;
   let own: OwnNetwork | undefined;
+  let witnesses: readonly DemoWitness[] = [];
   try {
+    const wanted = witnessesWanted(process.argv.slice(2));
     console.log(
       "Quanji 权迹: who used which data, under whose authority. " + `One gateway, ${PLACES[ledger]}, real weather.`,
     );
     own = await ownLedger(folder);
     const source = { steward: CAST.bureau.party, kind: "http", format: "json", items: "/items", allowPrivate: true };
     const secret = { secretHeaders: { "x-api-key": "WEATHER_API_KEY" } };
+    const port = await freePort();
+    if (wanted > 0) {
+      witnesses = await timed(`${wanted} witnesses, a process each`, () =>
+        startWitnesses(path.join(folder, "witnesses"), wanted, `http://127.0.0.1:${port}`),
+      );
+    }
     gateway = await startGateway(
       path.join(folder, "data"),
       {
+        port,
+        ...(wanted > 0 && { witnesses: witnesses.map(({ row }) => row), publishBlocks: true }),
         sources: [
           {
             ...source,
@@ -365,7 +457,7 @@ async function main(): Promise<number> {
       },
       { WEATHER_API_KEY: "demo-key", LEDGER: ledger, ...(own && { QUANJI_FABRIC_PROFILE: own.profile }) },
     );
-    const totals = await story(folder, gateway, () => api.served(), elapsed);
+    const totals = await story(folder, gateway, () => api.served(), elapsed, witnesses);
     note(`the whole story: ${elapsed()}`);
     console.log(
       JSON.stringify({
@@ -376,6 +468,7 @@ async function main(): Promise<number> {
         denied: totals.denied,
         trails_verified: totals.trails,
         tampered_refused: totals.refused,
+        ...(wanted > 0 && { witnesses: wanted, withstands: totals.withstands, fork_proofs: totals.forkProofs }),
       }),
     );
     return 0;
@@ -385,6 +478,7 @@ async function main(): Promise<number> {
     return 1;
   } finally {
     await gateway?.stop();
+    for (const witness of witnesses) await witness.stop();
     await own?.[Symbol.asyncDispose]();
     await api.close();
     await rm(folder, { recursive: true, force: true });

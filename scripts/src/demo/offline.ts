@@ -33,6 +33,8 @@ export interface Verdict {
   readonly code?: string;
   readonly detail?: string;
   readonly level?: string;
+  /** How many dishonest witness organisations the quorum survives. */
+  readonly withstands?: number;
   readonly records?: number;
   readonly permitted?: number;
   readonly denied?: number;
@@ -42,26 +44,38 @@ export interface Verdict {
 }
 
 /** `quanji verify FILE --trust FILE --json` without network. */
-export function verifyOffline(
+export const verifyOffline = (
   place: Isolation,
   file: string,
   trust: string,
   more: readonly string[] = [],
-): Promise<Verdict> {
-  const [command = process.execPath, ...args] = place.command;
+): Promise<Verdict> => judge(place, ["verify", file, "--trust", trust, "--json", ...more]);
+
+/** What `quanji evidence` says of a fork proof. */
+export interface EvidenceVerdict {
+  readonly ok: boolean;
+  readonly accused?: readonly { readonly name: string; readonly role: string }[];
+}
+
+/** `quanji evidence FILE --trust FILE --json` without network. */
+export const evidenceOffline = (place: Isolation, file: string, trust: string): Promise<EvidenceVerdict> =>
+  judge(place, ["evidence", file, "--trust", trust, "--json"]);
+
+function judge<T>(place: Isolation, command: readonly string[]): Promise<T> {
+  const [program = process.execPath, ...args] = place.command;
   return new Promise((resolve, reject) => {
-    const child = spawn(command, [...args, CLI, "verify", file, "--trust", trust, "--json", ...more], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = spawn(program, [...args, CLI, ...command], { stdio: ["ignore", "pipe", "pipe"] });
     let [out, err] = ["", ""];
     child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString("utf8")));
     child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString("utf8")));
     child.once("error", reject);
     child.once("close", (status) => {
       try {
-        resolve(JSON.parse(out) as Verdict);
+        resolve(JSON.parse(out) as T);
       } catch {
-        reject(new Error(`quanji verify ended with ${status ?? "a signal"} and no verdict:\n${out}${err}`));
+        reject(
+          new Error(`quanji ${command[0] ?? ""} ended with ${status ?? "a signal"} and no verdict:\n${out}${err}`),
+        );
       }
     });
   });

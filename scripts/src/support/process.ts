@@ -37,7 +37,7 @@ export async function startGateway(
   config: Readonly<Record<string, unknown>> = {},
   environment: Readonly<Record<string, string>> = {},
 ): Promise<GatewayProcess> {
-  const port = await freePort();
+  const port = typeof config["port"] === "number" ? config["port"] : await freePort();
   await mkdir(data, { recursive: true });
   await writeFile(
     path.join(data, "gateway.json"),

@@ -2,7 +2,7 @@
 from hashlib import sha256
 
 from .keys import ANSWER, COMMAND, Jws, parse_jwk, signers_of, thumbprint
-from .schema import ACCESS, BODIES, FACES, RECEIPT, RULES, VOID, check, fits, instant, instant_ms
+from .schema import ACCEPT, ACCESS, BODIES, FACES, RECEIPT, RULES, TALLY, VOID, check, fits, instant, instant_ms
 from .text import Refused, canonical, from_base64url, hash_text, need, parse_canonical, parse_proof
 from .trust import within, without_final_newline
 
@@ -54,13 +54,17 @@ class Record:
         self.face, self.body = face, body = [parse_canonical(line) for line in lines]
         need(printable(face) and printable(body), "NOT_CANONICAL")
         need(face.get("v") == "quanji.record.v1", "VERSION_UNKNOWN")
-        need(face.get("type") in ("access", "delivery", "void"), "TYPE_UNKNOWN")
+        need(isinstance(face.get("type"), str) and face["type"] in FACES, "TYPE_UNKNOWN")
         self.type = face["type"]
         need(fits(FACES[self.type], face) is None and fits(BODIES[self.type], body) is None, "FIELD_UNKNOWN")
-        need(self.type == "void" or ("grant" in body) == ("grant" in body["links"]), "LINK_MISSING")
+        need(self.type in ("void", "tally") or ("grant" in body) == ("grant" in body["links"]), "LINK_MISSING")
         self.ms = instant_ms(body["time"])
         agrees = face["hour"] == body["time"][:13] + "Z" and face["unit"] == body["requester"].partition("#")[0]
-        need(agrees and (self.type != "access" or self.decided()), "RECORD_CONTRADICTS")
+        agrees = agrees and (self.type != "access" or self.decided())
+        follows = self.type != "acceptance" or body["access"] < body["delivery"] < face["index"]
+        counts = self.type != "tally" or body["from"] < body["to"] <= face["index"]
+        counts = counts and (self.type != "tally" or body["served"] <= body["to"] - body["from"])
+        need(agrees and follows and counts, "RECORD_CONTRADICTS")
         hashes = [sha256(line.encode()).digest() for line in lines]
         self.leaf = sha256(b"\x00" + hashes[0] + hashes[1]).digest()
 
@@ -94,6 +98,8 @@ class Request:
         kinds = {
             "quanji-access+jws": ("access", ACCESS, "/v1/access"),
             "quanji-access.void+jws": ("void", VOID, "/v1/commands/access.void"),
+            "quanji-tally.sign+jws": ("tally", TALLY, "/v1/commands/tally.sign"),
+            "quanji-access.accept+jws": ("acceptance", ACCEPT, "/v1/commands/access.accept"),
         }
         need(self.jws.header["typ"] in kinds, "TYP_MISMATCH")
         self.type, schema, self.path = kinds[self.jws.header["typ"]]
@@ -108,9 +114,15 @@ class Request:
         body, face, payload = record.body, record.face, self.payload
         need(self.jws.request == body["request"], "REQUEST_MISMATCH")
         need(self.jws.header["kid"] == body["requester"], "REQUEST_CONTENT")
-        need((self.type == "void") == (record.type == "void"), "TYP_MISMATCH")
+        need(self.type == ("access" if record.type == "delivery" else record.type), "TYP_MISMATCH")
         if record.type == "void":
             need(body["seq"] == payload["seq"], "REQUEST_CONTENT")
+        elif record.type == "tally":
+            same = [body["resource"].rpartition("@")[0]] + [body[name] for name in ("from", "to", "served")]
+            need(same == [payload[name] for name in ("resource", "from", "to", "served")], "REQUEST_CONTENT")
+        elif record.type == "acceptance":
+            same = (body["access"], body["digest"], body["rows"])
+            need(same == (payload["record"], payload["digest"], payload["rows"]), "REQUEST_CONTENT")
         else:
             grant = body["grant"].rpartition("@")[0] if "grant" in body else payload.get("grant")
             same = (body["resource"].rpartition("@")[0], face["purpose"], grant)

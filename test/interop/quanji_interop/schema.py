@@ -145,6 +145,8 @@ ACCESS = {
     "atLeast?": {"block": integer()},
 }
 VOID = {"net": NET, "log": LOG, "seq": integer()}
+TALLY = {"net": NET, "log": LOG, "resource": RESOURCE, "from": integer(), "to": integer(), "served": integer()}
+ACCEPT = {"net": NET, "log": LOG, "record": integer(), "digest": digest, "rows": integer()}
 
 #: Rules that deny, with the status of the answer.
 RULES = dict.fromkeys(
@@ -164,7 +166,13 @@ FACE = {
     "type": string,
 }
 USE = {"class": CODE, "count": integer(), "purpose": CODE, "steward": PARTY}
-FACES = {"access": FACE | USE | {"decision": one_of("permit", "deny")}, "delivery": FACE | USE, "void": FACE}
+FACES = {
+    "access": FACE | USE | {"decision": one_of("permit", "deny")},
+    "delivery": FACE | USE,
+    "acceptance": FACE | USE,
+    "void": FACE,
+    "tally": FACE | {"class": CODE},
+}
 
 BODY = {
     "id": UUID,
@@ -209,6 +217,26 @@ BODIES = {
         "outcome": one_of("delivered", "partial", "failed", "unknown"),
         "resource": RESOURCE_VERSION,
         "rows": integer(),
+    },
+    "acceptance": BODY
+    | {
+        "access": integer(),
+        "basis": {"party": integer()},
+        "delivery": integer(),
+        "digest": digest,
+        "grant": GRANT_VERSION,
+        "links": LINKS,
+        "resource": RESOURCE_VERSION,
+        "rows": integer(),
+    },
+    "tally": BODY
+    | {
+        "basis": {"party": integer(), "resource": integer()},
+        "from": integer(),
+        "links": {"resource": digest},
+        "resource": RESOURCE_VERSION,
+        "served": integer(),
+        "to": integer(),
     },
     "void": BODY | {"links": {"party": digest}, "seq": integer()},
 }

@@ -319,6 +319,8 @@ class Section:
         self.key = (self.log, self.kind, self.id)
         self.head, self.last, self.skipped, self.shown, self.before = (0, start_of(self.key)), None, None, 0, None
         self.open, self.seqs = {}, {}
+        self.delivered, self.accepted = {}, set()
+        self.permits, self.tallies, self.tallied = {}, [], 0
         start = line["start"]
         if "record" in start:
             record = Record(start["record"])
@@ -331,7 +333,8 @@ class Section:
     def assert_own(self, record):
         need(record.face["log"] == self.log, "LOG_MISMATCH")
         body = record.body
-        touched = body["requester"].partition("#")[0] if self.kind == "party" else body.get(self.kind, "").rpartition("@")[0]
+        party = "" if record.type == "tally" else body["requester"].partition("#")[0]
+        touched = party if self.kind == "party" else body.get(self.kind, "").rpartition("@")[0]
         need(touched == self.id, "TRAIL_FOREIGN")
 
     def link(self, record, opening):
@@ -373,11 +376,16 @@ class Section:
         bases = self.world.gateways.get(self.world.logs[self.log], [])
         need(any(request.jws.header["url"] == base + request.path for base in bases), "URL_MISMATCH")
         request.verify(record, key)
+        if record.type == "acceptance":
+            return self.accept(record)
+        if record.type == "tally":
+            return self.tally(record)
         seqs, seq = self.seqs.setdefault(record.body["requester"], set()), request.payload["seq"]
         need(seq not in seqs, "REQUEST_REPLAYED")
         seqs.add(seq)
         if record.type == "access" and record.face["decision"] == "permit":
             self.open[record.face["index"]] = record
+            self.permits[record.face["index"]] = None
 
     def assert_follows(self, record, before):
         if before[0] < self.head[0]:
@@ -397,6 +405,40 @@ class Section:
         same = all(permit.body.get(name) == record.body[name] for name in ("request", "requester", "resource", "grant"))
         same = same and all(permit.face[name] == record.face[name] for name in ("class", "steward", "purpose"))
         need(same and record.face["count"] == 1, "REQUEST_CONTENT")
+        if record.body["outcome"] in ("delivered", "partial"):
+            self.delivered[record.face["index"]] = record
+            self.permits[access] = True
+            for tally in self.tallies:
+                self.assert_served(tally)
+
+    def tally(self, record):
+        body = record.body
+        chain = self.world.chains.get(("resource", body["resource"].rpartition("@")[0]), [])
+        need(body["basis"]["resource"] <= len(chain), "BASIS_UNKNOWN")
+        need(chain[0].payload["steward"] == record.face["unit"], "ROLE_REQUIRED")
+        need(body["from"] >= self.tallied, "TALLY_MISMATCH")
+        self.tallied = body["to"]
+        if self.before is not None and body["from"] <= self.before:
+            return
+        window = [index for index in self.permits if body["from"] <= index < body["to"]]
+        need(body["served"] <= len(window), "TALLY_MISMATCH")
+        self.tallies.append((window, body["served"]))
+        self.assert_served(self.tallies[-1])
+
+    def assert_served(self, tally):
+        window, served = tally
+        need(sum(self.permits[index] is True for index in window) <= served, "TALLY_MISMATCH")
+
+    def accept(self, record):
+        delivery = record.body["delivery"]
+        if self.before is not None and delivery <= self.before:
+            return
+        told = self.delivered.get(delivery)
+        need(told is not None and delivery not in self.accepted, "ACCEPTANCE_UNMATCHED")
+        same = all(told.body[name] == record.body[name] for name in ("access", "digest", "grant", "resource", "rows"))
+        same = same and all(told.face[name] == record.face[name] for name in ("unit", "class", "purpose", "steward"))
+        need(same and record.face["count"] == 1, "ACCEPTANCE_MISMATCH")
+        self.accepted.add(delivery)
 
     def end(self, line):
         """(time or None, level or None)"""

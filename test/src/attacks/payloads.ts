@@ -165,4 +165,6 @@ export const TEMPLATES: Readonly<Record<Verb, (names: Names) => JsonObject>> = {
     quantity: 1,
   }),
   "access.void": () => ({ log: LOG, seq: 1_000 }),
+  "tally.sign": () => ({ log: LOG, resource: TARGET, from: 0, to: 1, served: 0 }),
+  "access.accept": () => ({ log: LOG, record: 0, digest: COMMITMENT, rows: 1 }),
 };

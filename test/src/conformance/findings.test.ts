@@ -14,7 +14,8 @@ const SHOUTED = /^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$/;
 const NOT_IN_EVIDENCE = ["CONSISTENCY_INVALID", "FRONTIER_INVALID"];
 
 async function sourcesOf(folder: string): Promise<readonly ts.SourceFile[]> {
-  const names = (await readdir(path.join(ROOT, folder))).filter((name) => /^[a-z-]+\.ts$/.test(name));
+  const all = await readdir(path.join(ROOT, folder), { recursive: true });
+  const names = all.filter((name) => /^[a-z/-]+\.ts$/.test(name));
   return Promise.all(
     names.map(async (name) =>
       ts.createSourceFile(

@@ -2,6 +2,7 @@
 import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect } from "chai";
+import { envelopesOf, seal, signerOf, withEnvelopes } from "../fabric/audit/forgery.js";
 import type { LocalHost } from "../support/host.js";
 import { GATEWAY, QUANJI, type Ran, runProgram } from "../support/program.js";
 import { newFolder, Stage } from "../support/stage.js";
@@ -130,5 +131,48 @@ describe("faults: quanji blocks, quanji audit", () => {
     expect((await audit(0, short)).blocks).to.equal(6);
     const known = await audit(1, short, "--evidence", path.join(work, "use.receipt.json"));
     expect(known).to.include({ ok: false, detail: "LOG_SIZE" });
+  });
+
+  it("against another peer's blocks: the same, those of another ledger, and a fork that the orderer signed", async () => {
+    const trust = path.join(data, "trust.json");
+    const against = (folder: string, ...more: readonly string[]): Promise<Ran> =>
+      quanji("audit", "--blocks", out(), "--against", folder, "--trust", trust, ...more);
+    const same = await against(out("short"));
+    expect([same.exitCode, same.out + same.err]).to.satisfy(
+      ([code, said]: [number, string]) => code === 0 && said.includes("the same, as far as both go"),
+    );
+    const forked = out("forked");
+    await cp(out(), forked, { recursive: true });
+    const last = `${(await readdir(forked)).length - 1}.block`;
+    const block = await readFile(path.join(forked, last));
+    const orderer = await signerOf("OrdererMSP", {
+      certificate: path.join(data, "organisations", "OrdererMSP", "orderer.pem"),
+      key: path.join(data, "organisations", "OrdererMSP", "orderer.key"),
+    });
+    const [envelope = new Uint8Array()] = envelopesOf(await readFile(path.join(forked, "3.block")));
+    await writeFile(path.join(forked, last), seal(withEnvelopes(block, [envelope]), [orderer], false));
+    const file = path.join(work, "fork.evidence.json");
+    const found = await against(forked, "--out", file);
+    expect([found.exitCode, found.out]).to.satisfy(
+      ([code, said]: [number, string]) => code === 1 && /LEDGER FORK SHOWN/.test(said) && /OrdererMSP/.test(said),
+    );
+    const checked = await quanji("evidence", file, "--trust", trust, "--json");
+    expect(checked.exitCode, checked.out + checked.err).to.equal(0);
+    expect(JSON.parse(checked.out)).to.deep.include({ ok: true, kind: "evidence", shows: "ledger-fork" });
+    expect((await quanji("evidence", file, "--trust", trust)).out).to.match(
+      /both are signed by the orderer OrdererMSP/,
+    );
+    await rm(path.join(forked, "0.block"));
+    await cp(path.join(out(), "1.block"), path.join(forked, "0.block"));
+    const foreign = await against(forked);
+    expect([foreign.exitCode, foreign.out]).to.satisfy(
+      ([code, said]: [number, string]) => code === 1 && /GENESIS_HASH/.test(said),
+    );
+    for (const wrong of [
+      ["--out", file],
+      ["--against", path.join(work, "nowhere")],
+    ]) {
+      expect((await quanji("audit", "--blocks", out(), "--trust", trust, ...wrong)).exitCode).to.equal(2);
+    }
   });
 });

@@ -19,7 +19,12 @@ const FOLDER = fileURLToPath(new URL("../../interop", import.meta.url));
 
 /** What only deciding again can tell. */
 const DECISIONS = new Set(["BASIS_UNKNOWN", "BASIS_STALE", "PERMIT_AFTER_STOP", "DECISION_MISMATCH"]);
-const OF_DECISIONS = new Set(["trail: a basis before the command that made it"]);
+const OF_DECISIONS = new Set([
+  "trail: a basis before the command that made it",
+  "trail: an acceptance by a key that is compromised",
+  "trail: a tally by a foreign party's acting key",
+  "trail: a tally by the steward's acting key",
+]);
 
 /** Its verdicts, one for each exhibit. */
 async function second(exhibits: readonly Exhibit[]): Promise<readonly string[]> {

@@ -13,10 +13,12 @@ import {
   Client,
   generateKey,
   openSigner,
+  type PartyKeyPair,
   readKeyFile,
   type SignedCommand,
   type Signer,
   signCommand,
+  toJwkFile,
   type Values,
 } from "@quanji/client";
 import { type OpenedTrust, openTrust } from "@quanji/client/verify";
@@ -92,11 +94,28 @@ export class Stage<H extends Host = Host> {
   readonly #clients = new Map<string, Promise<Client>>();
   readonly #sequences = new Map<string, number>();
 
-  private constructor(host: H, source: CountingSource, base: Base, signers: Record<Name, Signer>) {
+  /** Private keys, for programs that read them from a file. */
+  readonly #keys: ReadonlyMap<string, PartyKeyPair>;
+
+  private constructor(
+    host: H,
+    source: CountingSource,
+    base: Base,
+    signers: Record<Name, Signer>,
+    keys: ReadonlyMap<string, PartyKeyPair>,
+  ) {
     this.host = host;
     this.source = source;
     this.base = base;
     this.signers = signers;
+    this.#keys = keys;
+  }
+
+  /** Content of a key file. */
+  keyFile(name: Name): string {
+    const key = this.#keys.get(name);
+    if (key === undefined) throw new Error(`the key of ${name} is the gateway's`);
+    return JSON.stringify(toJwkFile(key));
   }
 
   /** A gateway in this process. */
@@ -128,15 +147,20 @@ export class Stage<H extends Host = Host> {
   /** On a gateway whose network has just begun: everybody registers, and the bureau its table. */
   static async on<H extends Host>(host: H, source: CountingSource, base: Base = EMBEDDED_BASE): Promise<Stage<H>> {
     const { jwk } = await readKeyFile(path.join(host.data, "keys", "regulator.jwk"));
-    const made = async (name: Name, alg: "ES256" | "EdDSA") =>
-      openSigner({ jwk: await generateKey(alg), party: IDS[name] });
-    const stage = new Stage(host, source, base, {
+    const keys = new Map<string, PartyKeyPair>();
+    const made = async (name: Name, alg: "ES256" | "EdDSA") => {
+      const key = { jwk: await generateKey(alg), party: IDS[name] };
+      keys.set(name, key);
+      return openSigner(key);
+    };
+    const signers = {
       regulator: await openSigner({ jwk, party: IDS.regulator }),
       bureau: await made("bureau", "ES256"),
       insurer: await made("insurer", "EdDSA"),
       adjuster: await made("adjuster", "ES256"),
       stranger: await made("stranger", "EdDSA"),
-    });
+    };
+    const stage = new Stage(host, source, base, signers, keys);
     for (const name of ["bureau", "insurer", "adjuster", "stranger"] as const) await stage.#join(name);
     await stage.register(RESOURCE);
     return stage;
@@ -158,14 +182,17 @@ export class Stage<H extends Host = Host> {
     return path.join(this.host.data, "trust.json");
   }
 
-  /** A client of that party, kept for as long as the gateway stands where it does. Every receipt is verified by it. */
-  client(name: Name): Promise<Client> {
-    const known = `${name} ${this.host.address}`;
+  /**
+   * A client of that party, kept for as long as the gateway stands where it does. Every receipt is verified by it. It accepts
+   * deliveries only if told to: most suites count records.
+   */
+  client(name: Name, { accept = false }: { readonly accept?: boolean } = {}): Promise<Client> {
+    const known = `${name} ${this.host.address} ${accept}`;
     const client =
       this.#clients.get(known) ??
       this.trust().then((trust) => {
         const { address, clock } = this.host;
-        return Client.connect({ gateway: address, key: this.signers[name], trust, clock, seqReserve: 256 });
+        return Client.connect({ gateway: address, key: this.signers[name], trust, clock, accept, seqReserve: 256 });
       });
     this.#clients.set(known, client);
     return client;

@@ -1,7 +1,15 @@
 import { type Command } from "commander";
 import { ACTIONS, ENVIRONMENTS, type Grant, type Party, type Resource } from "@quanji/chaincode/domain";
 import { canonical, type FlattenedJws, fromUtf8, type Json } from "@quanji/chaincode/log";
-import { type Access, AccessRefused, type CheckedReceipt, type Client, parseRows } from "../../sdk/index.js";
+import {
+  type Access,
+  AccessRefused,
+  type CheckedReceipt,
+  type Client,
+  type EvidenceWish,
+  parseRows,
+  type PermittedAccess,
+} from "../../sdk/index.js";
 import type { Context } from "../context.js";
 import { assertWritable, writeBeside } from "../files.js";
 import { type Options, toRange, UsageError } from "../options.js";
@@ -28,6 +36,12 @@ export function accessCommands(program: Command, runtime: Runtime): void {
         ["--operator <who>", "who or what acts in your house; committed to, never public (default: the profile's)"],
         ["--out <file>", "write the data (NDJSON) there instead of showing it"],
         ["--receipt <file>", "keep the receipt, e.g. use.receipt.json"],
+        ["--evidence <level>", "committed or cosigned: what the receipt should be when it comes (default: committed)"],
+        [
+          "--wait <seconds>",
+          "with --evidence cosigned: how long the gateway may wait for witnesses, 10 at most (default: 1)",
+        ],
+        ["--no-accept", "do not confirm on the ledger what arrived"],
       ],
       examples: [
         "access res/weather.daily --quantity 5",
@@ -44,10 +58,14 @@ async function access(context: Context, [resource = ""]: readonly string[], opti
   const receiptFile = options.text("receipt");
   await assertWritable(context, receiptFile, "--receipt");
   await assertWritable(context, options.text("out"), "--out");
-  const client = await context.client();
+  const wish = wishOf(options);
+  if (wish !== undefined && (await context.trust()) === undefined) {
+    throw new UsageError("whose cosignatures count? give --trust FILE; quanji trust fetch gets one");
+  }
+  const client = await context.client({ accept: options.flag("accept") });
   const wanted = await complete(lookupOf(client), typed);
   try {
-    const { access: permitted, data } = await client.fetch(wanted);
+    const { access: permitted, data } = await client.fetch(wanted, wish);
     await keepReceipt(context, receiptFile, permitted.receipt);
     const { request, receipt } = permitted;
     const facts = {
@@ -56,9 +74,11 @@ async function access(context: Context, [resource = ""]: readonly string[], opti
       log: receipt.record.face.log,
       index: receipt.record.face.index,
       grant: wanted.grant,
+      level: receipt.level ?? receipt.receipt.level,
+      accepted: permitted.acceptance !== undefined,
     };
     const out = options.text("out");
-    const notes = notesOf(request, receiptFile);
+    const notes = [...notesOf(request, receiptFile), levelNote(receipt), ...acceptanceNotes(permitted)];
     if (out === undefined) return { json: { ...facts, rows: parseRows(data) }, text: fromUtf8(data).trimEnd(), notes };
     await writeBeside(context, out, data);
     return {
@@ -71,6 +91,24 @@ async function access(context: Context, [resource = ""]: readonly string[], opti
       await keepReceipt(context, receiptFile, error.receipt);
     throw error;
   }
+}
+
+function wishOf(options: Options): EvidenceWish | undefined {
+  const level = options.oneOf("evidence", "--evidence", ["committed", "cosigned"] as const);
+  const waitSeconds = options.count("wait", "--wait");
+  if (level === "cosigned") return { evidence: level, ...(waitSeconds !== undefined && { waitSeconds }) };
+  if (waitSeconds !== undefined) throw new UsageError("--wait is for --evidence cosigned");
+  return undefined;
+}
+
+/** Without a trust file the level is the gateway's word. */
+export const levelNote = ({ level, receipt }: CheckedReceipt): string =>
+  level === undefined ? `receipt ${receipt.level}, not verified: no trust file` : `receipt ${level}`;
+
+function acceptanceNotes({ acceptance, unaccepted, request }: PermittedAccess): readonly string[] {
+  if (acceptance !== undefined) return [`accepted: record ${Number(acceptance.result["record"])} of its log`];
+  if (unaccepted === undefined) return [`not accepted; later: quanji accept ${request} --data FILE`];
+  return [`not accepted (${unaccepted.code}: ${unaccepted.message}); again: quanji accept ${request} --data FILE`];
 }
 
 const notesOf = (request: string, receiptFile: string | undefined): readonly string[] => [

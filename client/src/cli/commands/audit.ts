@@ -1,14 +1,15 @@
 import { type Command } from "commander";
 import { z } from "zod";
-import { QuanjiError } from "@quanji/chaincode/domain";
-import { parseCheckpoint, parseNote, parseTlogProof, type SignedNote } from "@quanji/chaincode/log";
-import type { AuditVerdict, BlockFolder, KnownRoot } from "../../audit/index.js";
+import { LEDGER_FORK_LIMITS, QuanjiError } from "@quanji/chaincode/domain";
+import { canonical, parseCheckpoint, parseNote, parseTlogProof, type SignedNote } from "@quanji/chaincode/log";
+import type { AuditVerdict, BlockFolder, KnownRoot, LedgerForkVerdict } from "../../audit/index.js";
 import { verifyCheckpoint } from "../../verify/checkpoint.js";
 import { type OpenedTrust, verifyReceipt } from "../../verify/index.js";
-import { auditText } from "../audit-text.js";
+import { auditText, ledgerForkText } from "../audit-text.js";
 import type { Context } from "../context.js";
-import { assertWritable, unreadable } from "../files.js";
+import { assertWritable, unreadable, writeBeside } from "../files.js";
 import { callGateway } from "../gateway-program.js";
+import { word } from "../messages.js";
 import { type Options, UsageError } from "../options.js";
 import { pairs, type Result } from "../output.js";
 import { progress } from "../progress.js";
@@ -34,6 +35,8 @@ export function auditCommands(program: Command, runtime: Runtime): void {
       options: [
         ["--blocks <folder>", "files of blocks, as quanji blocks or Fabric's peer channel fetch writes them"],
         ["--evidence <file>...", "receipt, proof or checkpoint, whose root the blocks must lead to"],
+        ["--against <folder>", "blocks from another peer: where the two differ, a portable proof is made"],
+        ["--out <file>", "where to keep that proof, e.g. fork.evidence.json"],
       ],
       examples: [
         "audit --blocks blocks --trust trust.json",
@@ -85,16 +88,9 @@ async function audit(context: Context, _args: readonly string[], options: Option
     throw new UsageError("against which trust file? give --trust FILE; quanji trust fetch gets one");
   }
   // Loaded only here: Fabric's messages take longer to load than most commands to run.
-  const { auditBlocks, DoubleBlock, openFolder } = await import("../../audit/index.js");
-  const path = context.path(named);
-  const folder: BlockFolder = await openFolder(path).catch((cause: unknown) => {
-    throw cause instanceof DoubleBlock
-      ? new UsageError(`${path}: ${cause.message}; take one away`)
-      : unreadable(path, cause);
-  });
-  if (folder.count === 0) {
-    throw new UsageError(`${path} holds no block: its files are called 0.block, 1.block …; quanji blocks writes them`);
-  }
+  const { auditBlocks } = await import("../../audit/index.js");
+  const folder = await foldered(context, named);
+  const other = await comparedWith(context, options);
   const known = await knownRoots(context, options.many("evidence"), trust);
   const bar = progress(context.io, "auditing", "blocks");
   let verdict: AuditVerdict;
@@ -109,11 +105,61 @@ async function audit(context: Context, _args: readonly string[], options: Option
     bar.end();
   }
   const { digest, singleOperator } = trust;
-  return {
-    json: { ...verdict, trustDigest: digest, singleOperator },
-    text: auditText(named, verdict, trust, context.lang),
-    exitCode: verdict.ok ? 0 : 1,
-  };
+  const common = { ...verdict, trustDigest: digest, singleOperator };
+  const text = auditText(named, verdict, trust, context.lang);
+  const exitCode = verdict.ok ? 0 : 1;
+  if (other === undefined) return { json: common, text, exitCode };
+  const fork = await forkBetween(context, folder, other, trust);
+  if (fork === undefined) {
+    return { json: { ...common, fork: null }, text, notes: [word("sameBlocks", context.lang)], exitCode };
+  }
+  const where = other.out ?? other.name;
+  const told = ledgerForkText(where, fork, context.lang);
+  return { json: { ...common, fork }, text: `${text}\n\n${told}`, exitCode: 1 };
+}
+
+/** Errors: usage. */
+async function foldered(context: Context, name: string): Promise<BlockFolder> {
+  const { DoubleBlock, openFolder } = await import("../../audit/index.js");
+  const path = context.path(name);
+  const folder = await openFolder(path).catch((cause: unknown) => {
+    throw cause instanceof DoubleBlock
+      ? new UsageError(`${path}: ${cause.message}; take one away`)
+      : unreadable(path, cause);
+  });
+  if (folder.count > 0) return folder;
+  throw new UsageError(`${path} holds no block: its files are called 0.block, 1.block …; quanji blocks writes them`);
+}
+
+interface Compared {
+  readonly name: string;
+  readonly folder: BlockFolder;
+  readonly out: string | undefined;
+}
+
+async function comparedWith(context: Context, options: Options): Promise<Compared | undefined> {
+  const [name, out] = [options.text("against"), options.text("out")];
+  if (name === undefined) {
+    if (out !== undefined) throw new UsageError("--out keeps what --against finds: give both");
+    return undefined;
+  }
+  await assertWritable(context, out, "--out");
+  return { name, folder: await foldered(context, name), out };
+}
+
+/** Undefined where two peers' blocks agree as far as both go. */
+async function forkBetween(
+  context: Context,
+  one: BlockFolder,
+  { folder, out }: Compared,
+  { trust }: OpenedTrust,
+): Promise<LedgerForkVerdict | undefined> {
+  const { findLedgerFork } = await import("../../audit/index.js");
+  const fork = await findLedgerFork(one.read(), folder.read(), trust);
+  if (fork?.proof !== undefined && out !== undefined) {
+    await writeBeside(context, out, `${canonical(fork.proof, LEDGER_FORK_LIMITS)}\n`);
+  }
+  return fork?.verdict;
 }
 
 /** Errors: usage; those of evidence that does not hold itself. */

@@ -1,29 +1,44 @@
-import { createReadStream, createWriteStream } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { rename, rm, stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
-import { createGunzip, createGzip } from "node:zlib";
+import { createGzip } from "node:zlib";
 import { type Command } from "commander";
-import { isQuanjiError, LEVELS, TRAIL_KINDS } from "@quanji/chaincode/domain";
-import type { Client } from "../../sdk/index.js";
+import { isQuanjiError, LEVELS, PROOF_LIMITS, TRAIL_KINDS } from "@quanji/chaincode/domain";
+import { canonical, sha256Text } from "@quanji/chaincode/log";
+import type { CheckedReceipt, Client } from "../../sdk/index.js";
 import { splitLines } from "../../sdk/transport.js";
-import { type OpenedTrust, type Verdict, verifyEvidence, verifyReceipt, verifyTrail } from "../../verify/index.js";
+import {
+  contradictions,
+  type EvidenceVerdict,
+  heldInReceipt,
+  heldInTrail,
+  type HeldRecord,
+  type OpenedTrust,
+  type Verdict,
+  verifyEvidence,
+  verifyReceipt,
+  verifyTrail,
+} from "../../verify/index.js";
+import { ledgerForkText } from "../audit-text.js";
 import type { Context } from "../context.js";
 import { trailCsv } from "../export-csv.js";
 import { trailHtml } from "../export-html.js";
-import { assertWritable, unreadable, unwritable, writeBeside } from "../files.js";
+import { assertWritable, unwritable, writeBeside, unreadable } from "../files.js";
 import { type Options, toInstant, toOneOf, UsageError } from "../options.js";
+import { word } from "../messages.js";
 import { pairs, type Result } from "../output.js";
 import { progress } from "../progress.js";
 import { declare, group, type Runtime } from "../program.js";
+import { chunksOf } from "../trail-file.js";
 import { evidenceText, verdictText } from "../verdict.js";
-import { receiptText } from "./access.js";
+import { levelNote, receiptText } from "./access.js";
 
 export function evidenceCommands(program: Command, runtime: Runtime): void {
   declare(group(program, runtime, "receipt", "Receipts of accesses."), runtime, [
     {
       usage: "get <request>",
-      summary: "Fetch the receipt of an access, and of its delivery if it is recorded already.",
-      options: [["--out <file>", "where to keep it, e.g. use.receipt.json; a delivery's goes beside it"]],
+      summary: "Fetch the receipt of an access, and those of its delivery and acceptance if they are recorded already.",
+      options: [["--out <file>", "where to keep it, e.g. use.receipt.json; the others' go beside it"]],
       examples: ["receipt get 6sZ1Qk… --out use.receipt.json"],
       run: getReceipt,
     },
@@ -83,9 +98,17 @@ export function evidenceCommands(program: Command, runtime: Runtime): void {
     {
       usage: "evidence <file>",
       summary:
-        "Check a fork proof offline, against a trust file: that a log or witness signed two histories. Exit code 0: it did; 1: the file does not show it.",
+        "Check a portable proof offline, against a trust file: of two histories, a false head, or a refusal. Exit code 0: it shows it; 1: it does not.",
       examples: ["evidence fork.evidence.json --trust trust.json"],
       run: evidence,
+    },
+    {
+      usage: "compare <file...>",
+      summary:
+        "Put receipts and trails of several holders side by side, offline: where they contradict each other, a proof is made. Exit code 0: nothing contradicts; 1: something does.",
+      options: [["--out <folder>", "where to keep the proofs (default: they are only told)"]],
+      examples: ["compare mine.receipt.json theirs.trail.ndjson --trust trust.json --out proofs"],
+      run: compare,
     },
   ]);
 }
@@ -94,22 +117,37 @@ async function getReceipt(context: Context, [request = ""]: readonly string[], o
   const out = options.text("out");
   await assertWritable(context, out, "--out");
   const client = await context.client();
-  const { access, delivery } = await client.receipt(request);
+  const { access, delivery, acceptance } = await client.receipt(request);
   const text = receiptText(access.jws);
-  if (out === undefined) return { json: { access: access.jws, delivery: delivery?.jws }, text: text.trimEnd() };
+  const level = access.level ?? access.receipt.level;
+  if (out === undefined) {
+    const json = { level, access: access.jws, delivery: delivery?.jws, acceptance: acceptance?.jws };
+    return { json, text: text.trimEnd(), notes: [levelNote(access)] };
+  }
   await writeBeside(context, out, text);
-  const deliveryOut = delivery === undefined ? undefined : deliveryName(out);
-  if (delivery !== undefined && deliveryOut !== undefined)
-    await writeBeside(context, deliveryOut, receiptText(delivery.jws));
-  const facts = { request, out, delivery: deliveryOut ?? "not recorded yet" };
-  return { json: facts, text: pairs(facts), notes: [`next: quanji verify ${out} --trust trust.json`] };
+  const keep = async (name: "delivery" | "acceptance", receipt: CheckedReceipt | undefined): Promise<string> => {
+    if (receipt === undefined) return "not recorded yet";
+    const file = besideName(out, name);
+    await writeBeside(context, file, receiptText(receipt.jws));
+    return file;
+  };
+  const facts = {
+    request,
+    level,
+    out,
+    delivery: await keep("delivery", delivery),
+    acceptance: await keep("acceptance", acceptance),
+  };
+  return {
+    json: facts,
+    text: pairs(facts),
+    notes: [levelNote(access), `next: quanji verify ${out} --trust trust.json`],
+  };
 }
 
 /** `use.receipt.json` → `use.delivery.receipt.json` */
-const deliveryName = (file: string): string =>
-  file.endsWith(".receipt.json")
-    ? `${file.slice(0, -".receipt.json".length)}.delivery.receipt.json`
-    : `${file}.delivery`;
+const besideName = (file: string, what: string): string =>
+  file.endsWith(".receipt.json") ? `${file.slice(0, -".receipt.json".length)}.${what}.receipt.json` : `${file}.${what}`;
 
 async function getTrail(context: Context, [name = "", id = ""]: readonly string[], options: Options): Promise<Result> {
   const kind = toOneOf(name, "the kind of trail", TRAIL_KINDS);
@@ -203,30 +241,6 @@ async function* linesOf(path: string): AsyncGenerator<Uint8Array, void, void> {
   }
 }
 
-/** Each chunk costs a turn of the event loop; a trail may have a million records. */
-const CHUNK_BYTES = 512 * 1024;
-
-/**
- * A file's bytes, unpacked if its name ends in .gz. `read`: told how many bytes of the file, as it is, have been read. Errors:
- * usage, if it cannot be read.
- */
-async function* chunksOf(
-  path: string,
-  read: (bytes: number) => void = () => undefined,
-): AsyncGenerator<Uint8Array, void, void> {
-  const file = createReadStream(path, { highWaterMark: CHUNK_BYTES });
-  const stream = path.endsWith(".gz") ? file.pipe(createGunzip()) : file;
-  file.on("error", (error) => stream.destroy(error));
-  try {
-    for await (const chunk of stream) {
-      read(file.bytesRead);
-      yield chunk as Uint8Array;
-    }
-  } catch (cause) {
-    throw unreadable(path, cause);
-  }
-}
-
 async function verify(context: Context, files: readonly string[], options: Options): Promise<Result> {
   const trust = await context.trust();
   if (trust === undefined)
@@ -254,8 +268,48 @@ async function verify(context: Context, files: readonly string[], options: Optio
 async function evidence(context: Context, [file = ""]: readonly string[]): Promise<Result> {
   const trust = await context.trust();
   if (trust === undefined) throw new UsageError("against which trust file? give --trust FILE");
-  const verdict = await verifyEvidence(await context.read(context.path(file)), trust);
+  const bytes = await context.read(context.path(file));
+  if (bytes.includes('"kind":"ledger-fork"')) return ledgerFork(context, file, bytes, trust);
+  const verdict = await verifyEvidence(bytes, trust);
   return { json: { file, ...verdict }, text: evidenceText(file, verdict, context.lang), exitCode: verdict.ok ? 0 : 1 };
+}
+
+/** Its check takes Fabric's messages, which are loaded only here. */
+async function ledgerFork(context: Context, file: string, bytes: Buffer, trust: OpenedTrust): Promise<Result> {
+  const { verifyLedgerFork } = await import("../../audit/index.js");
+  const verdict = await verifyLedgerFork(bytes.toString("utf8").trimEnd(), trust.trust);
+  const json = { file, ...verdict, trustDigest: trust.digest };
+  return { json, text: ledgerForkText(file, verdict, context.lang), exitCode: verdict.ok ? 0 : 1 };
+}
+
+async function compare(context: Context, files: readonly string[], options: Options): Promise<Result> {
+  const trust = await context.trust();
+  if (trust === undefined) throw new UsageError("against which trust file? give --trust FILE");
+  const folder = options.text("out");
+  if (folder !== undefined) await assertWritable(context, `${folder}/proof`, "--out");
+  const held: HeldRecord[] = [];
+  for (const file of files) {
+    const path = context.path(file);
+    if (await isTrail(path)) held.push(...(await heldInTrail(chunksOf(path))));
+    else held.push(heldInReceipt(await context.read(path)));
+  }
+  const found: { readonly file: string; readonly verdict: EvidenceVerdict }[] = [];
+  for (const proof of contradictions(held)) {
+    const text = `${canonical(proof, PROOF_LIMITS)}\n`;
+    const verdict = await verifyEvidence(text, trust);
+    // Nobody is accused by what others wrote in their name.
+    if (!verdict.ok) continue;
+    const file = `${sha256Text(text)}.evidence.json`;
+    if (folder !== undefined) await writeBeside(context, `${folder}/${file}`, text);
+    found.push({ file: folder === undefined ? file : `${folder}/${file}`, verdict });
+  }
+  const facts = { ok: found.length === 0, compared: held.length };
+  const text =
+    found.length === 0
+      ? `${word("nothingContradicts", context.lang)} ${held.length} ${word("records", context.lang)}`
+      : found.map(({ file, verdict }) => evidenceText(file, verdict, context.lang)).join("\n\n");
+  const proofs = found.map(({ file, verdict }) => ({ file, ...verdict }));
+  return { json: { ...facts, proofs }, text, exitCode: facts.ok ? 0 : 1 };
 }
 
 type VerifyOptions = Parameters<typeof verifyTrail>[2];

@@ -50,7 +50,7 @@ export function partyCommands(program: Command, runtime: Runtime): void {
       options: [
         ["--new <file>", "key file of the new key (quanji keys new)"],
         ["--retire", "end the present key with it"],
-        ["--purpose <purpose>", "act or recovery (default: act)"],
+        ["--purpose <purpose>", "act, recovery or tally (default: act)"],
         ["--until <time>", "when the new key ends"],
       ],
       examples: ["party rotate-key --key bank.jwk --new bank-2027.jwk --retire"],

@@ -336,6 +336,7 @@ async function openEdge(
       recorders: new Map([[LOG, recorder]]),
       deliveries: (options.deliveries ?? (() => new RowDeliveries()))(readModel),
       pause: PATIENCE.pause,
+      now: options.clock ?? Date.now,
       report,
     }),
     (open) => open.close(),
@@ -379,6 +380,7 @@ async function openEdge(
 const standInEvidence = (answers: Answers): EvidenceFor => ({
   receipt: ({ log, record, stored }: KnownRecord, viewer): Promise<FlattenedJws> =>
     answers.sign("quanji-receipt+jws", { log, record, face: stored.face, body: stored.body, viewer: viewer.id }),
+  cosigned: () => Promise.resolve(false),
   checkpoint: (log) => Promise.resolve(`${log}\n`),
   async *trail({ kind, id }) {
     yield await Promise.resolve(`${JSON.stringify({ t: "trail", kind, id })}\n`);

@@ -97,6 +97,12 @@ export class Engine {
     });
   }
 
+  /** Committed alone: a block that is being written is not there. */
+  blockBytes(number: number): Uint8Array | undefined {
+    this.#assertOpen();
+    return number <= this.tip.number ? this.#parts.store.getBlock(number) : undefined;
+  }
+
   view(): StateView {
     this.#assertOpen();
     return this.#parts.store.view();

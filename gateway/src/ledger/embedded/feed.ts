@@ -1,6 +1,6 @@
 /** Committed blocks as the port shows them: from memory just after the commit, from disk otherwise. */
 import { QuanjiError } from "@quanji/chaincode/domain";
-import type { BlockStream, BlockTransaction, HashedKey, LedgerBlock, Write } from "../ledger.js";
+import type { BlockStream, BlockTransaction, HashedKey, HashedWrite, LedgerBlock, Write } from "../ledger.js";
 import { decodeBlock, headerHash } from "./block.js";
 import { isAfter, keyHashOf, type PrivateWrites } from "./rwset.js";
 import type { Signal } from "./signal.js";
@@ -95,6 +95,15 @@ const purgesOf = ({ rwset }: Transaction): HashedKey[] =>
     writes.flatMap(({ keyHash, valueHash }) => (valueHash === undefined ? [{ collection, keyHash }] : [])),
   );
 
+const hashesOf = ({ rwset }: Transaction): HashedWrite[] =>
+  rwset.collections.flatMap(({ name: collection, writes }) =>
+    writes.map(({ keyHash, valueHash }) => ({
+      collection,
+      keyHash,
+      valueHash: valueHash && Buffer.from(valueHash).toString("base64url"),
+    })),
+  );
+
 /** @param isMember of which collections the reader's organisation is a member. */
 export function toLedgerBlock(block: CommittedBlock, isMember: (collection: string) => boolean): LedgerBlock {
   return {
@@ -104,6 +113,7 @@ export function toLedgerBlock(block: CommittedBlock, isMember: (collection: stri
       const { txId, timestampMs, name, args, event } = committed.transaction;
       const valid = committed.code === CODE.VALID;
       const purges = valid ? purgesOf(committed.transaction) : [];
+      const hashes = valid ? hashesOf(committed.transaction) : [];
       const purged = committed.purged.filter(({ collection }) => isMember(collection));
       return {
         txId,
@@ -117,6 +127,7 @@ export function toLedgerBlock(block: CommittedBlock, isMember: (collection: stri
         ...(valid && event !== undefined && { event }),
         ...(purges.length > 0 && { purges }),
         ...(purged.length > 0 && { purged }),
+        ...(hashes.length > 0 && { hashes }),
       };
     }),
   };

@@ -143,6 +143,10 @@ class ClientLedger implements EmbeddedLedger {
     return Promise.resolve(this.#engine.tip.number + 1);
   }
 
+  blockBytes(number: number): Promise<Uint8Array | undefined> {
+    return promised(() => this.#engine.blockBytes(number));
+  }
+
   find(txId: string): ReturnType<Ledger["find"]> {
     return this.#engine.find(txId);
   }

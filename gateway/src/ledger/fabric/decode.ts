@@ -8,7 +8,7 @@ import { QuanjiError } from "@quanji/chaincode/domain";
 import { headerHash, sha256 } from "../embedded/block.js";
 import { CODE, codeName } from "../embedded/validator.js";
 import { rootsIn } from "./configuration.js";
-import type { BlockTransaction, HashedKey, LedgerBlock, Write } from "../ledger.js";
+import type { BlockTransaction, HashedKey, HashedWrite, LedgerBlock, Write } from "../ledger.js";
 
 const { rwset } = ledgerProtos;
 
@@ -136,6 +136,7 @@ class Scene {
       this.gathered.places.push({ txId, block: number, index, code, result });
     }
     const purges = valid ? purgesIn(read) : [];
+    const hashes = valid ? hashesIn(read) : [];
     this.gathered.purges.push(...purges.map((key) => ({ ...key, index })));
     this.transactions.push({
       txId,
@@ -148,6 +149,7 @@ class Scene {
       writes: valid ? this.#writes(index, read, values) : [],
       ...(valid && event !== undefined && { event }),
       ...(purges.length > 0 && { purges }),
+      ...(hashes.length > 0 && { hashes }),
     });
   }
 
@@ -226,6 +228,11 @@ function readTrimmed(bytes: Uint8Array): readonly StateChange[] {
 const purgesIn = ({ collections }: Envelope): HashedKey[] =>
   collections.flatMap(({ collection, hashes }) =>
     hashes.flatMap(({ keyHash, isPurge }) => (isPurge ? [{ collection, keyHash }] : [])),
+  );
+
+const hashesIn = ({ collections }: Envelope): HashedWrite[] =>
+  collections.flatMap(({ collection, hashes }) =>
+    hashes.map(({ keyHash, valueHash }) => ({ collection, keyHash, valueHash })),
   );
 
 interface Configuration {

@@ -56,6 +56,7 @@ function handlersOf(ledger: Ledger): Handlers {
       streams.delete(id);
       return undefined;
     },
+    blockBytes: (number) => ledger.blockBytes?.(number) ?? Promise.resolve(undefined),
     async view(id) {
       const view = await ledger.view();
       views.set(id, view);

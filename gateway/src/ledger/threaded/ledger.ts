@@ -147,6 +147,10 @@ class ThreadedLedger implements Ledger {
     return new ThreadedStream(this.#calls, ++this.#last, from);
   }
 
+  blockBytes(number: number): Promise<Uint8Array | undefined> {
+    return this.#calls.call("blockBytes", number);
+  }
+
   async view(): Promise<WitnessView> {
     const id = ++this.#last;
     const { block, blockHash } = await this.#calls.call("view", id);

@@ -24,6 +24,7 @@ export interface Calls {
   /** Undefined: the stream has ended. */
   next: [number, LedgerBlock | undefined];
   leave: [number, undefined];
+  blockBytes: [number, Uint8Array | undefined];
   view: [number, { readonly block: number; readonly blockHash: string }];
   get: [{ readonly view: number; readonly key: string }, string | undefined];
   getPrivateHash: [{ readonly view: number; readonly collection: string; readonly key: string }, string | undefined];

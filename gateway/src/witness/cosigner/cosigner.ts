@@ -133,12 +133,12 @@ export class Cosigner {
   async #contradictionOf(held: Held | undefined, request: Opened): Promise<Added | undefined> {
     const { checkpoint, oldSize } = request;
     const size = held?.size ?? 0;
-    // Two roots of one size contradict each other whatever old size the request names.
-    if (held?.size === checkpoint.size && held.root !== hashText(checkpoint.root)) {
-      await this.#publish(held, request.note);
-      return { outcome: "contradiction", message: "another tree of this size is cosigned" };
-    }
+    // Two roots of one size contradict each other whatever old size the request names; what is answered is C2SP's matter, which
+    // has a wrong old size come first (409), and then what does not fit the tree that is held (422, not 409 as in its version 1.0.0).
+    const isFork = held?.size === checkpoint.size && held.root !== hashText(checkpoint.root);
+    if (isFork) await this.#publish(held, request.note);
     if (oldSize !== size) return { outcome: "conflict", size };
+    if (isFork) return { outcome: "contradiction", message: "another tree of this size is cosigned" };
     const fault = this.#inconsistency(held, request);
     if (fault === undefined) return undefined;
     if (held !== undefined) await this.#exposeGrowth(held, request);

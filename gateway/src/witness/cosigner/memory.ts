@@ -1,5 +1,6 @@
 /**
- * What a witness must never forget: of each log the newest checkpoint that it cosigned. A LevelDB with synced writes, so that
+ * What a witness must never forget: of each log the newest checkpoint that it cosigned, and the newest block of which it stated
+ * heads. A LevelDB with synced writes, so that
  * a power cut after the answer cannot make it sign another tree; its lock keeps a second process out.
  */
 import { QuanjiError } from "@quanji/chaincode/domain";
@@ -19,6 +20,16 @@ export interface Held {
 }
 
 const HeldSchema = z.strictObject({ size: z.int().min(0), root: z.string(), note: z.string(), time: z.int().min(0) });
+
+/** The newest block of which a head note was signed: it names the ledger. */
+export interface Spoken {
+  readonly block: number;
+  /** Header hash, base64url. */
+  readonly hash: string;
+}
+
+const SpokenSchema = z.strictObject({ block: z.int().min(0), hash: z.string() });
+const SPOKEN = "spoken";
 
 const keyOf = (origin: string): string => `held/${origin}`;
 const damaged = (origin: string, cause?: unknown): QuanjiError =>
@@ -75,6 +86,22 @@ export class WitnessMemory {
   /** Resolves once it is on disk. */
   hold(origin: string, held: Held): Promise<void> {
     return this.#db.put(keyOf(origin), JSON.stringify(held), { sync: true });
+  }
+
+  /** Errors: INTERNAL · WITNESS_STATE. */
+  async spoken(): Promise<Spoken | undefined> {
+    const text = await valueOf(this.#db, SPOKEN);
+    if (text === undefined) return undefined;
+    try {
+      return SpokenSchema.parse(JSON.parse(text));
+    } catch (cause) {
+      throw damaged("head notes", cause);
+    }
+  }
+
+  /** Resolves once it is on disk. */
+  speak(spoken: Spoken): Promise<void> {
+    return this.#db.put(SPOKEN, JSON.stringify(spoken), { sync: true });
   }
 
   /** Origins of which something is held. */

@@ -23,8 +23,18 @@ const WitnessFile = z.strictObject({
       client: z.enum(CLIENTS).default("fabric-gateway"),
     })
     .prefault({}),
+  /** Address of a gateway that publishes the blocks of its embedded ledger: followed where there are no peers. */
+  blocks: z
+    .string()
+    .regex(/^https?:\/\/[^\s?#@]+[^\s?#@/]$/, "an http(s) URL without user, query, fragment and final slash")
+    .refine((text) => URL.canParse(text), "a URL")
+    .optional(),
   /** How often what is held is signed again. */
   refreshMs: ms.default(60_000),
+  /** How often the own peer is asked whether it has anything newer; head notes say no later time than the last answer. */
+  confirmMs: ms.default(1_000),
+  /** How long a request waits for the own peer to have read what it is about. */
+  patienceMs: ms.default(2_000),
   limits: z
     .strictObject({
       bodyMs: ms.default(10_000),
@@ -71,11 +81,14 @@ export async function loadWitnessConfig(environment: Environment, workingFolder:
 export function witnessConfigOf(data: string, input: unknown, environment: Environment): WitnessConfig {
   const config = parse(overridden(input, environment));
   const { profile } = config.fabric;
-  if (profile === undefined && config.logs.length === 0) {
+  if (profile === undefined && config.blocks === undefined && config.logs.length === 0) {
     throw invalid(
       "logs",
       "names no log: give the verifier keys of the logs to cosign, or the profile of your own peer",
     );
+  }
+  if (profile !== undefined && config.blocks !== undefined) {
+    throw invalid("blocks", "is for an embedded ledger: this witness follows the peer of its profile");
   }
   return {
     ...config,

@@ -1,17 +1,21 @@
 /**
- * The witness's door: `POST /add-checkpoint` as C2SP tlog-witness says, the newest cosigned checkpoints and the fork proofs by
- * plain GET, health and metrics.
+ * The witness's door: `POST /add-checkpoint` as C2SP tlog-witness says, `POST /head-notes`, the newest cosigned checkpoints and
+ * the fork proofs by plain GET, health and metrics.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { isQuanjiError } from "@quanji/chaincode/domain";
 import { formatNote, MAX_ADD_CHECKPOINT_BYTES, sha256, utf8 } from "@quanji/chaincode/log";
 import { readBody } from "../../http/body.js";
 import type { Added, Cosigner } from "../cosigner/cosigner.js";
+import type { Notary, Stated } from "../notary/notary.js";
+import { MAX_HEADS_BYTES } from "../notary/request.js";
 import type { EvidenceFolder } from "./evidence-folder.js";
 import type { WitnessMetrics } from "./metrics.js";
 
 export interface WitnessDoor {
   readonly cosigner: Cosigner;
+  /** Undefined where there is no peer: it could only repeat what a gateway says. */
+  readonly notary: Notary | undefined;
   /** Origins of which something is held. */
   readonly origins: () => Promise<readonly string[]>;
   readonly evidence: EvidenceFolder;
@@ -48,8 +52,9 @@ export function newWitnessListener(door: WitnessDoor): RequestListener {
 
 function replyTo(door: WitnessDoor, request: IncomingMessage): Promise<Reply> {
   const { method = "", url = "" } = request;
-  if (url === "/add-checkpoint") {
-    if (method === "POST") return addCheckpoint(door, request);
+  const act = ACTS.get(url);
+  if (act !== undefined) {
+    if (method === "POST") return act(door, request);
     request.resume();
     return Promise.resolve({ status: 405, body: "only POST\n", headers: { allow: "POST" } });
   }
@@ -57,6 +62,11 @@ function replyTo(door: WitnessDoor, request: IncomingMessage): Promise<Reply> {
   if (method === "GET" || method === "HEAD") return read(door, url);
   return Promise.resolve({ status: 405, body: "only GET\n", headers: { allow: "GET, HEAD" } });
 }
+
+const ACTS: ReadonlyMap<string, (door: WitnessDoor, request: IncomingMessage) => Promise<Reply>> = new Map([
+  ["/add-checkpoint", addCheckpoint],
+  ["/head-notes", headNotes],
+]);
 
 async function addCheckpoint({ cosigner, metrics, bodyMs }: WitnessDoor, request: IncomingMessage): Promise<Reply> {
   const body = await readBody(request, { maxBytes: MAX_ADD_CHECKPOINT_BYTES, timeoutMs: bodyMs });
@@ -82,6 +92,48 @@ function replyFor(added: Added): Reply {
       return { status: 422, body: `${added.message}\n` };
     case "behind":
       return { status: 503, body: "not that far yet: ask again\n", headers: { "retry-after": "1" } };
+  }
+}
+
+async function headNotes({ notary, metrics, bodyMs }: WitnessDoor, request: IncomingMessage): Promise<Reply> {
+  const body = await readBody(request, { maxBytes: MAX_HEADS_BYTES, timeoutMs: bodyMs });
+  const stated: Stated =
+    notary === undefined
+      ? { outcome: "unknown", message: "this witness follows no peer, so it states no heads" }
+      : await notary.state(body.toString("utf8"));
+  metrics.headsAsked(stated.outcome);
+  return headsReply(stated);
+}
+
+const json = (status: number, body: object, headers: Reply["headers"] = {}): Reply => ({
+  status,
+  type: JSON_TYPE,
+  body: JSON.stringify(body),
+  headers,
+});
+
+function headsReply(stated: Stated): Reply {
+  switch (stated.outcome) {
+    case "stated":
+      return json(200, { notes: stated.notes });
+    case "malformed":
+      return json(400, { code: "MALFORMED", message: stated.message });
+    case "unknown":
+      return json(404, { code: "NOT_FOUND", message: stated.message });
+    case "contradiction":
+      return json(422, { code: "PROOF_INVALID", message: stated.message });
+    case "early":
+      return json(409, {
+        code: "TIME_FUTURE",
+        message: "the position was not the newest at that time",
+        time: stated.time,
+      });
+    case "gone":
+      return json(410, { code: "NOT_FOUND", message: "the block lies too far back: ask for a newer one" });
+    case "pending":
+      return json(409, { code: "STOP_PENDING", message: "a stop is not in its chain yet: ask again" });
+    case "behind":
+      return json(503, { code: "BEHIND", message: "not that far yet: ask again" }, { "retry-after": "1" });
   }
 }
 

@@ -1,10 +1,13 @@
 /** Prometheus metrics of one witness; a registry of its own, so that several fit into one process. */
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import type { Added } from "../cosigner/cosigner.js";
+import type { Stated } from "../notary/notary.js";
 
 export interface WitnessMetrics {
   /** One answered request to add a checkpoint. */
   asked(outcome: Added["outcome"]): void;
+  /** One answered request for head notes. */
+  headsAsked(outcome: Stated["outcome"]): void;
   /** One fork proof kept. */
   forked(): void;
   readonly contentType: string;
@@ -19,6 +22,12 @@ export function newWitnessMetrics(peerHeight: () => number): WitnessMetrics {
   const asked = new Counter({
     name: "quanji_witness_requests_total",
     help: "Requests to add a checkpoint, by what they ended in.",
+    labelNames: ["outcome"],
+    registers,
+  });
+  const heads = new Counter({
+    name: "quanji_witness_heads_total",
+    help: "Requests for head notes, by what they ended in.",
     labelNames: ["outcome"],
     registers,
   });
@@ -37,6 +46,7 @@ export function newWitnessMetrics(peerHeight: () => number): WitnessMetrics {
   });
   return {
     asked: (outcome) => asked.inc({ outcome }),
+    headsAsked: (outcome) => heads.inc({ outcome }),
     forked: () => forks.inc(),
     contentType: registry.contentType,
     text: () => registry.metrics(),

@@ -9,13 +9,16 @@ import { listen } from "../../http/server.js";
 import { Closers } from "../../service/closers.js";
 import { openNoteSigner } from "../../service/keys.js";
 import type { Ledger } from "../../ledger/ledger.js";
+import { Notary } from "../notary/notary.js";
 import { Cosigner } from "../cosigner/cosigner.js";
 import { WitnessMemory } from "../cosigner/memory.js";
 import type { WitnessConfig } from "./config.js";
 import { EvidenceFolder } from "./evidence-folder.js";
 import { newWitnessListener } from "./http.js";
-import { LedgerPeer } from "./ledger-peer.js";
+import { rest } from "../../recorder/pause.js";
+import { type Followed, LedgerPeer } from "./ledger-peer.js";
 import { newWitnessMetrics } from "./metrics.js";
+import { RemoteBlocks } from "./remote-blocks.js";
 
 export interface WitnessEnvironment {
   /** This machine's clock, ms since 1970. */
@@ -28,8 +31,9 @@ export interface WitnessEnvironment {
 export interface Witness {
   /** Where it can be dialled. */
   readonly address: string;
-  /** For trust files and for gateways. */
+  /** Of cosignatures and of head notes, for trust files and for gateways. */
   readonly vkey: string;
+  readonly headsKey: string;
   /** Whether it compares with its own peer. */
   readonly hasPeer: boolean;
   /** Signs again what is held: what the timer does. */
@@ -56,6 +60,11 @@ async function open(config: WitnessConfig, environment: WitnessEnvironment, clos
   const memory = closers.add(await WitnessMemory.open(path.join(config.data, "memory")), (db) => db.close());
   const keyFile = path.join(config.data, "keys", "witness.jwk");
   const signer = await openNoteSigner(keyFile, config.name, NOTE_TYPES.cosignature);
+  const heads = await openNoteSigner(
+    path.join(config.data, "keys", "heads.jwk"),
+    `${config.name}/heads`,
+    NOTE_TYPES.ed25519,
+  );
   const evidence = await EvidenceFolder.open(path.join(config.data, "evidence"));
   let peerFault: string | undefined;
   const peer = await openPeer(config, environment, closers, (error) => {
@@ -80,14 +89,17 @@ async function open(config: WitnessConfig, environment: WitnessEnvironment, clos
     setInterval(() => void refresh(), config.refreshMs),
     clearInterval,
   );
+  if (peer !== undefined) closers.add(confirming(peer, config.confirmMs, report), clearInterval);
   const listener = newWitnessListener({
     cosigner,
+    notary: peer && new Notary({ signer: heads, memory, peer, patienceMs: config.patienceMs }),
     origins: () => memory.origins(),
     evidence,
     metrics,
     health: () => ({
       ok: peerFault === undefined,
       vkey: signer.vkey,
+      headsKey: heads.vkey,
       // Said aloud: without a peer its cosignature says that the log only grew, and not what the ledger holds.
       peer: peer === undefined ? "none" : (peerFault ?? `${peer.height} blocks read`),
     }),
@@ -98,10 +110,26 @@ async function open(config: WitnessConfig, environment: WitnessEnvironment, clos
   return {
     address: server.address,
     vkey: signer.vkey,
+    headsKey: heads.vkey,
     hasPeer: peer !== undefined,
     refresh,
     close: () => closers.close(),
   };
+}
+
+/** Under load no block stays the newest for long: up to when it was is known only if the peer is asked now and then. */
+function confirming(peer: LedgerPeer, everyMs: number, report: WitnessReport): ReturnType<typeof setInterval> {
+  let told = false;
+  const ask = (): void =>
+    void peer.confirm().then(
+      () => (told = false),
+      (error: unknown) => {
+        if (!told) report("the peer does not say its height", error);
+        told = true;
+      },
+    );
+  ask();
+  return setInterval(ask, everyMs);
 }
 
 async function refreshAll(memory: WitnessMemory, cosigner: Cosigner, report: WitnessReport): Promise<void> {
@@ -120,12 +148,36 @@ async function openPeer(
   closers: Closers,
   onError: (error: unknown) => void,
 ): Promise<LedgerPeer | undefined> {
-  const ledger = environment.ledger ?? (await openFabric(config, environment));
+  const ledger = await openFollowed(config, environment, closers);
   if (ledger === undefined) return undefined;
-  closers.add(ledger, (one) => one.close());
-  const options = { folder: path.join(config.data, "peer"), ledger, onError };
+  const { data, patienceMs } = config;
+  const options = { folder: path.join(data, "peer"), ledger, clock: environment.clock, patienceMs, onError };
   return closers.add(await LedgerPeer.open(options), (one) => one.close());
 }
+
+async function openFollowed(
+  config: WitnessConfig,
+  environment: WitnessEnvironment,
+  closers: Closers,
+): Promise<Followed | undefined> {
+  const { logger } = environment;
+  if (config.blocks !== undefined) {
+    const report = (what: string, error: unknown): void => logger.warn({ err: error }, what);
+    return new RemoteBlocks({ url: config.blocks, fetch: globalThis.fetch, pause: rest, report });
+  }
+  const ledger = environment.ledger ?? (await openFabric(config, environment));
+  if (ledger === undefined) return undefined;
+  return followed(closers.add(ledger, (one) => one.close()));
+}
+
+/** A view is of no fewer blocks than the peer had when it was asked for. */
+const followed = (ledger: Ledger): Followed => ({
+  blocks: (from) => ledger.blocks(from),
+  async newest() {
+    await using view = await ledger.view();
+    return view.block + 1;
+  },
+});
 
 async function openFabric(
   { data, fabric }: WitnessConfig,

@@ -20,10 +20,10 @@ import { pino } from "pino";
 import { streamOf } from "../../readmodel/ledger.test.js";
 import { LOG, Story } from "../../readmodel/story.test.js";
 import { expectCode } from "../../readmodel/support.test.js";
-import type { Ledger, LedgerBlock } from "../../ledger/ledger.js";
+import type { LedgerBlock } from "../../ledger/ledger.js";
 import { History, logSigner, ORIGIN } from "../testing/trees.js";
 import { loadWitnessConfig, witnessConfigOf } from "./config.js";
-import { LedgerPeer } from "./ledger-peer.js";
+import { type Followed, LedgerPeer } from "./ledger-peer.js";
 import { openWitness, type Witness, type WitnessEnvironment } from "./open.js";
 
 const NAME = "witness.test/w";
@@ -32,7 +32,8 @@ const forked = History.forked();
 const HEX = Buffer.from(sha256(utf8(ORIGIN))).toString("hex");
 
 /** A ledger that is closed behind its last block. */
-const ending = (blocks: readonly LedgerBlock[]): Pick<Ledger, "blocks"> => ({
+const ending = (blocks: readonly LedgerBlock[]): Followed => ({
+  newest: () => Promise.resolve(blocks.length),
   blocks: (from) =>
     streamOf(
       from,
@@ -110,7 +111,8 @@ describe("quanji-witness", () => {
     await witness.close();
     const again = await start();
     expect(again.vkey).to.equal(witness.vkey);
-    expect((await post(again, await forked.request(0, 3))).status).to.equal(422);
+    expect((await post(again, await forked.request(3, 3))).status).to.equal(422);
+    expect((await post(again, await forked.request(0, 3))).status).to.equal(409);
     expect((await post(again, await honest.request(3, 5))).status).to.equal(200);
   });
 
@@ -120,17 +122,21 @@ describe("quanji-witness", () => {
   });
 
   it("says in its health that it has no peer", async () => {
-    const { address, vkey } = await start();
-    expect(await (await fetch(`${address}/healthz`)).json()).to.deep.equal({ ok: true, vkey, peer: "none" });
+    const { address, vkey, headsKey } = await start();
+    expect(await (await fetch(`${address}/healthz`)).json()).to.deep.equal({ ok: true, vkey, headsKey, peer: "none" });
+    const asked = await fetch(`${address}/head-notes`, { method: "POST", body: "{}" });
+    expect([asked.status, ((await asked.json()) as { code: string }).code]).to.deep.equal([404, "NOT_FOUND"]);
   });
 
   describe("with a peer", () => {
-    async function told(): Promise<{ story: Story; witness: Witness; body: (oldSize: number) => Promise<string> }> {
+    async function told(
+      patienceMs = 1,
+    ): Promise<{ story: Story; witness: Witness; body: (oldSize: number) => Promise<string> }> {
       const story = new Story();
       const grant = await story.prepare();
       await story.record([await story.access({ grant })]);
       const witness = await start(
-        { ...base, logs: [], fabric: { profile: "not-read.json" } },
+        { ...base, logs: [], fabric: { profile: "not-read.json" }, patienceMs },
         { ledger: story.ledger },
       );
       const body = async (oldSize: number) => {
@@ -184,13 +190,36 @@ describe("quanji-witness", () => {
       expect([answer.status, answer.headers.get("retry-after")]).to.deep.equal([503, "1"]);
     });
 
+    it("waits a while for what its gateway has just committed", async () => {
+      const { story } = await told();
+      const openPeer = (name: string, patienceMs: number) =>
+        LedgerPeer.open({
+          folder: path.join(folder, name),
+          ledger: { blocks: (from) => story.ledger.blocks(from), newest: () => story.ledger.height() },
+          clock: () => 0,
+          patienceMs,
+          onError: (error) => {
+            throw error;
+          },
+        });
+      const patient = await openPeer("patient", 600_000);
+      const asked = patient.standing(LOG, 2);
+      await story.record([await story.void(story.bank)]);
+      expect((await asked).state).to.equal("committed");
+      await patient.close();
+      const hasty = await openPeer("hasty", 1);
+      expect((await hasty.standing(LOG, 9)).state).to.equal("behind");
+      await hasty.close();
+    });
+
     it("reads no further once its peer shows another ledger than before", async () => {
       const story = new Story();
       await story.prepare();
       const faults: unknown[] = [];
       const read = async (blocks: readonly LedgerBlock[]): Promise<LedgerPeer> => {
         const onError = (error: unknown): void => void faults.push(error);
-        const peer = await LedgerPeer.open({ folder: path.join(folder, "peer"), ledger: ending(blocks), onError });
+        const options = { folder: path.join(folder, "peer"), ledger: ending(blocks), clock: () => 0, onError };
+        const peer = await LedgerPeer.open(options);
         await peer.ended;
         await peer.close();
         return peer;

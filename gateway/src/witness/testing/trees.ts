@@ -69,8 +69,12 @@ export class History {
 
   checkpoint = async (size: number): Promise<string> => formatNote(await this.note(size));
 
+  node(level: number, index: number): Hash {
+    return this.#nodes.get(`${level}/${index}`) ?? leaf("no such node");
+  }
+
   proof(from: number, to: number): Promise<Hash[]> {
-    return consistencyProof(from, to, (level, index) => this.#nodes.get(`${level}/${index}`) ?? leaf("no such node"));
+    return consistencyProof(from, to, (level, index) => this.node(level, index));
   }
 
   /** Body of an add-checkpoint request. */

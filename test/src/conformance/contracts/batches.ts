@@ -1,4 +1,4 @@
-/** Batches made up at random: accesses, voids and deliveries, right and wrong ones together, upon the log's head or beside it. */
+/** Batches made up at random: accesses, voids, deliveries and acceptances, right and wrong ones together, upon the log's head or beside it. */
 import { instant, type LogState, type Outcome, OUTCOMES } from "@quanji/chaincode/domain";
 import { canonical, type FlattenedJws, type JsonObject, sha256Text } from "@quanji/chaincode/log";
 import { IDS, NET, randomText } from "@quanji/chaincode/testing";
@@ -91,6 +91,29 @@ function delivery(scene: Scene, log: LogState): BatchRecord {
   };
 }
 
+/** Mostly in the words of a delivery that is there, and by who received it. */
+function acceptance(scene: Scene, log: LogState, via: Gateway): BatchRecord {
+  const { dice } = scene;
+  const told = scene.likely(scene.deliveries(), (one) => one.log.origin === log.origin);
+  const payload = {
+    net: NET,
+    log: log.origin,
+    record: told?.record.body.access ?? 0,
+    digest: dice.once(10) ? sha256Text("another") : (told?.record.body.digest ?? sha256Text("nothing")),
+    rows: told?.record.body.rows ?? dice.below(9),
+  };
+  const by = scene.by(told?.record.face.unit ?? IDS.insurer);
+  const words = unsigned(scene, "access.accept", "/v1/commands/access.accept", { by, payload, via });
+  const said = dice.once(8) ? dice.one(SPOILED)(scene, words) : words;
+  return {
+    type: "acceptance",
+    ...scene.network.item(),
+    delivery: told?.index ?? 0,
+    first: told?.first ?? 0,
+    request: tampered(scene, sign(said)),
+  };
+}
+
 /** A whole batch that is wrong, or a gateway that is. */
 const WRONG: readonly ((scene: Scene, it: Sending) => Sending)[] = [
   (scene, it) => ({ ...it, msp: scene.dice.one(["HolderMSP", "ExchangeMSP"]) }),
@@ -122,14 +145,17 @@ const withBatch = (it: Sending, batch: string): Sending => ({
   request: { ...withArguments(it, { digest: sha256Text(batch) }).request, transient: { batch } },
 });
 
+function recordAtRandom(scene: Scene, log: LogState, via: Gateway): BatchRecord {
+  if (scene.dice.once(5)) return delivery(scene, log);
+  return scene.dice.once(8) ? acceptance(scene, log, via) : signedRecord(scene, log, via);
+}
+
 export function batchAtRandom(scene: Scene): Sending | undefined {
   const { dice } = scene;
   const log = logOf(scene);
   if (log === undefined) return undefined;
   const via = Object.values(GATEWAYS).find(({ name }) => name === log.gateway) ?? gatewayOf(log.msp);
-  const records = Array.from({ length: 1 + dice.below(MOST_RECORDS) }, () =>
-    dice.once(5) ? delivery(scene, log) : signedRecord(scene, log, via),
-  );
+  const records = Array.from({ length: 1 + dice.below(MOST_RECORDS) }, () => recordAtRandom(scene, log, via));
   const first = records[0];
   if (first !== undefined && dice.once(12)) records.push(first);
   if (first !== undefined && dice.once(12)) {

@@ -1,6 +1,7 @@
 /** Commands made up at random, most of them right for what the ledger holds at this moment: one maker a verb. */
 import { randomUUID } from "node:crypto";
 import {
+  COMMANDS,
   type Grant,
   instant,
   type ListVersion,
@@ -15,7 +16,10 @@ import { type Actor, actor, IDS, NET, randomText, resourcePayload, terms } from 
 import { publicKeys, TRANSACTIONS } from "@quanji/chaincode/world";
 import { EXCHANGE_LOG, type Gateway, gatewayOf, GATEWAYS, type Scene } from "./scene.js";
 
-export type CommandVerb = Exclude<Verb, "access" | "access.void">;
+type Recorded = "access" | "access.void" | "access.accept" | "tally.sign";
+/** What changes a state. Everything else is recorded in a log, in batches. */
+export type CommandVerb = Exclude<Verb, Recorded>;
+export const isCommand = (verb: Verb): verb is CommandVerb => COMMANDS[verb].group !== "accesses";
 
 /** A command before it is signed. */
 export interface Draft {

@@ -1,6 +1,15 @@
 /** Who and what there is to act on, as the ledger has it, for transactions that are made up at random. */
-import type { Grant, LogState, Order, Orders, Party, Resource, StopState } from "@quanji/chaincode/domain";
-import { stopDigest } from "@quanji/chaincode/domain";
+import type {
+  Grant,
+  LogState,
+  Order,
+  Orders,
+  Party,
+  QuanjiRecord,
+  Resource,
+  StopState,
+} from "@quanji/chaincode/domain";
+import { decodeRecord, stopDigest } from "@quanji/chaincode/domain";
 import { type Actor, actor, IDS, type Name, NET, URL_BASE } from "@quanji/chaincode/testing";
 import { decodeBatch, publicKeys } from "@quanji/chaincode/world";
 import type { Dice } from "../dice.js";
@@ -32,6 +41,10 @@ export interface Permit {
   readonly log: LogState;
   readonly index: number;
   readonly first: number;
+}
+
+export interface Handover extends Permit {
+  readonly record: Extract<QuanjiRecord, { readonly type: "delivery" }>;
 }
 
 export class Scene {
@@ -121,6 +134,21 @@ export class Scene {
           return records.flatMap(({ face }, i) =>
             face.includes('"permit"') ? [{ log, first, index: first + i }] : [],
           );
+        }),
+    );
+  }
+
+  /** With what each says, and who received it. */
+  deliveries(): readonly Handover[] {
+    return this.logs().flatMap((log) =>
+      [...this.network.state.values]
+        .filter(([key]) => key.startsWith(`org-${log.msp}\u0000batch/${log.origin}/`))
+        .flatMap(([, text]) => {
+          const { first, records } = decodeBatch(text);
+          return records.flatMap((stored, i) => {
+            const record = decodeRecord(stored);
+            return record.type === "delivery" ? [{ log, first, index: first + i, record }] : [];
+          });
         }),
     );
   }

@@ -42,7 +42,13 @@ export class Tally {
   }
 }
 
-const VERBS_OF_RECORDS = { access: ["access"], void: ["access.void"], delivery: [] } as const;
+const VERBS_OF_RECORDS = {
+  access: ["access"],
+  void: ["access.void"],
+  acceptance: ["access.accept"],
+  tally: ["tally.sign"],
+  delivery: [],
+} as const;
 
 /** Verbs of the command that travels in transient data, or of a batch's records; of one record alone, if one is to blame. */
 function commandsIn({ command, batch }: Readonly<Record<string, string>>, record: number | undefined): string[] {

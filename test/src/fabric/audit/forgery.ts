@@ -5,14 +5,18 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { common, ledger, peer } from "@hyperledger/fabric-protos";
 import { derHeader, newSigner, sha256, type Signer } from "@quanji/gateway/testing";
-import { heightAt } from "@quanji/network/fabric";
-import type { Scene } from "../support/scene.js";
+import { type FabricNetwork, heightAt, type Tools } from "@quanji/network/fabric";
 
 const { SIGNATURES } = common.BlockMetadataIndex;
 const { kvrwset } = ledger.rwset;
 
+export interface BlockSource {
+  readonly network: Pick<FabricNetwork, "topology">;
+  readonly tools: Tools;
+}
+
 /** Every block as the first peer delivers it. */
-export async function fetchBlocks({ network: { topology }, tools }: Scene): Promise<Uint8Array[]> {
+export async function fetchBlocks({ network: { topology }, tools }: BlockSource): Promise<Uint8Array[]> {
   const [from] = topology.peers;
   if (from === undefined) throw new RangeError("a network has a peer");
   const folder = await mkdtemp(path.join(tmpdir(), "quanji-blocks-"));

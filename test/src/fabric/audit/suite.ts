@@ -1,8 +1,16 @@
 /** The deep audit on the blocks of a real network, as its peer delivers them, and on what its own keys can make of them. */
 import { silent } from "@quanji/network/fabric";
 import { common, ledger } from "@hyperledger/fabric-protos";
-import { type AuditFinding, type AuditVerdict, auditBlocks } from "@quanji/client/audit";
+import {
+  type AuditFinding,
+  type AuditVerdict,
+  auditBlocks,
+  findLedgerFork,
+  type LedgerFork,
+  verifyLedgerFork,
+} from "@quanji/client/audit";
 import type { Signer } from "@quanji/gateway/testing";
+import { utf8 } from "@quanji/chaincode/log";
 import { expect } from "chai";
 import { failureOf } from "../../support/until.js";
 import { openScene, type Scene } from "../support/scene.js";
@@ -157,6 +165,61 @@ export function auditSuite(name: "raft" | "bft"): void {
         "TX_NOT_WELL_FORMED",
         valid,
       );
+    });
+
+    describe("two peers' blocks", () => {
+      async function* of(some: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+        for (const block of some) yield await Promise.resolve(block);
+      }
+      const compare = (others: readonly Uint8Array[], pinned = trust()): Promise<LedgerFork | undefined> =>
+        findLedgerFork(of(blocks), of(others), pinned);
+      /** Another last block, of a transaction that is in no history. */
+      const otherLast = (signers: readonly Signer[]): Uint8Array => {
+        const last = blocks[valid] ?? new Uint8Array();
+        const [envelope = new Uint8Array()] = envelopesOf(blocks[valid - 1] ?? new Uint8Array());
+        return seal(withEnvelopes(last, [envelope]), signers, bft);
+      };
+      const quorum = (): readonly Signer[] => keys.orderers.slice(0, bft ? 3 : 1);
+
+      it("that are the same, or that end earlier, are no fork", async () => {
+        expect(await compare(blocks)).to.equal(undefined);
+        expect(await compare(blocks.slice(0, 2))).to.equal(undefined);
+        const unfiltered = blocks.map((block) => withSlot(block, TRANSACTIONS_FILTER, new Uint8Array()));
+        expect(await compare(unfiltered)).to.equal(undefined);
+      });
+
+      it("that differ where orderers signed both convict orderers, in a file without any transaction", async () => {
+        const { proof, verdict } = (await compare(upTo(valid, otherLast(quorum())))) ?? {};
+        expect(verdict, verdict?.message).to.deep.include({ ok: true, shows: "ledger-fork", block: valid });
+        expect(verdict?.accused).not.to.deep.equal([]);
+        // Two quorums of SmartBFT overlap in somebody who signed both; on Raft another may have signed the true one.
+        if (bft) expect(verdict?.accused.every(({ both }) => both)).to.equal(true);
+        expect(envelopesOf(Buffer.from(proof?.one ?? "", "base64url"))).to.deep.equal([]);
+        const text = JSON.stringify({
+          config: proof?.config,
+          kind: proof?.kind,
+          one: proof?.one,
+          other: proof?.other,
+          v: proof?.v,
+        });
+        expect(await verifyLedgerFork(text, trust())).to.deep.equal(verdict);
+        const unpinned = { ...trust(), genesis: hashOf(blocks[1] ?? new Uint8Array()), configs: [] };
+        expect(await verifyLedgerFork(text, unpinned)).to.include({ ok: false, detail: "CONFIG_UNKNOWN" });
+        const twice = JSON.stringify({ ...(JSON.parse(text) as object), other: proof?.one });
+        expect(await verifyLedgerFork(twice, trust())).to.include({ ok: false, detail: "FORK_UNPROVEN" });
+      });
+
+      it("that differ where too few orderers, or none, signed convict nobody", async () => {
+        for (const signers of [keys.peers, bft ? keys.orderers.slice(0, 2) : []]) {
+          const { verdict } = (await compare(upTo(valid, otherLast(signers)))) ?? {};
+          expect(verdict).to.deep.include({ ok: false, detail: "ORDERER_QUORUM", accused: [] });
+        }
+      });
+
+      it("of another ledger, or of none, are said to be that", async () => {
+        expect((await compare(blocks.slice(1)))?.verdict.detail).to.equal("GENESIS_HASH");
+        expect((await compare([utf8("noise")]))?.verdict.detail).to.equal("BLOCK_MALFORMED");
+      });
     });
 
     it("orderers: no signature, a member's, one of another network's number, too few, one twice", async () => {

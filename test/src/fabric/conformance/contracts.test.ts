@@ -16,7 +16,7 @@ import {
 import { nodeVerifier, publicKeys, TRANSACTIONS } from "@quanji/chaincode/world";
 import { expect } from "chai";
 import { HOSTILE_VALUES, TEMPLATES } from "../../attacks/payloads.js";
-import { type CommandVerb, type Draft, RESOURCES, TERMS } from "../../conformance/contracts/drafts.js";
+import { type CommandVerb, type Draft, isCommand, RESOURCES, TERMS } from "../../conformance/contracts/drafts.js";
 import { PairedNetwork } from "../../conformance/contracts/paired-network.js";
 import { EXCHANGE_LOG, type Gateway, GATEWAYS, Scene } from "../../conformance/contracts/scene.js";
 import { sign, transactionOf, unsigned } from "../../conformance/contracts/signing.js";
@@ -33,7 +33,6 @@ const MOST_DRAWS = 3_000;
 const RULES = ["permit", "GRANT_REVOKED", "PURPOSE_OUTSIDE_GRANT"];
 
 const VERBS = Object.keys(COMMANDS) as Verb[];
-const isCommand = (verb: Verb): verb is CommandVerb => verb !== "access" && verb !== "access.void";
 const [WEATHER, , BUS] = RESOURCES;
 const GROUND = { ground: "what it rests on" };
 const OPEN = { terms: terms(TERMS) };
@@ -201,7 +200,7 @@ describe("G9 the contracts on both ledgers", () => {
     expect([offered, derived].map(stateOf)).to.deep.equal(["revoked", "revoked"]);
   });
 
-  it("record permits, denials, voids and deliveries, and refuse a batch for one record in it", async () => {
+  it("record permits, denials, voids, deliveries, acceptances and tallies, and refuse a batch for one record in it", async () => {
     const quota = { ...terms(TERMS), quota: { unit: "call", n: 2, per: "window" } };
     const grant = await network.granted("insurer", WEATHER, "bureau", { terms: quota });
     const use = (change: object = {}) => network.access("insurer", { grant, ...change });
@@ -230,6 +229,38 @@ describe("G9 the contracts on both ledgers", () => {
       rows: 0,
     };
     await network.record([{ type: "void", request, ...network.item() }, delivery]);
+    const delivered = { ...delivery, ...network.item(), outcome: "delivered" as const };
+    const third = { ...delivered, access: stored.first + 2 };
+    const at = (await network.record([third])).stored.first;
+    const accepted = { net: NET, log: LOG, record: third.access, digest: third.digest, rows: third.rows };
+    const toAccept = { url: `${GATEWAYS.holder.url}/v1/commands/access.accept` };
+    const acceptance = async (change: object = {}, by: "insurer" | "stranger" = "insurer") => ({
+      type: "acceptance" as const,
+      ...network.item(),
+      delivery: at,
+      first: at,
+      request: await network.sign(by, "access.accept", { ...accepted, ...change }, toAccept),
+    });
+    const early = [await acceptance({}, "stranger"), await acceptance({ rows: 7 })] as const;
+    for (const [i, code] of (["NOT_FOUND", "STATE_CONFLICT"] as const).entries()) {
+      const refusal = await network.record([early[i]!]).then(String, (error: unknown) => String(error));
+      expect(refusal).to.contain(code);
+    }
+    await network.record([await acceptance()]);
+    const source = actor(IDS.bureau, "EdDSA");
+    await done("bureau", "party.rotateKey", {
+      party: IDS.bureau,
+      key: { jwk: { ...source.jwk }, purpose: "tally", custody: "self" },
+      possession: Buffer.from(source.sign(possessionInput(NET, IDS.bureau, source.jwk))).toString("base64url"),
+    });
+    const window = { net: NET, log: LOG, resource: WEATHER, from: stored.first, to: at, served: 1 };
+    const toTally = { url: `${GATEWAYS.holder.url}/v1/commands/tally.sign` };
+    const tally = async (by: Parameters<typeof network.sign>[0]) => ({
+      type: "tally" as const,
+      ...network.item(),
+      request: await network.sign(by, "tally.sign", window, toTally),
+    });
+    await network.record([await tally(source)]);
     // Nothing arrived, so a call of the quota is back.
     expect(await network.decide(await use(), await use())).to.deep.equal(["permit", "QUOTA_EXCEEDED"]);
     const allot = (n: number): Promise<Ended> => send("bureau", "grant.allot", { grant, allotted: [{ log: LOG, n }] });
@@ -239,6 +270,9 @@ describe("G9 the contracts on both ledgers", () => {
     for (const [code, records] of [
       ["COMMAND_REPLAYED", [await use(), await use({ seq: 0 })]],
       ["COMMAND_REPLAYED", [{ type: "void" as const, request, ...network.item() }]],
+      ["STATE_CONFLICT", [await use(), await acceptance()]],
+      ["STATE_CONFLICT", [await use(), await tally(source)]],
+      ["ROLE_REQUIRED", [await tally("stranger")]],
       ["NOT_FOUND", [await use(), { ...delivery, ...network.item(), access: stored.first + 1 }]],
       ["COMMAND_MISDIRECTED", [await use({ net: "quanji.test/other" })]],
     ] as const) {

@@ -38,6 +38,7 @@ export class Audit {
   readonly #accesses = new Map<string, number>();
   /** Position of the access → position of its delivery. */
   readonly #deliveries = new Map<number, number>();
+  readonly #accepted = new Set<number>();
   /** Permits that have no delivery yet, by position. */
   readonly #undelivered = new Set<number>();
   readonly #numbers = new Map<string, Set<number>>();
@@ -144,6 +145,15 @@ export class Audit {
       this.#deliveries.set(record.body.access, index);
       return;
     }
+    if (record.type === "acceptance") {
+      expect(this.#deliveries.get(record.body.access), "an acceptance names a delivery before it").to.equal(
+        record.body.delivery,
+      );
+      expect(this.#accepted.has(record.body.delivery), "a delivery is accepted once").to.equal(false);
+      this.#accepted.add(record.body.delivery);
+      return;
+    }
+    if (record.type === "tally") return;
     const { requester } = record.body;
     const numbers = this.#numbers.get(requester) ?? new Set<number>();
     const number = seqOf(request);

@@ -12,13 +12,15 @@ import { spreadOf } from "./spread.js";
 /** `LEDGER_CLIENT` puts one connector under all suites. */
 const FORCED = CLIENTS.find((client) => client === process.env["LEDGER_CLIENT"]);
 
-export function onFabric(asked: ClientName): Ground {
+/** @param ordering `raft` is a network of the topology `small`, `bft` one of its own name */
+export function onFabric(asked: ClientName, ordering: "raft" | "bft" = "raft"): Ground {
   const client = FORCED ?? asked;
-  return { ledger: "fabric", on: `, on Fabric through ${client}`, lay: () => layFabric(client) };
+  const on = `, on Fabric${ordering === "bft" ? " with SmartBFT" : ""} through ${client}`;
+  return { ledger: "fabric", on, lay: () => layFabric(client, ordering === "bft" ? "bft" : "small") };
 }
 
-async function layFabric(client: ClientName): Promise<Base> {
-  const deployed = await deploy("small");
+async function layFabric(client: ClientName, topologyName: string): Promise<Base> {
+  const deployed = await deploy(topologyName);
   const { layout, topology } = deployed.network;
   const folder = await mkdtemp(path.join(tmpdir(), "quanji-clients-"));
   const opened: Ledger[] = [];

@@ -37,7 +37,7 @@ export class Hosted implements AsyncDisposable {
   }
 
   /**
-   * A provided topology with a host for each organisation; orderers stand with members, in the file's order.
+   * A provided topology with a host for each organisation.
    * @param bundle the chaincode
    */
   static async up(topology: string, bundle: string): Promise<Hosted> {
@@ -46,8 +46,13 @@ export class Hosted implements AsyncDisposable {
     const essence = structuredClone(essenceOf(await readFabricTopology(topology)));
     const { authorities, ordering, peers } = essence.fabric;
     const members = essence.organisations.map(({ name }) => name);
-    const names = members.map(hostOf);
-    ordering.orderers.forEach((orderer, index) => (orderer.host = names[index % names.length] ?? ""));
+    // One organisation's orderers stand with the members in turn; several organisations' each with its own member, or alone.
+    const owner = (orderer: { readonly organisation: string }, index: number): string =>
+      ordering.organisations.length > 1
+        ? orderer.organisation.replace(/-orderer$/, "")
+        : (members[index % members.length] ?? "");
+    ordering.orderers.forEach((orderer, index) => (orderer.host = hostOf(owner(orderer, index))));
+    const names = [...new Set([...members.map(hostOf), ...ordering.orderers.map(({ host }) => host)])];
     for (const node of [...authorities, ...peers]) {
       node.host = hostOf(members.includes(node.organisation) ? node.organisation : (members[0] ?? ""));
     }

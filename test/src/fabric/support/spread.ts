@@ -1,6 +1,6 @@
 /**
  * Everything that a network has handed to those who are no members of the holder's collection: what the exchange's client is
- * sent by any peer that it asks, what lies on the disks of its own peer and of the orderer, and every peer's blocks.
+ * sent by any peer that it asks, what lies on the disks of its own peer and of the orderers, and every peer's blocks.
  */
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
@@ -12,7 +12,7 @@ import type { Spread } from "../../support/ground.js";
 export async function spreadOf(network: FabricNetwork): Promise<Spread> {
   const { layout, topology } = network;
   const blocks = topology.peers.map(({ id }) => path.join(layout.node(id), "data", "ledgersData", "chains"));
-  const strangers = ["peer0.exchange", "orderer0.orderer"];
+  const strangers = ["peer0.exchange", ...topology.orderers.map(({ id }) => id)];
   const logs = (await readdir(layout.at("logs"))).filter((name) => strangers.some((id) => name.includes(id)));
   const files = await Promise.all([
     ...[...blocks, ...strangers.map((id) => layout.node(id))].map(filesBelow),

@@ -1,8 +1,8 @@
 import { canonical, consistencyProof, type Hash, hashText, sha256, utf8 } from "@quanji/chaincode/log";
 import { appendLeaves, emptyFrontier, formatCheckpoint, formatNote, newNodes, rootOf } from "@quanji/chaincode/log";
 import { expect } from "chai";
-import { type EvidenceVerdict, type OpenedTrust, verifyEvidence } from "./index.js";
-import { LOG, LOG_KEYS, noteSigner, OTHER_LOG, SmallWorld } from "./support.test.js";
+import { type EvidenceVerdict, type OpenedTrust, verifyEvidence } from "../index.js";
+import { LOG, LOG_KEYS, noteSigner, OTHER_LOG, SmallWorld } from "../support.test.js";
 
 const witness = noteSigner("witness.a/w", 4);
 const other = noteSigner("witness.b/w", 4);

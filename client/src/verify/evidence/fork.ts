@@ -1,59 +1,27 @@
-/** Fork proofs: what somebody who signed two histories cannot take back. Checked by anybody who holds the trust file. */
-import { FORK_LIMITS, ForkProof, parseWith } from "@quanji/chaincode/domain";
+/** Two checkpoints of one log that cannot both be true: whoever signed both has shown two histories. */
+import type { ForkProof } from "@quanji/chaincode/domain";
 import {
   type Checkpoint,
   contradicts,
-  type JsonObject,
   type NoteKey,
-  parseCanonical,
   parseCheckpoint,
   parseHash,
   parseNote,
   type SignedNote,
   verifySignatures,
 } from "@quanji/chaincode/log";
-import { verifySignature } from "./signatures.js";
-import { type OpenedTrust, withoutFinalNewline } from "./trust.js";
-import { refusalOf, refuse, type Verdict } from "./verdict.js";
-
-export interface Accused {
-  /** Name of the key: a log's origin, or a witness's. */
-  readonly name: string;
-  readonly role: "log" | "witness";
-}
-
-export interface EvidenceVerdict extends Pick<Verdict, "ok" | "code" | "detail" | "message" | "trustDigest"> {
-  readonly kind: "evidence";
-  /** Who signed both: at least one where `ok`. */
-  readonly accused: readonly Accused[];
-  readonly log?: string;
-  readonly sizes?: readonly [older: number, newer: number];
-}
-
-/**
- * Verifies a fork proof. `ok: true` means: those accused have signed two checkpoints that cannot both be true. Never throws
- * for bad evidence.
- */
-export async function verifyEvidence(file: string | Uint8Array, trust: OpenedTrust): Promise<EvidenceVerdict> {
-  const common = { kind: "evidence" as const, trustDigest: trust.digest };
-  try {
-    return { ok: true, ...common, ...(await check(file, trust)) };
-  } catch (error) {
-    return { ok: false, ...common, accused: [], ...refusalOf(error) };
-  }
-}
+import { verifySignature } from "../signatures.js";
+import type { OpenedTrust } from "../trust.js";
+import { refuse } from "../verdict.js";
+import type { Accused, Shown } from "./verdict.js";
 
 interface Side {
   readonly note: SignedNote;
   readonly checkpoint: Checkpoint;
 }
 
-async function check(
-  file: string | Uint8Array,
-  trust: OpenedTrust,
-): Promise<Required<Pick<EvidenceVerdict, "accused" | "log" | "sizes">>> {
-  // 1. The file has the one form, and both checkpoints are of one log that the trust file lists.
-  const fork = parseFork(parseCanonical(withoutFinalNewline(file), FORK_LIMITS));
+export async function checkFork(fork: ForkProof, trust: OpenedTrust): Promise<Shown> {
+  // 1. Both checkpoints are of one log that the trust file lists.
   const [older, newer] = [sideOf(fork.older), sideOf(fork.newer)];
   const { origin } = older.checkpoint;
   if (newer.checkpoint.origin !== origin) refuse("LOG_MISMATCH", "the two checkpoints are of different logs");
@@ -69,14 +37,7 @@ async function check(
   // 3. Somebody signed both.
   const accused = await accusedOf(older, newer, origin, trust);
   if (accused.length === 0) refuse("FORK_UNPROVEN", "no log and no witness of the trust file signed both checkpoints");
-  return { accused, log: origin, sizes: [from, to] };
-}
-
-function parseFork(json: JsonObject): ForkProof {
-  if (json["v"] !== "quanji.evidence.v1") refuse("VERSION_UNKNOWN", "the file's version is not quanji.evidence.v1");
-  if (json["kind"] !== "fork")
-    refuse("TYPE_UNKNOWN", "the file is evidence of a kind that this verifier does not know");
-  return parseWith(ForkProof, json);
+  return { shows: "fork", accused, log: origin, sizes: [from, to] };
 }
 
 function sideOf(text: string): Side {

@@ -1,0 +1,34 @@
+/** What a check of evidence answers. */
+import type { Evidence } from "@quanji/chaincode/domain";
+import type { Verdict } from "../verdict.js";
+
+export interface Accused {
+  /** Name of the key: a log's origin, a witness's, a gateway's. */
+  readonly name: string;
+  readonly role: "log" | "witness" | "heads" | "gateway";
+}
+
+/** What somebody can no longer deny. */
+export interface Shown {
+  readonly shows: Evidence["kind"];
+  /** Whose signatures show it: at least one. */
+  readonly accused: readonly Accused[];
+  readonly log?: string;
+  /** A fork's two tree sizes. */
+  readonly sizes?: readonly [older: number, newer: number];
+  /** Indexes in the log of the records that contradict each other, or the head note. */
+  readonly indexes?: readonly number[];
+  /** What was refused, and with which code. */
+  readonly refused?: {
+    readonly request: string;
+    readonly verb: string;
+    readonly status: number;
+    readonly code: string;
+  };
+}
+
+export interface EvidenceVerdict
+  extends Pick<Verdict, "ok" | "code" | "detail" | "message" | "trustDigest">, Partial<Shown> {
+  readonly kind: "evidence";
+  readonly accused: readonly Accused[];
+}
