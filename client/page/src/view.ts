@@ -2,7 +2,7 @@
 import { isCode } from "@quanji/chaincode/domain";
 import type { Verdict } from "@quanji/client/verify";
 import { adviceFor, word } from "../../src/cli/messages.js";
-import { countsText, placeText, problemMeaning } from "../../src/cli/verdict.js";
+import { about, countsText, placeText, problemMeaning } from "../../src/cli/verdict.js";
 import { harmless } from "../../src/cli/width.js";
 import type { Fault } from "./job.js";
 import { type Lang, say, type Word } from "./words.js";
@@ -36,6 +36,7 @@ function proven(verdict: Verdict, lang: Lang): readonly Row[] {
   const list = (name: Word, items: readonly string[]): readonly Row[] =>
     items.length === 0 ? [] : [[name, items.join(", ")]];
   return [
+    ...(verdict.of === undefined ? [] : [["concerns", about(verdict.of, lang)] as const]),
     ...(verdict.completeThrough === undefined ? [] : [["completeThrough", verdict.completeThrough] as const]),
     ...(verdict.kind === "trail" ? [["counts", countsText(verdict, lang)] as const] : []),
     ["level", `${verdict.level}: ${say(verdict.level, lang)}`],

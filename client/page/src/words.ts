@@ -59,6 +59,7 @@ const WORDS = {
   found: ["Found", "所见"],
   place: ["Where", "位置"],
   next: ["What to do", "下一步"],
+  concerns: ["Concerns", "所涉对象"],
   completeThrough: ["Complete through", "完整至"],
   counts: ["Records", "存证"],
   level: ["Level", "证据等级"],

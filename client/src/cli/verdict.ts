@@ -63,7 +63,7 @@ function shownAt({ log = "", sizes, indexes, refused }: EvidenceVerdict, lang: L
 }
 
 /** What was proven something about: the reader must see that it is what was asked for. */
-function about(of: TrailKey | RecordKey, lang: Lang): string {
+export function about(of: TrailKey | RecordKey, lang: Lang): string {
   const say = (name: Parameters<typeof word>[0]): string => word(name, lang);
   if ("log" in of) {
     return `${say("of")} ${of.kind} ${of.id}, ${of.log} ${of.index}, ${of.time}, ${say("request")} ${of.request}`;
