@@ -74,14 +74,14 @@ export default tseslint.config(
     { files: ["client/src/verify/*/*.ts"], inside: "\\./|\\.\\./[a-z-]+\\.js$" },
   ].map(({ files, inside }) => ({
     files,
-    ignores: ["**/*.test.ts"],
+    ignores: ["**/*.test.ts", "**/*.node.ts"],
     rules: {
       "no-restricted-imports": [
         "error",
         {
           patterns: [
             {
-              regex: `^(?!${inside}|@quanji/chaincode/(log|domain)$|jose|@noble/)`,
+              regex: `^(?!${inside}|#|@quanji/chaincode/(log|domain)$|jose|@noble/)`,
               message: "verify/ is browser-safe: @quanji/chaincode/log and /domain, jose and @noble only.",
             },
           ],

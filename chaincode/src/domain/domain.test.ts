@@ -11,6 +11,7 @@ import {
   GRANT_MACHINE,
   hasSeen,
   hourOf,
+  isInstant,
   isSocialCreditCode,
   msOfDayOrInstant,
   PARTY_MACHINE,
@@ -22,6 +23,44 @@ import {
   takeSeq,
   windowNumber,
 } from "./index.js";
+
+describe("domain: instants", () => {
+  it("PROPERTY are exactly the texts that Date writes", () => {
+    const two = (max: number): fc.Arbitrary<string> => fc.nat(max).map((n) => String(n).padStart(2, "0"));
+    const text = fc
+      .tuple(
+        two(99),
+        two(99),
+        two(14),
+        two(33),
+        two(26),
+        two(62),
+        two(62),
+        fc.constantFrom(".000Z", ".999Z", "Z", ".0Z"),
+      )
+      .map(([y, ears, month, day, hour, minute, second, end]) =>
+        [`${y}${ears}-${month}-${day}T`, hour, ":", minute, ":", second, end].join(""),
+      );
+    const date = fc.date({ min: new Date(0), max: new Date(253402300799999), noInvalidDate: true });
+    const near = fc
+      .tuple(date, fc.constantFrom("02-28", "02-29", "02-30", "06-31", "12-31", "00-01", "13-01"))
+      .map(([at, day]) => `${at.toISOString().slice(0, 5)}${day}${at.toISOString().slice(10)}`);
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          text,
+          near,
+          date.map((at) => at.toISOString()),
+        ),
+        (instant) => {
+          const ms = Date.parse(instant);
+          expect(isInstant(instant), instant).to.equal(!Number.isNaN(ms) && new Date(ms).toISOString() === instant);
+        },
+      ),
+      { numRuns: 5000 },
+    );
+  });
+});
 
 describe("domain: party ids", () => {
   it("knows the check characters of GB 32100-2015 and GB 11714", () => {

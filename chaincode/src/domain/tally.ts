@@ -46,13 +46,16 @@ export function tallied(resource: Resource | undefined, claim: TallyClaim): Reso
   if (resource?.logs.includes(payload.log) !== true) {
     throw new QuanjiError("NOT_FOUND", "no such resource in this log", { field: "resource" });
   }
-  if (resource.steward !== party.id) throw new QuanjiError("ROLE_REQUIRED", "a resource is tallied by its steward's source");
+  if (resource.steward !== party.id)
+    throw new QuanjiError("ROLE_REQUIRED", "a resource is tallied by its steward's source");
   const key = keyOf(party, thumbprint);
   if (key === undefined || !keyIsValid(key, timeMs, "tally")) {
     throw new QuanjiError("KEY_INVALID", "a tally needs a key of purpose tally that is in force");
   }
   if (!isWindow(payload)) {
-    throw new QuanjiError("MALFORMED", "a tally has a window, and serves no more than it has records", { field: "served" });
+    throw new QuanjiError("MALFORMED", "a tally has a window, and serves no more than it has records", {
+      field: "served",
+    });
   }
   if (payload.to > index) {
     throw new QuanjiError("STATE_CONFLICT", "a tally is of records before it", { field: "to", detail: "TALLY_AHEAD" });

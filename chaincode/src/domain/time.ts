@@ -8,11 +8,27 @@ import { QuanjiError } from "./errors.js";
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
-const isInstant = (text: string): boolean => {
+/** Exactly what `Date` would write: compared in digits, because records bring two of these each. */
+export function isInstant(text: string): boolean {
   if (!INSTANT.test(text)) return false;
-  const ms = Date.parse(text);
-  return !Number.isNaN(ms) && new Date(ms).toISOString() === text;
-};
+  const day = digits(text, 8);
+  return (
+    digits(text, 11) < 24 &&
+    digits(text, 14) < 60 &&
+    digits(text, 17) < 60 &&
+    day >= 1 &&
+    day <= daysOf(digits(text, 0) * 100 + digits(text, 2), digits(text, 5))
+  );
+}
+
+/** Two digits. */
+const digits = (text: string, at: number): number => (text.charCodeAt(at) - 48) * 10 + text.charCodeAt(at + 1) - 48;
+
+/** Days of a month, of the Gregorian calendar; 0 for no month. */
+function daysOf(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
+  return [0, 31, 0, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month] ?? 0;
+}
 
 const isDay = (text: string): boolean => DAY.test(text) && isInstant(`${text}T00:00:00.000Z`);
 

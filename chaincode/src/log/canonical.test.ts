@@ -93,6 +93,37 @@ describe("log/canonical", () => {
     it(`${what} → ${detail}`, () => expectCode(() => parseCanonical(text), "MALFORMED", detail));
   }
 
+  it("PROPERTY a number in another spelling is refused, whatever is put beside it to make up for its length", () => {
+    const number = fc.oneof(
+      fc.maxSafeNat(),
+      fc.nat(20_000),
+      fc.tuple(fc.nat(999), fc.nat(12)).map(([head, zeros]) => head * 10 ** zeros),
+    );
+    const spelling = fc.constantFrom(
+      (n: number) => String(n),
+      (n: number) => n.toExponential().replace("+", ""),
+      (n: number) => n.toExponential().replace("e+", "E"),
+      (n: number) => String(n).replace(/(?<=[1-9])0+$/, (zeros) => `e${zeros.length}`),
+      (n: number) => `${n}.0`,
+      (n: number) => `${n}.0e0`,
+    );
+    fc.assert(
+      fc.property(number, spelling, fc.nat(4), fc.nat(4), fc.boolean(), (n, spell, before, after, twice) => {
+        const text = `{${twice ? '"a":1,' : ""}"a":${" ".repeat(before)}${spell(n)}${" ".repeat(after)}}`;
+        const value = JSON.parse(text) as { readonly a: number };
+        let taken = true;
+        try {
+          parseCanonical(text);
+        } catch {
+          taken = false;
+        }
+        const right = Number.isSafeInteger(value.a) && canonical(value) === text;
+        expect(taken, text).to.equal(right);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   it("strings may look like numbers, and numbers in names are no numbers", () => {
     const text = '{"a":"-1.5e3","b2.c":0}';
     expect(parseCanonical(text)).to.deep.equal({ a: "-1.5e3", "b2.c": 0 });

@@ -33,18 +33,29 @@ export function assertProfile(value: unknown, limits: Limits = LIMITS): asserts 
   inProfile(value, limits.maxDepth);
 }
 
+/**
+ * Characters of the canonical form of what {@link inProfile} has walked, as far as no string in it needs an escape; and
+ * whether it met a number that can be spelled otherwise in as few characters, as 1e2 is 100.
+ */
+let characters = 0;
+let terse = false;
+
 /** Refuses as {@link assertProfile} does; answers whether all members stand in order already. `levels`: how deep it may nest. */
 function inProfile(value: unknown, levels: number): boolean {
   switch (typeof value) {
     case "boolean":
+      characters += value ? 4 : 5;
       return true;
     case "number":
       if (!Number.isSafeInteger(value) || value < 0 || Object.is(value, -0)) {
         refuse("NUMBER_FORBIDDEN", "numbers are integers from 0 to 2^53 - 1; write anything else as a string");
       }
+      characters += value < 10 ? 1 : String(value).length;
+      if (value >= 100 && value % 100 === 0) terse = true;
       return true;
     case "string":
       if (!value.isWellFormed()) refuse("NOT_UTF8", "a string holds a lone surrogate");
+      characters += value.length + 2;
       return true;
     case "object":
       return containerInProfile(value, levels - 1);
@@ -59,15 +70,19 @@ function containerInProfile(value: object | null, levels: number): boolean {
   if (!isPlain(value)) return refuse("NOT_CANONICAL", "only plain objects and arrays have one JSON form");
   let ordered = true;
   if (Array.isArray(value)) {
+    characters += Math.max(2, value.length + 1);
     for (const item of value) ordered = inProfile(item, levels) && ordered;
     return ordered;
   }
+  characters += 1;
   let last = "";
   for (const name of Object.keys(value)) {
     if (!isName(name)) refuse("FIELD_UNKNOWN", "a member's name is not of the form [a-z][A-Za-z0-9.]*");
+    characters += name.length + 4;
     ordered = inProfile((value as Record<string, unknown>)[name], levels) && ordered && name > last;
     last = name;
   }
+  if (last === "") characters += 1; // of `{}`: otherwise each member was counted with a comma, and the last has none
   return ordered;
 }
 
@@ -121,11 +136,21 @@ export function parseCanonical(input: unknown, limits: Limits = LIMITS): JsonObj
   const text = textOf(input, limits);
   const value = parseJson(text, limits);
   // `JSON.parse` keeps the members' order (none of their names is a number), so order and spelling are left to check.
+  characters = 0;
+  terse = false;
   const ordered = inProfile(value, limits.maxDepth);
   if (typeof value !== "object" || Array.isArray(value)) return refuse("NOT_CANONICAL", "a JSON object is expected");
-  if (!ordered || JSON.stringify(value) !== text) refuseSpelling(text);
+  if (!ordered) refuseSpelling(text);
+  if (!isSpelledOut(text) && JSON.stringify(value) !== text) refuseSpelling(text);
   return value as JsonObject;
 }
+
+/**
+ * That the text just walked is canonical, for a third of what writing it again costs. Without escapes every string in it is
+ * its own spelling; white space, members named twice and numbers in other spellings only make it longer than the canonical
+ * form, all but those numbers that {@link terse} marks. So a text of the same length is the canonical one. Not so: nothing said.
+ */
+const isSpelledOut = (text: string): boolean => characters === text.length && !terse && !text.includes("\\");
 
 function textOf(input: unknown, limits: Limits): string {
   if (typeof input !== "string" && !(input instanceof Uint8Array)) {

@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { toBase64url, utf8 } from "./bytes.js";
-import { commit, verifyCommitment } from "./commitment.js";
-import { hashText, sha256 } from "./hash.js";
+import { commit, commitLink, verifyCommitment } from "./commitment.js";
+import { type HashText, hashText, sha256 } from "./hash.js";
 import { expectCode } from "./support.test.js";
 
 const salt = toBase64url(sha256(utf8("salt")));
@@ -14,6 +14,8 @@ describe("log/commitment", () => {
     const text = `["${context[0] ?? ""}","links.grant",{"n":2,"prev":"x"}]`;
     const expected = hashText(sha256(Uint8Array.of(4), sha256(utf8("salt")), utf8(text)));
     expect(commit(context, "links.grant", opening)).to.equal(expected);
+    const { n, prev } = opening.value;
+    expect(commitLink(context[0]!, "links.grant", salt, { n, h: prev as HashText })).to.equal(expected);
     verifyCommitment(expected, context, "links.grant", opening);
   });
 

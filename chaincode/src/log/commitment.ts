@@ -5,6 +5,7 @@
 import { QuanjiError } from "../domain/errors.js";
 import { fromBase64url, knownBase64url, utf8 } from "./bytes.js";
 import { canonical, type Json } from "./canonical.js";
+import type { ChainHead } from "./chain.js";
 import { type HashText, isHashText, PREFIX, prefixedText } from "./hash.js";
 
 export interface Opening {
@@ -20,6 +21,11 @@ export type Openings = Readonly<Record<string, Opening>>;
 export function commit(context: readonly string[], path: string, opening: Opening): HashText {
   const salt = saltOf(opening.salt);
   return prefixedText(PREFIX.commitment, salt, utf8(canonical([...context, path, opening.value])));
+}
+
+/** {@link commit} to a link, `{n, prev}`, of a record: the same hash, its text put together from parts that need no escape. */
+export function commitLink(id: string, path: string, salt: string, { n, h }: ChainHead): HashText {
+  return prefixedText(PREFIX.commitment, saltOf(salt), utf8(`["${id}","${path}",{"n":${n},"prev":"${h}"}]`));
 }
 
 function saltOf(text: string): Uint8Array {

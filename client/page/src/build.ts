@@ -12,7 +12,7 @@ const hashOf = (text: string): string => `'sha256-${createHash("sha256").update(
 
 async function scriptText(): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [path.join(FOLDER, "src", "page.ts")],
+    entryPoints: [path.join(FOLDER, "src", "main.ts")],
     bundle: true,
     write: false,
     platform: "browser",
@@ -33,6 +33,7 @@ const policy = [
   "default-src 'none'",
   `script-src ${hashOf(script)}`,
   `style-src ${hashOf(style)}`,
+  "worker-src blob:", // made of the page's own script; it inherits this policy
   "base-uri 'none'",
   "form-action 'none'",
 ].join("; ");

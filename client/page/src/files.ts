@@ -5,11 +5,29 @@ export type Kind = "receipt" | "trail";
 
 const HEAD_BYTES = 4096;
 
-const unpacked = (file: File): ReadableStream<Uint8Array<ArrayBuffer>> =>
-  file.name.endsWith(".gz") ? file.stream().pipeThrough(new DecompressionStream("gzip")) : file.stream();
+type Chunks = ReadableStream<Uint8Array<ArrayBuffer>>;
 
-export async function* chunksOf(file: File): AsyncGenerator<Uint8Array, void, void> {
-  const reader = unpacked(file).getReader();
+function counted(file: File, read: (bytes: number) => void): Chunks {
+  let bytes = 0;
+  return file.stream().pipeThrough(
+    new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+      transform: (chunk, controller) => {
+        read((bytes += chunk.length));
+        controller.enqueue(chunk);
+      },
+    }),
+  );
+}
+
+const unpacked = (file: File, chunks: Chunks): Chunks =>
+  file.name.endsWith(".gz") ? chunks.pipeThrough(new DecompressionStream("gzip")) : chunks;
+
+/** `read`: told how many bytes of the file, packed as it is, have been read. */
+export async function* chunksOf(
+  file: File,
+  read: (bytes: number) => void = () => undefined,
+): AsyncGenerator<Uint8Array, void, void> {
+  const reader = unpacked(file, counted(file, read)).getReader();
   try {
     for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
   } finally {

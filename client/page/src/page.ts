@@ -1,16 +1,14 @@
 /**
- * The offline verifier as one page: the same code as `quanji verify`, and like there no parameter turns a check off. It works
- * from `file://`, and its content security policy lets it reach nothing.
+ * The offline verifier as one page. It works from `file://`, its content security policy lets it reach nothing, and what
+ * verifies is a worker made of the page's own script, so that the page answers while a long trail is read.
  */
-import { isQuanjiError } from "@quanji/chaincode/domain";
-import { type OpenedTrust, openTrust, type Verdict, verifyReceipt, verifyTrail } from "@quanji/client/verify";
-import { verdictText } from "../../src/cli/verdict.js";
-import { chunksOf, kindOf, textOf } from "./files.js";
+import type { Fault, GivenTrust, TrustFacts } from "./job.js";
+import { newRow, type Row } from "./rows.js";
+import { type Outcome, Runner } from "./runner.js";
+import { faultLines, viewOfFault, viewOfVerdict } from "./view.js";
 import { isWord, type Lang, say } from "./words.js";
-
-const MAX_SMALL_BYTES = 8 * 1024 * 1024;
-/** Between two figures of a long trail, so that the browser can paint. */
-const PAINT_MS = 100;
+import { textOf } from "./files.js";
+import { MAX_SMALL_BYTES } from "./worker.js";
 
 function element<T extends HTMLElement>(id: string, kind: new () => T): T {
   const found = document.getElementById(id);
@@ -18,148 +16,181 @@ function element<T extends HTMLElement>(id: string, kind: new () => T): T {
   return found;
 }
 
-const trustInput = element("trust", HTMLInputElement);
-const digestInput = element("digest", HTMLInputElement);
-const filesInput = element("files", HTMLInputElement);
-const drop = element("drop", HTMLLabelElement);
-const state = element("trust-state", HTMLParagraphElement);
-const verdicts = element("verdicts", HTMLElement);
-const language = element("language", HTMLButtonElement);
-
-let lang: Lang = navigator.language.startsWith("zh") ? "zh" : "en";
-let trust: OpenedTrust | undefined;
-/** What is shown, to be said again in another language. */
-let renderState = (): void => undefined;
-let renderRows: (() => void)[] = [];
-
-function describe(error: unknown): string {
-  if (isQuanjiError(error))
-    return `${error.code}${error.detail === undefined ? "" : ` · ${error.detail}`}: ${error.message}`;
-  return error instanceof Error ? error.message : String(error);
+/** `script`: the page's own script, which is the worker's as well. */
+export function startPage(script: Blob): void {
+  new Page(new Runner(script)).start();
 }
 
-function translate(): void {
-  document.documentElement.lang = lang;
-  for (const place of document.querySelectorAll<HTMLElement>("[data-word]")) {
-    const name = place.dataset["word"] ?? "";
-    if (isWord(name)) place.textContent = say(name, lang);
+class Page {
+  readonly #runner: Runner;
+  readonly #trustInput = element("trust", HTMLInputElement);
+  readonly #digestInput = element("digest", HTMLInputElement);
+  readonly #filesInput = element("files", HTMLInputElement);
+  readonly #state = element("trust-state", HTMLDivElement);
+  readonly #verdicts = element("verdicts", HTMLElement);
+  readonly #none = element("none", HTMLParagraphElement);
+  readonly #announce = element("announce", HTMLParagraphElement);
+  readonly #language = element("language", HTMLButtonElement);
+  #lang: Lang = navigator.language.startsWith("zh") ? "zh" : "en";
+  #trust: GivenTrust | undefined;
+  /** Counts the trust files that were given: an answer about an older one is not shown. */
+  #given = 0;
+  #renderState = (): void => undefined;
+  #rows: { readonly row: Row; readonly cancel: () => void }[] = [];
+
+  constructor(runner: Runner) {
+    this.#runner = runner;
   }
-  language.textContent = say("other", lang);
-  renderState();
-  for (const render of renderRows) render();
-}
 
-function tell(text: () => string, bad: boolean): void {
-  renderState = () => {
-    state.textContent = text();
-    state.classList.toggle("bad", bad);
-  };
-  renderState();
-}
-
-/** What was verified under another trust file is not left standing. */
-async function readTrust(): Promise<void> {
-  trust = undefined;
-  verdicts.replaceChildren();
-  renderRows = [];
-  const [file] = trustInput.files ?? [];
-  if (file === undefined) return;
-  const digest = digestInput.value.trim();
-  try {
-    const opened = await openTrust(await textOf(file, MAX_SMALL_BYTES), {
-      now: Date.now(),
-      ...(digest !== "" && { digest }),
+  start(): void {
+    const refreshTrust = (): void => void this.#readTrust();
+    this.#trustInput.addEventListener("change", refreshTrust);
+    this.#digestInput.addEventListener("change", refreshTrust);
+    this.#filesInput.addEventListener("change", () => {
+      const files = [...(this.#filesInput.files ?? [])];
+      this.#filesInput.value = ""; // the same file may be chosen again
+      this.#verify(files);
     });
-    trust = opened;
-    tell(() => `${say(digest === "" ? "digestSeen" : "digestPinned", lang)} ${opened.digest}`, false);
-  } catch (error) {
-    tell(() => `${say("trustBad", lang)}: ${describe(error)}`, true);
+    this.#language.addEventListener("click", () => {
+      this.#lang = this.#lang === "en" ? "zh" : "en";
+      this.#translate();
+    });
+    element("print", HTMLButtonElement).addEventListener("click", () => print());
+    element("clear", HTMLButtonElement).addEventListener("click", () => this.#clear());
+    this.#takeDrops();
+    this.#translate();
   }
-}
 
-interface Row {
-  readonly show: (text: string) => void;
-  /** @param text made anew whenever the language changes; its first line is the title. */
-  readonly end: (ok: boolean, text: () => string) => void;
-}
-
-/** A box of its own for each file, filled in as it is verified. */
-function newRow(name: string): Row {
-  const [article, title, body] = [
-    document.createElement("article"),
-    document.createElement("h2"),
-    document.createElement("pre"),
-  ];
-  article.append(title, body);
-  verdicts.append(article);
-  title.textContent = name;
-  return {
-    show: (text) => {
-      body.textContent = text;
-    },
-    end: (ok, text) => {
-      const render = (): void => {
-        const [head = "", ...rest] = text().split("\n");
-        title.textContent = head;
-        body.textContent = rest.map((line) => line.trimStart()).join("\n");
-      };
-      render();
-      renderRows.push(render);
-      article.dataset["ok"] = String(ok);
-    },
-  };
-}
-
-async function verdictOn(file: File, trusted: OpenedTrust, show: (text: string) => void): Promise<Verdict> {
-  if ((await kindOf(file)) === "receipt") return verifyReceipt(await textOf(file, MAX_SMALL_BYTES), trusted);
-  let painted = 0;
-  const progress = (records: number): void => {
-    if (performance.now() - painted < PAINT_MS) return;
-    painted = performance.now();
-    show(`${say("working", lang)}: ${records} ${say("records", lang)}`);
-  };
-  return verifyTrail(chunksOf(file), trusted, { progress });
-}
-
-async function verify(files: readonly File[]): Promise<void> {
-  const trusted = trust;
-  if (trusted === undefined) {
-    tell(() => say("trustFirst", lang), true);
-    return;
+  /** A file that is dropped beside its place would otherwise be opened in place of the page. */
+  #takeDrops(): void {
+    const over = (on: boolean): void => void document.body.classList.toggle("over", on);
+    for (const name of ["dragenter", "dragover"]) {
+      addEventListener(name, (event) => {
+        event.preventDefault();
+        over(true);
+      });
+    }
+    addEventListener("dragleave", (event) => {
+      if (event.relatedTarget === null) over(false); // out of the window, not from one element to another
+    });
+    addEventListener("drop", (event) => {
+      event.preventDefault();
+      over(false);
+      const files = event.dataTransfer?.files;
+      if (files === undefined || files.length === 0) return;
+      const onTrust = event.target instanceof Element && event.target.closest("#trust-drop") !== null;
+      if (!onTrust) {
+        this.#verify([...files]);
+        return;
+      }
+      this.#trustInput.files = files;
+      void this.#readTrust();
+    });
   }
-  for (const file of files) {
-    const { show, end } = newRow(file.name);
-    show(say("working", lang));
-    try {
-      const verdict = await verdictOn(file, trusted, show);
-      end(verdict.ok, () => verdictText(file.name, verdict, lang));
-    } catch (error) {
-      end(false, () => `${file.name} ${say("unreadable", lang)}\n${describe(error)}`);
+
+  #translate(): void {
+    document.documentElement.lang = this.#lang === "zh" ? "zh-CN" : "en";
+    for (const place of document.querySelectorAll<HTMLElement>("[data-word]")) {
+      const name = place.dataset["word"] ?? "";
+      if (isWord(name)) place.textContent = say(name, this.#lang);
+    }
+    this.#language.textContent = say("other", this.#lang);
+    this.#announce.textContent = ""; // said already, in the other language
+    this.#renderState();
+    for (const { row } of this.#rows) row.translate(this.#lang);
+  }
+
+  #tell(bad: boolean, render: () => readonly string[]): void {
+    this.#renderState = () => {
+      const lines = render().map((text, i) => {
+        const line = document.createElement(i === 1 && !bad ? "code" : "p");
+        line.textContent = text;
+        return line;
+      });
+      this.#state.replaceChildren(...lines);
+      this.#state.classList.toggle("bad", bad);
+    };
+    this.#renderState();
+  }
+
+  /** What was verified under another trust file is not left standing. */
+  async #readTrust(): Promise<void> {
+    const given = ++this.#given;
+    this.#trust = undefined;
+    this.#clear();
+    const [file] = this.#trustInput.files ?? [];
+    if (file === undefined) return;
+    this.#tell(false, () => [say("opening", this.#lang)]);
+    const digest = this.#digestInput.value.trim();
+    const trust = await textOf(file, MAX_SMALL_BYTES).then(
+      (text): GivenTrust => ({ text, digest: digest === "" ? undefined : digest }),
+      (error: unknown): Fault => ({ message: error instanceof Error ? error.message : String(error) }),
+    );
+    const outcome: Outcome =
+      "message" in trust ? { type: "fault", fault: trust } : await this.#runner.run(trust).outcome;
+    if (given !== this.#given) return;
+    if (outcome.type === "trust" && "text" in trust) {
+      this.#trust = trust;
+      this.#showTrust(outcome.facts, trust.digest !== undefined);
+    } else if (outcome.type === "fault") {
+      this.#tell(true, () => [say("trustBad", this.#lang), ...faultLines(outcome.fault, this.#lang)]);
+    }
+  }
+
+  #showTrust({ digest, net, version, expires }: TrustFacts, pinned: boolean): void {
+    this.#tell(false, () => [
+      say(pinned ? "digestPinned" : "digestSeen", this.#lang),
+      digest,
+      `${say("network", this.#lang)} ${net} · ${say("version", this.#lang)} ${version} · ${say("expires", this.#lang)} ${expires}`,
+    ]);
+  }
+
+  #clear(): void {
+    for (const { cancel } of this.#rows) cancel();
+    this.#rows = [];
+    this.#verdicts.replaceChildren();
+    this.#none.hidden = false;
+    this.#announce.textContent = "";
+  }
+
+  #verify(files: readonly File[]): void {
+    const trust = this.#trust;
+    if (trust === undefined) {
+      this.#tell(true, () => [say("trustFirst", this.#lang)]);
+      this.#trustInput.focus();
+      return;
+    }
+    this.#none.hidden = true;
+    for (const file of files) this.#verifyOne(file, trust);
+  }
+
+  #verifyOne(file: File, trust: GivenTrust): void {
+    const progress = (records: number, bytes: number): void => row.progress(records, bytes);
+    const { outcome, cancel } = this.#runner.run(trust, file, progress);
+    const row = newRow(this.#verdicts, file, this.#lang, cancel);
+    this.#rows.push({ row, cancel });
+    void outcome.then((ended) => {
+      this.#end(file, row, ended);
+      this.#announce.textContent = row.title() ?? "";
+    });
+  }
+
+  #end(file: File, row: Row, outcome: Outcome): void {
+    switch (outcome.type) {
+      case "verdict": {
+        const at = new Date();
+        const { verdict } = outcome;
+        row.end(verdict.ok, (lang) => viewOfVerdict(file.name, verdict, at, lang));
+        return;
+      }
+      case "fault": {
+        const { fault } = outcome;
+        row.end(undefined, (lang) => viewOfFault(file.name, fault, lang));
+        return;
+      }
+      case "cancelled":
+      case "trust":
+        row.cancelled();
     }
   }
 }
-
-const refreshTrust = (): void => void readTrust();
-trustInput.addEventListener("change", refreshTrust);
-digestInput.addEventListener("change", refreshTrust);
-filesInput.addEventListener("change", () => {
-  const files = [...(filesInput.files ?? [])];
-  filesInput.value = ""; // the same file may be chosen again
-  void verify(files);
-});
-language.addEventListener("click", () => {
-  lang = lang === "en" ? "zh" : "en";
-  translate();
-});
-for (const name of ["dragenter", "dragover"]) {
-  drop.addEventListener(name, (event) => {
-    event.preventDefault();
-    drop.classList.add("over");
-  });
-}
-for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
-drop.addEventListener("drop", (event) => {
-  event.preventDefault();
-  void verify([...(event.dataTransfer?.files ?? [])]);
-});
-translate();

@@ -69,6 +69,10 @@ describe("what the command line prints", () => {
       bar.update(3, 4);
       bar.end();
       expect(drawn.match(/\d lines/g)).to.deep.equal(watched ? ["1 lines", "3 lines"] : null);
+      drawn = "";
+      now = 400;
+      bar.update(7, undefined, 0.5);
+      expect(drawn.includes(`[${"#".repeat(12)}${".".repeat(12)}] 7 lines`)).to.equal(watched);
     }
   });
 });

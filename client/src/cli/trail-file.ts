@@ -3,13 +3,22 @@ import { createReadStream } from "node:fs";
 import { createGunzip } from "node:zlib";
 import { unreadable } from "./files.js";
 
-/** Errors: usage, if it cannot be read. */
-export async function* chunksOf(path: string): AsyncGenerator<Uint8Array, void, void> {
-  const file = createReadStream(path);
+/** Each chunk costs a turn of the event loop; a trail may have a million records. */
+const CHUNK_BYTES = 512 * 1024;
+
+/** `read`: told how many bytes of the file, packed as it is, have been read. Errors: usage, if it cannot be read. */
+export async function* chunksOf(
+  path: string,
+  read: (bytes: number) => void = () => undefined,
+): AsyncGenerator<Uint8Array, void, void> {
+  const file = createReadStream(path, { highWaterMark: CHUNK_BYTES });
   const stream = path.endsWith(".gz") ? file.pipe(createGunzip()) : file;
   file.on("error", (error) => stream.destroy(error));
   try {
-    for await (const chunk of stream) yield chunk as Uint8Array;
+    for await (const chunk of stream) {
+      read(file.bytesRead);
+      yield chunk as Uint8Array;
+    }
   } catch (cause) {
     throw unreadable(path, cause);
   }

@@ -1,6 +1,7 @@
 /** A verdict for people. */
-import { isCode } from "@quanji/chaincode/domain";
+import { type Code, isCode } from "@quanji/chaincode/domain";
 import type { EvidenceVerdict, RecordKey, TrailKey, Verdict } from "../verify/index.js";
+import { findingMeaning } from "./findings-zh.js";
 import { adviceFor, type Lang, meaningOf, word } from "./messages.js";
 import { harmless } from "./width.js";
 
@@ -12,7 +13,7 @@ export function verdictText(file: string, verdict: Verdict, lang: Lang): string 
     ...(verdict.ok ? [] : refusal(verdict, lang)),
     ...(verdict.of === undefined ? [] : [about(verdict.of, lang)]),
     ...(verdict.completeThrough === undefined ? [] : [`${say("completeThrough")} ${verdict.completeThrough}`]),
-    ...(verdict.kind === "trail" && verdict.records !== undefined ? [counts(verdict, lang)] : []),
+    ...(verdict.kind === "trail" && verdict.records !== undefined ? [countsText(verdict, lang)] : []),
     `${say("level")} ${verdict.level}, ${say("withstands")} ${verdict.withstands}`,
     ...list(say("replayed"), verdict.replayed),
     ...list(say("attested"), verdict.attested),
@@ -62,7 +63,7 @@ function shownAt({ log = "", sizes, indexes, refused }: EvidenceVerdict, lang: L
 }
 
 /** What was proven something about: the reader must see that it is what was asked for. */
-function about(of: TrailKey | RecordKey, lang: Lang): string {
+export function about(of: TrailKey | RecordKey, lang: Lang): string {
   const say = (name: Parameters<typeof word>[0]): string => word(name, lang);
   if ("log" in of) {
     return `${say("of")} ${of.kind} ${of.id}, ${of.log} ${of.index}, ${of.time}, ${say("request")} ${of.request}`;
@@ -75,22 +76,30 @@ function about(of: TrailKey | RecordKey, lang: Lang): string {
 const list = (title: string, items: readonly string[]): readonly string[] =>
   items.length === 0 ? [] : [`${title} ${items.join(", ")}`];
 
-function counts({ records = 0, permitted = 0, denied = 0 }: Verdict, lang: Lang): string {
+export function countsText({ records = 0, permitted = 0, denied = 0 }: Verdict, lang: Lang): string {
   return `${records} ${word("records", lang)} (${permitted} ${word("permitted", lang)}, ${denied} ${word("denied", lang)})`;
 }
 
-type Refusal = Pick<Verdict, "code" | "detail" | "message" | "at">;
+/** Of the finer code, where it has a meaning of its own in that language. */
+export const problemMeaning = (code: Code, detail: string | undefined, lang: Lang): string =>
+  (detail === undefined ? undefined : findingMeaning(detail, lang)) ?? meaningOf(code, lang);
 
-function refusal({ code = "PROOF_INVALID", detail, message, at }: Refusal, lang: Lang): readonly string[] {
-  const place = [
+/** `line 7, log …, index 3`; empty where nothing is known. */
+export const placeText = (at: Verdict["at"]): string =>
+  [
     ...(at?.line === undefined ? [] : [`line ${at.line}`]),
     ...(at?.log === undefined ? [] : [`log ${at.log}`]),
     ...(at?.index === undefined ? [] : [`index ${at.index}`]),
   ].join(", ");
+
+type Refusal = Pick<Verdict, "code" | "detail" | "message" | "at">;
+
+function refusal({ code = "PROOF_INVALID", detail, message, at }: Refusal, lang: Lang): readonly string[] {
+  const place = placeText(at);
   const title = detail === undefined ? code : `${code} · ${detail}`;
   return [
     `${title}: ${message ?? meaningOf(code, lang)}${place === "" ? "" : ` (${place})`}`,
-    ...(lang === "zh" && isCode(code) ? [meaningOf(code, lang)] : []),
+    ...(lang === "zh" && isCode(code) ? [problemMeaning(code, detail, lang)] : []),
     `${word("next", lang)} ${adviceFor(code, detail, lang)}`,
   ];
 }

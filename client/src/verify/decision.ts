@@ -271,7 +271,9 @@ export class DecisionReplay {
     const grant = state.grant?.grant;
     const uses = this.#uses.get(record.face.log);
     if (grant === undefined || grant.id !== this.#own || uses === undefined) return;
-    const counted = decide(item.request.payload, { ...state, counters: [uses, ...state.counters.slice(1)] });
+    const counted = isSame(uses, state.counters[0])
+      ? decision
+      : decide(item.request.payload, { ...state, counters: [uses, ...state.counters.slice(1)] });
     // Uses under sub-grants count as well and are not in this trail: then the count is a lower bound.
     if (grant.depth === 0 ? counted.used !== record.body.used : counted.used > record.body.used) {
       refuse(
@@ -283,6 +285,12 @@ export class DecisionReplay {
     if (record.face.decision === "permit" && next !== undefined) this.#setUses(record.face.log, uses, next);
   }
 }
+
+const isSame = (a: Counter, b: Counter | undefined): boolean =>
+  a.quota.window === b?.quota.window &&
+  a.quota.used === b.quota.used &&
+  a.rate.window === b.rate.window &&
+  a.rate.used === b.rate.used;
 
 const withoutApproval = (cell: Cell): boolean => cell.effect !== "require";
 

@@ -1,5 +1,6 @@
 /** Names, keys and signatures of the small world: a key's private half follows from its name. Holds no test itself. */
 import { createECDH, createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
+import { promisify } from "node:util";
 import { RECEIPT_TYP, TRUST_TYP } from "@quanji/chaincode/domain";
 import {
   algorithmOf,
@@ -32,7 +33,18 @@ export interface Signer {
   readonly jwk: PublicJwk;
   readonly print: string;
   readonly sign: (data: Uint8Array) => Uint8Array;
+  /** The same on a thread of the engine's. */
+  readonly signAside: (data: Uint8Array) => Promise<Uint8Array>;
 }
+
+const signOnThread = promisify(
+  (
+    algorithm: "sha256" | null,
+    data: Uint8Array,
+    key: Parameters<typeof sign>[2],
+    done: (e: Error | null, s: Buffer) => void,
+  ) => sign(algorithm, data, key, done),
+);
 
 /** A key whose private half follows from a name. */
 export function signer(name: string, alg: "ES256" | "EdDSA" = "EdDSA"): Signer {
@@ -40,13 +52,13 @@ export function signer(name: string, alg: "ES256" | "EdDSA" = "EdDSA"): Signer {
   const key = alg === "EdDSA" ? ed25519Key(secret) : p256Key(secret);
   const { crv, kty, x, y } = createPublicKey(key).export({ format: "jwk" });
   const jwk = parsePublicJwk(y === undefined ? { crv, kty, x } : { crv, kty, x, y });
+  const [algorithm, how] =
+    alg === "EdDSA" ? ([null, key] as const) : (["sha256", { key, dsaEncoding: "ieee-p1363" }] as const);
   return {
     jwk,
     print: thumbprint(jwk),
-    sign: (data) =>
-      new Uint8Array(
-        alg === "EdDSA" ? sign(null, data, key) : sign("sha256", data, { key, dsaEncoding: "ieee-p1363" }),
-      ),
+    sign: (data) => new Uint8Array(sign(algorithm, data, how)),
+    signAside: async (data) => new Uint8Array(await signOnThread(algorithm, data, how)),
   };
 }
 

@@ -1,8 +1,8 @@
 import { type TrailLine, TrailLine as Schema } from "@quanji/chaincode/domain";
-import { canonical, type JsonObject, sha256Text, utf8 } from "@quanji/chaincode/log";
+import { canonical, type JsonObject, parseCanonical, sha256Text, utf8 } from "@quanji/chaincode/log";
 import { expect } from "chai";
 import fc from "fast-check";
-import { LineDigest, linesOf, recordLine } from "./lines.js";
+import { LineDigest, linesOf, plainRecord, recordLine } from "./lines.js";
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
 
@@ -126,4 +126,77 @@ describe("a record line's short cut", () => {
     if (value === null) Reflect.deleteProperty(at, name);
     else (at as Record<string, unknown>)[name] = structuredClone(value); // or one run would change what the next begins with
   }
+});
+
+describe("a record line as nearly all are written", () => {
+  const digest = "A".repeat(43);
+  const limits = { maxBytes: 64 * 1024, maxDepth: 12 };
+  const lineOf = (r: string, n: number, q: object = {}, path = "links.grant"): string =>
+    canonical({ t: "record", r, o: { [path]: { salt: digest, value: { n, prev: digest } } }, ...q }, limits);
+  const q = { q: { payload: "eyJ", protected: "eyI-_", signature: "x" } };
+  /** What the long way makes of a text; undefined if it refuses it. */
+  const longWay = (line: string): unknown => {
+    try {
+      return recordLine(parseCanonical(line, limits));
+    } catch {
+      return undefined;
+    }
+  };
+
+  it("is taken apart to what parsing makes of it", () => {
+    for (const line of [
+      lineOf('{"a":1}\n{"b":"c"}', 0),
+      lineOf('{"a":1}\n{}', 7, q),
+      lineOf("", 999_999_999_999_999, q),
+    ]) {
+      expect(plainRecord(line)).to.deep.equal(longWay(line)).and.not.equal(undefined);
+    }
+  });
+
+  it("PROPERTY nothing else is", () => {
+    const r = fc.string({
+      unit: fc.constantFrom("a", "b", '"', "\\", "\n", "{", "}", ":", ",", "€", "\t", "\u0001", "\ud800"),
+      maxLength: 20,
+    });
+    const edit = fc.record({
+      at: fc.nat(),
+      cut: fc.nat(3),
+      put: fc.constantFrom(
+        "",
+        " ",
+        '"',
+        "\\",
+        "n",
+        "\\n",
+        '\\"',
+        "\n",
+        "0",
+        "1e2",
+        "-",
+        "=",
+        "B",
+        "\\u0061",
+        ',"r":"',
+        "}",
+      ),
+    });
+    const made = fc.tuple(r, fc.maxSafeNat(), fc.boolean(), fc.array(edit, { maxLength: 2 }));
+    fc.assert(
+      fc.property(made, ([text, n, asked, edits]) => {
+        let line = JSON.stringify({
+          o: { "links.grant": { salt: digest, value: { n, prev: digest } } },
+          ...(asked && q),
+          r: text,
+          t: "record",
+        });
+        for (const { at, cut, put } of edits) {
+          const place = at % line.length;
+          line = line.slice(0, place) + put + line.slice(place + cut);
+        }
+        const plain = plainRecord(line);
+        if (plain !== undefined) expect(plain, line).to.deep.equal(longWay(line));
+      }),
+      { numRuns: 5000 },
+    );
+  });
 });

@@ -2,6 +2,7 @@
 import type { QuanjiRecord } from "@quanji/chaincode/domain";
 import {
   type ChainHead,
+  commitLink,
   isHashText,
   type JsonObject,
   type Opening,
@@ -18,20 +19,33 @@ export function openLink(record: QuanjiRecord, kind: LinkKind, opening: Opening 
   const commitment: string | undefined = (record.body.links as Partial<Record<LinkKind, string>>)[kind];
   if (commitment === undefined) return refuse("LINK_MISSING", `the record has no link of its ${kind}`);
   if (opening === undefined) return refuse("LINK_OPENING", `the link of the ${kind} is not opened`);
-  try {
-    verifyCommitment(commitment, [record.body.id], `links.${kind}`, opening);
-  } catch (cause) {
-    return refuse("LINK_OPENING", `the opening does not match the record's link of the ${kind}${because(cause)}`);
+  const head = headOf(opening.value);
+  if (saltedLink(record.body.id, `links.${kind}`, opening.salt, head) !== commitment) {
+    return refuse("LINK_OPENING", `the opening does not match the record's link of the ${kind}`);
   }
-  return headOf(opening.value);
+  return head;
 }
 
-const because = (cause: unknown): string => (cause instanceof Error ? `: ${cause.message}` : "");
+/** Undefined where the salt is none. */
+function saltedLink(id: string, path: string, salt: string, head: ChainHead): string | undefined {
+  try {
+    return commitLink(id, path, salt, head);
+  } catch {
+    return undefined;
+  }
+}
 
 function headOf(value: unknown): ChainHead {
   if (typeof value !== "object" || value === null) return refuse("LINK_OPENING", "a link opens to {n, prev}");
   const { n, prev, ...rest } = value as JsonObject;
-  if (typeof n !== "number" || typeof prev !== "string" || !isHashText(prev) || Object.keys(rest).length > 0) {
+  if (
+    typeof n !== "number" ||
+    !Number.isSafeInteger(n) ||
+    n < 0 ||
+    typeof prev !== "string" ||
+    !isHashText(prev) ||
+    Object.keys(rest).length > 0
+  ) {
     return refuse("LINK_OPENING", "a link opens to {n, prev}");
   }
   return { n, h: prev };

@@ -3,10 +3,13 @@
  * so that memory stays bounded; and the first that does not verify is the verdict's, before every fault of a later line. So
  * the verdict is that of checking them one by one.
  */
-import type { Place } from "./verdict.js";
+import type { SignatureCheck, SignatureEngine } from "./engine.js";
+import { type Place, refusal } from "./verdict.js";
 
-/** Enough to keep the engine busy while a chunk of the file is parsed. */
-const WINDOW = 256;
+/** Handed to the engine at once. */
+const BATCH = 128;
+/** Batches under way: enough to keep the engine's threads busy while a chunk of the file is parsed. */
+const WINDOW = 8;
 
 /** A check that failed, and the place in the file to which it belongs. */
 export class Misplaced extends Error {
@@ -19,42 +22,54 @@ export class Misplaced extends Error {
   }
 }
 
-interface Pending {
-  /** What the check threw; undefined for a good one. Never rejects, so that nothing is unhandled meanwhile. */
-  readonly fault: Promise<{ readonly cause: unknown } | undefined>;
-  readonly place: Place;
+interface Begun {
+  readonly answers: Promise<readonly boolean[]>;
+  readonly places: readonly Place[];
 }
 
 export class PendingChecks {
-  #begun: Pending[] = [];
+  readonly #engine: SignatureEngine;
+  readonly #begun: Begun[] = [];
+  #checks: SignatureCheck[] = [];
+  #places: Place[] = [];
 
-  add(check: Promise<void>, place: Place): void {
-    const fault = check.then(
-      () => undefined,
-      (cause: unknown) => ({ cause }),
-    );
-    this.#begun.push({ fault, place });
+  constructor(engine: SignatureEngine) {
+    this.#engine = engine;
   }
 
-  /** The caller waits for the older half before it adds more. */
+  add(check: SignatureCheck, place: Place): void {
+    this.#checks.push(check);
+    this.#places.push(place);
+    if (this.#checks.length === BATCH) this.#begin();
+  }
+
+  #begin(): void {
+    // An engine that breaks has verified nothing.
+    const answers = this.#engine.verifyAll(this.#checks).catch(() => []);
+    this.#begun.push({ answers, places: this.#places });
+    this.#checks = [];
+    this.#places = [];
+  }
+
+  /** The caller waits for the oldest batch before it adds more. */
   get isFull(): boolean {
     return this.#begun.length >= WINDOW;
   }
 
-  /** Errors: {@link Misplaced} for the first that failed among the older half. */
-  settleHalf(): Promise<void> {
-    return this.#settle(this.#begun.splice(0, WINDOW / 2));
+  /** Errors: {@link Misplaced} for the first that failed in the oldest batch. */
+  async settleOldest(): Promise<void> {
+    const oldest = this.#begun.shift();
+    if (oldest === undefined) return;
+    const answers = await oldest.answers;
+    const failed = oldest.places.find((_place, i) => answers[i] !== true);
+    if (failed !== undefined) {
+      throw new Misplaced(refusal("SIGNATURE_INVALID", "the signature does not verify"), failed);
+    }
   }
 
   /** Errors: {@link Misplaced} for the first that failed. */
-  settle(): Promise<void> {
-    return this.#settle(this.#begun.splice(0));
-  }
-
-  async #settle(checks: readonly Pending[]): Promise<void> {
-    for (const { fault, place } of checks) {
-      const found = await fault;
-      if (found !== undefined) throw new Misplaced(found.cause, place);
-    }
+  async settle(): Promise<void> {
+    if (this.#checks.length > 0) this.#begin();
+    while (this.#begun.length > 0) await this.settleOldest();
   }
 }

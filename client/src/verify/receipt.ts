@@ -27,7 +27,7 @@ import { assertLevel, requiredLevel } from "./checkpoint.js";
 import { type Included, verifyIncluded } from "./inclusion.js";
 import { verifyOpenings } from "./openings.js";
 import { type OpenedRecord, openRecord } from "./record.js";
-import { assertAddressed, assertContent, openRequest, verifyJws, verifySigner } from "./requester.js";
+import { assertAddressed, assertContent, openRequest, signerCheck, verifyJws } from "./requester.js";
 import { assertWithin, type OpenedTrust, type TrustedGateway, withoutFinalNewline } from "./trust.js";
 import { type Level, levelRank, type RecordKey, refusalOf, refuse, trustFacts, type Verdict } from "./verdict.js";
 
@@ -104,7 +104,9 @@ export async function examineReceipt(input: ReceiptInput, trust: OpenedTrust): P
 
   // 3. The requester signed the request, for this network, gateway and log.
   const request = openRequest(receipt.request);
-  await verifySigner(request, record, parsePublicJwk(defined(receipt.keys.requester)));
+  const requester = parsePublicJwk(defined(receipt.keys.requester));
+  signerCheck(request, record, requester);
+  await verifyJws(request.jws, requester);
   assertAddressed(request, { net: trust.trust.net, log, urls: [row.publicUrl] });
 
   // 4. The record says what was asked, and the status what was decided.

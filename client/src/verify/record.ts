@@ -26,16 +26,17 @@ export interface OpenedRecord {
 export function openRecord(text: string): OpenedRecord {
   const bytes = splitRecordText(text);
   const record = parseRecord(bytes);
-  assertAgrees(record);
-  return { record, leaf: recordLeaf(bytes), timeMs: msOf(record.body.time) };
+  const timeMs = msOf(record.body.time);
+  assertAgrees(record, timeMs);
+  return { record, leaf: recordLeaf(bytes), timeMs };
 }
 
-function assertAgrees(record: QuanjiRecord): void {
+function assertAgrees(record: QuanjiRecord, timeMs: number): void {
   const { face, body } = record;
   const agrees =
     face.hour === hourOf(body.time) &&
     face.unit === partyOf(body.requester) &&
-    (record.type !== "access" || decided(record)) &&
+    (record.type !== "access" || decided(record, timeMs)) &&
     (record.type !== "acceptance" || follows(record)) &&
     (record.type !== "tally" || (isWindow(record.body) && record.body.to <= face.index));
   if (!agrees) refuse("RECORD_CONTRADICTS", "face and body of the record contradict each other");
@@ -48,11 +49,11 @@ const follows = ({ face, body }: Extract<QuanjiRecord, { type: "acceptance" }>):
 /** Rules that a stop which is not folded in yet can decide. */
 const STOPPED: ReadonlySet<string> = new Set(["GRANT_REVOKED", "GRANT_SUSPENDED", "ANCESTOR_NOT_IN_FORCE"]);
 
-function decided({ face, body }: Extract<QuanjiRecord, { type: "access" }>): boolean {
+function decided({ face, body }: Extract<QuanjiRecord, { type: "access" }>, timeMs: number): boolean {
   const permit = face.decision === "permit";
   return (
     (body.rule === "permit") === permit &&
-    body.deliverBefore === (permit ? instant(msOf(body.time) + DELIVER_WITHIN_MS) : undefined) &&
+    body.deliverBefore === (permit ? instant(timeMs + DELIVER_WITHIN_MS) : undefined) &&
     (body.grant === undefined) === (body.basis.grant === undefined) &&
     (body.basis.ancestors === undefined || body.grant !== undefined) &&
     !(permit && body.grant === undefined) &&

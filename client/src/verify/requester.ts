@@ -4,6 +4,7 @@ import {
   AccessAccept,
   AccessRequest,
   AccessVoid,
+  isAccessRequest,
   parseWith,
   type QuanjiRecord,
   splitVersion,
@@ -14,6 +15,7 @@ import {
   algorithmOf,
   type CommandHeader,
   type FlattenedJws,
+  type JsonObject,
   parseCommandJws,
   type ParsedJws,
   partyOf,
@@ -22,6 +24,7 @@ import {
   thumbprintOf,
   typOf,
 } from "@quanji/chaincode/log";
+import type { SignatureCheck } from "./engine.js";
 import { grantOf } from "./record.js";
 import { verifySignature } from "./signatures.js";
 import { refuse } from "./verdict.js";
@@ -48,7 +51,7 @@ export function openRequest(input: FlattenedJws): OpenedRequest {
   const jws = parseCommandJws(input);
   switch (jws.header.typ) {
     case ROUTES.access.typ:
-      return { type: "access", jws, payload: parseWith(AccessRequest, jws.payload) };
+      return { type: "access", jws, payload: accessRequest(jws.payload) };
     case ROUTES.void.typ:
       return { type: "void", jws, payload: parseWith(AccessVoid, jws.payload) };
     case ROUTES.acceptance.typ:
@@ -60,6 +63,9 @@ export function openRequest(input: FlattenedJws): OpenedRequest {
   }
 }
 
+const accessRequest = (json: JsonObject): AccessRequest =>
+  isAccessRequest(json) ? json : parseWith(AccessRequest, json);
+
 /** Where a request had to be sent. */
 export interface Addressee {
   readonly net: string;
@@ -68,20 +74,37 @@ export interface Addressee {
   readonly urls: readonly string[];
 }
 
-/** Errors: KEY_THUMBPRINT, KEY_PARTY, ALG_FORBIDDEN, SIGNATURE_INVALID. */
-export async function verifySigner({ jws }: OpenedRequest, record: QuanjiRecord, key: PublicJwk): Promise<void> {
-  if (thumbprintOf(jws.header.kid) !== thumbprint(key))
+/**
+ * That the request names the key and its party; answers what is left to be checked, the signature itself.
+ * Errors: KEY_THUMBPRINT, KEY_PARTY, ALG_FORBIDDEN.
+ */
+export function signerCheck({ jws }: OpenedRequest, record: QuanjiRecord, key: PublicJwk): SignatureCheck {
+  if (thumbprintOf(jws.header.kid) !== knownThumbprint(key))
     refuse("KEY_THUMBPRINT", "kid is not the thumbprint of the key");
   if (partyOf(jws.header.kid) !== record.face.unit) refuse("KEY_PARTY", "the request was signed for another party");
-  await verifyJws(jws, key);
+  assertAlgorithm(jws, key);
+  return { jwk: key, data: jws.signingInput, signature: jws.signature };
+}
+
+/** A trail names one key a million times. */
+const thumbprints = new WeakMap<PublicJwk, string>();
+function knownThumbprint(key: PublicJwk): string {
+  const known = thumbprints.get(key);
+  if (known !== undefined) return known;
+  const print = thumbprint(key);
+  thumbprints.set(key, print);
+  return print;
+}
+
+type Signed = Pick<ParsedJws<Pick<CommandHeader, "alg">>, "header" | "signingInput" | "signature">;
+
+function assertAlgorithm({ header }: Signed, key: PublicJwk): void {
+  if (header.alg !== algorithmOf(key)) refuse("ALG_FORBIDDEN", "alg is not that of the key");
 }
 
 /** Errors: ALG_FORBIDDEN, SIGNATURE_INVALID. */
-export async function verifyJws(
-  jws: Pick<ParsedJws<Pick<CommandHeader, "alg">>, "header" | "signingInput" | "signature">,
-  key: PublicJwk,
-): Promise<void> {
-  if (jws.header.alg !== algorithmOf(key)) refuse("ALG_FORBIDDEN", "alg is not that of the key");
+export async function verifyJws(jws: Signed, key: PublicJwk): Promise<void> {
+  assertAlgorithm(jws, key);
   if (!(await verifySignature(key, jws.signingInput, jws.signature))) {
     refuse("SIGNATURE_INVALID", "the signature does not verify");
   }

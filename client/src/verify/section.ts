@@ -8,7 +8,6 @@ import {
   type TrailLineOf,
 } from "@quanji/chaincode/domain";
 import {
-  canonical,
   equalBytes,
   type HashText,
   type Opening,
@@ -17,6 +16,7 @@ import {
   thumbprintOf,
 } from "@quanji/chaincode/log";
 import type { DecisionReplay } from "./decision.js";
+import type { SignatureCheck } from "./engine.js";
 import { RecordFold, type RecordChainKey } from "./fold.js";
 import { type AttestedHead, type SealedHead, verifyHead } from "./head.js";
 import { Handovers } from "./handovers.js";
@@ -29,7 +29,7 @@ import {
   assertContent,
   type OpenedRequest,
   openRequest,
-  verifySigner,
+  signerCheck,
 } from "./requester.js";
 import { SequenceWindow } from "./sequence.js";
 import { Tallies } from "./tallies.js";
@@ -46,7 +46,7 @@ export interface SectionContext {
   /** Keys of requesters that a host holds. */
   readonly hosted: Set<string>;
   /** Takes a check of a signature that goes on while more is read, and sees to its end before any verdict. */
-  readonly begun: (check: Promise<void>) => void;
+  readonly begun: (check: SignatureCheck) => void;
   readonly fromMs: number | undefined;
   readonly toMs: number | undefined;
 }
@@ -61,10 +61,10 @@ interface OpenPermit {
   readonly timeMs: number;
 }
 
-/** All that a delivery repeats of its access. */
+/** All that a delivery repeats of its access. No string of a record holds a line feed. */
 const whatOf = ({ face, body }: Permit | Delivery): HashText =>
   sha256Text(
-    canonical([body.request, body.requester, body.resource, body.grant ?? "", face.class, face.steward, face.purpose]),
+    [body.request, body.requester, body.resource, body.grant ?? "", face.class, face.steward, face.purpose].join("\n"),
   );
 
 /** How a section ended. */
@@ -158,7 +158,7 @@ export class LogSection {
     }
     assertContent(request, record);
     assertAddressed(request, this.#addressee);
-    this.#context.begun(verifySigner(request, record, key.jwk));
+    this.#context.begun(signerCheck(request, record, key.jwk));
     if (key.custody === "hosted") this.#context.hosted.add(record.body.requester);
   }
 

@@ -11,6 +11,7 @@ import { hashText } from "@quanji/chaincode/log";
 import { ChainReader, type CommandChain } from "./chains.js";
 import { assertLevel, requiredLevel } from "./checkpoint.js";
 import { openCommand } from "./commands.js";
+import { openEngine } from "#signature-engine";
 import { DecisionReplay } from "./decision.js";
 import type { SealedHead } from "./head.js";
 import { LineDigest, linesOf, parseLine, SourceFault, type TrailSource } from "./lines.js";
@@ -68,6 +69,8 @@ export async function verifyTrail(
     if (fault instanceof SourceFault) throw fault.cause;
     const { replayed, attested } = reader.rules;
     return { ok: false, ...common, level: "committed", replayed, attested, at: place, ...refusalOf(fault) };
+  } finally {
+    await reader.close();
   }
 }
 
@@ -84,7 +87,8 @@ class TrailReader {
   readonly #sections = new Map<string, SectionEnd>();
   readonly #hosted = new Set<string>();
   readonly #held: Set<string>;
-  readonly #signatures = new PendingChecks();
+  readonly #engine = openEngine();
+  readonly #signatures = new PendingChecks(this.#engine);
   #line = 0;
   #commandBytes = 0;
   #header: TrailLineOf<"trail"> | undefined;
@@ -129,6 +133,11 @@ class TrailReader {
     return { fault: error, place };
   }
 
+  /** Gives back the engine's threads. */
+  close(): Promise<void> {
+    return this.#engine.close();
+  }
+
   /** Most lines are done at once; for the others there is something to wait for. */
   read(bytes: Uint8Array): Promise<void> | undefined {
     this.#line++;
@@ -138,7 +147,7 @@ class TrailReader {
     const rest = this.#take(line, bytes);
     if (rest === undefined) {
       this.#digest.add(bytes);
-      return this.#signatures.isFull ? this.#signatures.settleHalf() : undefined;
+      return this.#signatures.isFull ? this.#signatures.settleOldest() : undefined;
     }
     return rest.then(() => this.#digest.add(bytes));
   }

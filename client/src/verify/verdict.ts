@@ -58,9 +58,13 @@ export interface Verdict {
   readonly testClock: boolean;
 }
 
+/** An error that refuses evidence, under the verifier's code that owns `detail`. */
+export const refusal = (detail: Finding, message: string): QuanjiError =>
+  new QuanjiError(codeOf(detail), message, { detail });
+
 /** Refuses evidence. Errors: the verifier's code that owns `detail`. */
 export function refuse(detail: Finding, message: string): never {
-  throw new QuanjiError(codeOf(detail), message, { detail });
+  throw refusal(detail, message);
 }
 
 /**

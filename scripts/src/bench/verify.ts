@@ -1,6 +1,6 @@
 /**
  * Trails of 10⁴, 10⁵, 10⁶ records, each made, verified in a process of its own, and removed. The verifier checks every
- * requester's signature, always; what those cost is found by a second run whose engine of signatures says yes to all.
+ * requester's signature, always; what those cost is found by a second run whose engines of signatures say yes to all.
  */
 import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -13,6 +13,7 @@ import { makeTrail } from "./trails.js";
 
 const SIZES = [10_000, 100_000, 1_000_000];
 const CHILD = fileURLToPath(new URL("verify-child.js", import.meta.url));
+const UNSIGNED = new URL("verify-unsigned.js", import.meta.url).href;
 const DAY_MS = 86_400_000;
 const run = promisify(execFile);
 
@@ -30,6 +31,8 @@ interface Row {
   readonly records: number;
   readonly signatures: number;
   readonly bytes: number;
+  /** What it took to make the trail, seconds. */
+  readonly made: number;
   /** The verdict, as every user gets it: all signatures checked. */
   readonly verdict: Measured;
   /** The same without the engine's work on signatures: completeness alone. */
@@ -47,7 +50,9 @@ export async function benchVerify(options: ReadonlyMap<string, number>): Promise
   console.log(
     "verdict: what every user gets, all signatures checked; completeness: the same less the signatures' checks",
   );
-  console.log(line(["records", "signatures", "bytes", "verdict s", "µs/record", "RSS MB", "completeness s", "RSS MB"]));
+  console.log(
+    line(["records", "signed", "bytes", "made s", "verdict s", "µs each", "CPU s", "RSS MB", "compl. s", "RSS MB"]),
+  );
   try {
     let last: Row | undefined;
     for (const size of sizes) {
@@ -71,9 +76,11 @@ export async function benchVerify(options: ReadonlyMap<string, number>): Promise
 async function measure(records: number, folder: string): Promise<Row> {
   const trail = path.join(folder, `${records}.trail.ndjson`);
   const trust = path.join(folder, `${records}.trust.json`);
+  const start = process.hrtime.bigint();
   const { bytes, signatures, nowMs } = await makeTrail(records, trail, trust);
-  const verify = async (...mode: string[]): Promise<Measured> => {
-    const { stdout } = await run(process.execPath, [CHILD, trail, trust, String(nowMs + DAY_MS), ...mode]);
+  const made = Number(process.hrtime.bigint() - start) / 1e9;
+  const verify = async (...node: string[]): Promise<Measured> => {
+    const { stdout } = await run(process.execPath, [...node, CHILD, trail, trust, String(nowMs + DAY_MS)]);
     const measured = JSON.parse(stdout) as Measured;
     if (!measured.ok || measured.records !== records) {
       throw new Error(`the trail did not verify: ${measured.detail ?? ""} ${measured.message ?? ""}`);
@@ -81,17 +88,18 @@ async function measure(records: number, folder: string): Promise<Row> {
     return measured;
   };
   const verdict = await verify();
-  const completeness = await verify("stub");
+  const completeness = await verify("--import", UNSIGNED);
   await rm(trail);
-  return { records, signatures, bytes, verdict, completeness };
+  return { records, signatures, bytes, made, verdict, completeness };
 }
 
-function print({ records, signatures, bytes, verdict, completeness }: Row): void {
-  const perRecord = (verdict.seconds * 1e6) / records;
-  const figures = [verdict.seconds, perRecord, verdict.rssMb, completeness.seconds, completeness.rssMb];
-  console.log(line([records, signatures, bytes, ...figures.map((figure) => round(figure, 1))]));
+function print({ records, signatures, bytes, made, verdict, completeness }: Row): void {
+  const each = (verdict.seconds * 1e6) / records;
+  const figures = [made, verdict.seconds, each, verdict.cpuSeconds, verdict.rssMb];
+  const rounded = [...figures, completeness.seconds, completeness.rssMb].map((figure) => round(figure, 1));
+  console.log(line([records, signatures, bytes, ...rounded]));
 }
 
-const WIDTHS = [9, 12, 12, 11, 11, 8, 16, 8];
+const WIDTHS = [8, 8, 12, 8, 11, 9, 8, 8, 10, 8];
 const line = (cells: readonly (string | number)[]): string =>
   cells.map((cell, i) => String(cell).padStart(WIDTHS[i] ?? 0)).join("");

@@ -1,5 +1,5 @@
 import { createWriteStream } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { rename, rm, stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { type Command } from "commander";
@@ -23,7 +23,7 @@ import { ledgerForkText } from "../audit-text.js";
 import type { Context } from "../context.js";
 import { trailCsv } from "../export-csv.js";
 import { trailHtml } from "../export-html.js";
-import { assertWritable, unwritable, writeBeside } from "../files.js";
+import { assertWritable, unwritable, writeBeside, unreadable } from "../files.js";
 import { type Options, toInstant, toOneOf, UsageError } from "../options.js";
 import { word } from "../messages.js";
 import { pairs, type Result } from "../output.js";
@@ -328,8 +328,16 @@ async function verifyFile(
     return verifyReceipt(await context.read(path), trust, options?.level === undefined ? {} : { level: options.level });
   }
   const bar = progress(context.io, `verifying ${file}`, "records");
+  const { size } = await stat(path).catch((cause: unknown) => {
+    throw unreadable(path, cause);
+  });
+  let share = 0;
+  const chunks = chunksOf(path, (bytes) => (share = size === 0 ? 0 : Math.min(1, bytes / size)));
   try {
-    return await verifyTrail(chunksOf(path), trust, { ...options, progress: (records) => bar.update(records) });
+    return await verifyTrail(chunks, trust, {
+      ...options,
+      progress: (records) => bar.update(records, undefined, share),
+    });
   } finally {
     bar.end();
   }

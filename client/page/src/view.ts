@@ -1,0 +1,78 @@
+/** A verdict as a list of facts, in either language: what the command line says, in a form that a reader of pages expects. */
+import { isCode } from "@quanji/chaincode/domain";
+import type { Verdict } from "@quanji/client/verify";
+import { adviceFor, word } from "../../src/cli/messages.js";
+import { about, countsText, placeText, problemMeaning } from "../../src/cli/verdict.js";
+import { harmless } from "../../src/cli/width.js";
+import type { Fault } from "./job.js";
+import { type Lang, say, type Word } from "./words.js";
+
+export interface View {
+  readonly title: string;
+  /** One sentence: what is proven. */
+  readonly lead?: string;
+  readonly facts: readonly (readonly [name: string, value: string])[];
+}
+
+export function viewOfVerdict(file: string, verdict: Verdict, at: Date, lang: Lang): View {
+  const kind = say(verdict.kind, lang);
+  const title = `${say(verdict.ok ? "ok" : "bad", lang)} · ${kind} · ${file}`;
+  const rows = [
+    ...(verdict.ok ? proven(verdict, lang) : problem(verdict, lang)),
+    ["trustFile", verdict.trustDigest] as const,
+    ["checkedAt", at.toISOString()] as const,
+  ];
+  return {
+    title: harmless(title),
+    ...(verdict.ok && { lead: say(verdict.kind === "trail" ? "okTrail" : "okReceipt", lang) }),
+    facts: rows.map(([name, value]) => [say(name, lang), harmless(value)]),
+  };
+}
+
+type Row = readonly [Word, string];
+
+/** Of a refused file none of this is shown: whatever it proves, nobody should read it as proven. */
+function proven(verdict: Verdict, lang: Lang): readonly Row[] {
+  const list = (name: Word, items: readonly string[]): readonly Row[] =>
+    items.length === 0 ? [] : [[name, items.join(", ")]];
+  return [
+    ...(verdict.of === undefined ? [] : [["concerns", about(verdict.of, lang)] as const]),
+    ...(verdict.completeThrough === undefined ? [] : [["completeThrough", verdict.completeThrough] as const]),
+    ...(verdict.kind === "trail" ? [["counts", countsText(verdict, lang)] as const] : []),
+    ["level", `${verdict.level}: ${say(verdict.level, lang)}`],
+    ["withstands", `${verdict.withstands} ${say("dishonest", lang)}`],
+    ...list("replayed", verdict.replayed),
+    ...list("attested", verdict.attested),
+    ...list("hosted", verdict.hosted ?? []),
+    ...(verdict.singleOperator ? [["beware", word("singleOperator", lang)] as const] : []),
+    ...(verdict.testClock ? [["beware", word("testClock", lang)] as const] : []),
+  ];
+}
+
+function problem(verdict: Verdict, lang: Lang): readonly Row[] {
+  const { code = "PROOF_INVALID", detail, message, at } = verdict;
+  const place = placeText(at);
+  return [
+    ["problem", detail === undefined ? code : `${code} · ${detail}`],
+    ["meaning", problemMeaning(code, detail, lang)],
+    ...(message === undefined ? [] : [["found", message] as const]),
+    ...(place === "" ? [] : [["place", place] as const]),
+    ["next", adviceFor(code, detail, lang)],
+  ];
+}
+
+/** Of what prevented a verdict. */
+export function viewOfFault(file: string, fault: Fault, lang: Lang): View {
+  const found = faultLines(fault, lang).join(". ");
+  return { title: harmless(file), lead: say("unreadable", lang), facts: [[say("found", lang), found]] };
+}
+
+/** The message, with its code where it has one; then what the code means and what to do. */
+export function faultLines({ code, detail, message }: Fault, lang: Lang): readonly string[] {
+  if (code === undefined || !isCode(code)) return [harmless(message)];
+  const title = detail === undefined ? code : `${code} · ${detail}`;
+  const meaning = problemMeaning(code, detail, lang);
+  return [`${title}: ${message}`, ...(meaning === message ? [] : [meaning]), adviceFor(code, detail, lang)].map(
+    harmless,
+  );
+}
