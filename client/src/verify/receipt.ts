@@ -50,7 +50,7 @@ export async function verifyReceipt(
 ): Promise<Verdict> {
   const common = { kind: "receipt" as const, replayed: [], attested: [], ...trustFacts(trust) };
   try {
-    const { record, level } = await check(receipt, trust, options);
+    const { record, level } = await checkReceiptFile(receipt, trust, requiredLevel(trust, options.level));
     const permitted = record.type === "access" && record.face.decision === "permit" ? 1 : 0;
     const denied = record.type === "access" ? 1 - permitted : 0;
     const attested = ["decision", "party keys"];
@@ -69,13 +69,14 @@ const keyOf = ({ type, face, body }: QuanjiRecord): RecordKey => ({
   time: body.time,
 });
 
-async function check(
+/** Throws what {@link verifyReceipt} answers. @param required level that the cosignatures have to reach */
+export async function checkReceiptFile(
   input: ReceiptInput,
   trust: OpenedTrust,
-  options: ReceiptOptions,
+  required: Level,
 ): Promise<{ readonly record: QuanjiRecord; readonly level: Level }> {
   const { opened, level } = await examineReceipt(input, trust);
-  assertLevel(level, requiredLevel(trust, options.level));
+  assertLevel(level, required);
   return { record: opened.record, level };
 }
 

@@ -5,10 +5,16 @@ import { type Audience, type EvidenceContext, signerOf } from "../evidence/conte
 import { makeReceipt } from "../evidence/receipt.js";
 import { makeTrail, type TrailContext } from "../evidence/trail.js";
 import type { EvidenceFor } from "../http/index.js";
+import type { KnownRecord } from "../readmodel/readmodel.js";
 import { HeadWitness } from "../witness/heads.js";
 import type { LogSigner } from "../witness/log-signer.js";
 import type { Foundation } from "./foundation.js";
 import type { Witnesses } from "./witnesses.js";
+
+export interface Tickets {
+  /** The receipt of a permit as a compact JWS (RFC 7515 §3.1), with nothing opened. */
+  readonly ticket: (record: KnownRecord) => Promise<string>;
+}
 
 type Parts = Pick<Foundation, "config" | "environment" | "keys" | "ledger" | "readModel"> & {
   readonly logs: readonly LogSigner[];
@@ -16,7 +22,15 @@ type Parts = Pick<Foundation, "config" | "environment" | "keys" | "ledger" | "re
   readonly witnesses: Witnesses | undefined;
 };
 
-export function newEvidence({ config, environment, keys, ledger, readModel, logs, witnesses }: Parts): EvidenceFor {
+export function newEvidence({
+  config,
+  environment,
+  keys,
+  ledger,
+  readModel,
+  logs,
+  witnesses,
+}: Parts): EvidenceFor & Tickets {
   const cosigned = witnesses?.cosigning;
   const context: EvidenceContext = {
     index: readModel,
@@ -41,6 +55,10 @@ export function newEvidence({ config, environment, keys, ledger, readModel, logs
   /** By log: size of the largest checkpoint that was published. */
   const shown = new Map<string, number>();
   return {
+    async ticket(record) {
+      const jws = await makeReceipt(context, record, { party: "", regulator: false });
+      return `${jws.protected}.${jws.payload}.${jws.signature}`;
+    },
     receipt: (record, viewer) => makeReceipt(context, record, audienceOf(viewer)),
     async checkpoint(origin) {
       const signer = signerOf(context, origin);
