@@ -12,9 +12,9 @@ export {
 export { isQuorum, parsePolicy, type Policy } from "./policy.js";
 export { type ReceiptInput, type ReceiptOptions, verifyReceipt } from "./receipt.js";
 export { signatureVerifier, verifySignature } from "./signatures.js";
-export { type VerifiedTicket, verifyTicket } from "./ticket.js";
 export { forkBetween, openSeen, readCheckpoint, readLog, type SeenCheckpoint, type StaticLog } from "./static-log.js";
 export { type TileSource, TileTree } from "./tiles.js";
+export { type VerifiedTicket, verifyTicket } from "./ticket.js";
 export { type TrailObserver, type TrailOptions, verifyTrail } from "./trail.js";
 export { type TrailSource } from "./lines.js";
 export { type OpenedTrust, openTrust, type TrustOptions } from "./trust.js";
