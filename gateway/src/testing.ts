@@ -8,5 +8,8 @@ export { Store } from "./ledger/embedded/store.js";
 export * from "./ledger/ledger.js";
 export * from "./http/testing/request.js";
 export { pino } from "pino";
+export { witnessConfigOf } from "./witness/process/config.js";
+export { openWitness, type Witness } from "./witness/process/open.js";
 export { newSigner, type Signer } from "./ledger/embedded/identity.js";
 export { derHeader, sha256 } from "./ledger/embedded/block.js";
+export { newSourceListener } from "./source/proxy.js";

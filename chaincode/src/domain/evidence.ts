@@ -39,6 +39,19 @@ export const Receipt = z.strictObject({
   proof: z.string(),
 });
 export type Receipt = z.infer<typeof Receipt>;
+/**
+ * A receipt with a later proof of the same record beside it, made from static files by whoever holds it: the gateway's
+ * signature covers the receipt alone, and the proof speaks for itself.
+ */
+export const UpgradedReceipt = z.strictObject({
+  v: z.literal("quanji.upgraded.v1"),
+  receipt: Jws,
+  /** A C2SP tlog-proof, verbatim. */
+  proof: z.string(),
+});
+export type UpgradedReceipt = z.infer<typeof UpgradedReceipt>;
+/** A receipt's file, upgraded or not. */
+export const RECEIPT_FILE_LIMITS: Limits = { maxBytes: 256 * 1024, maxDepth: 2 };
 export const RECEIPT_TYP = "quanji-receipt+jws";
 export const ANSWER_TYP = "quanji-answer+jws";
 
@@ -147,7 +160,8 @@ export type TrustFile = z.infer<typeof TrustFile>;
 
 /**
  * A fork, portable: two signed checkpoints of one log that cannot both be true. `proof` is a consistency proof between their
- * sizes whose hashes lead to the newer root and to another older one; absent where the sizes are equal.
+ * sizes whose hashes lead to the newer root and to another older one (where the older size is a power of two, with the hash
+ * that stands there in front); absent where the sizes are equal.
  */
 export const ForkProof = z.strictObject({
   v: z.literal("quanji.evidence.v1"),

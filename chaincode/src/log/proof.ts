@@ -129,7 +129,9 @@ export function verifyConsistency({ from, to, fromRoot, toRoot, proof }: Consist
 }
 
 function verifyGrowth(consistency: Consistency): void {
-  const { older, newer } = growthRoots(consistency);
+  const { from, to, fromRoot, proof } = consistency;
+  // The old tree as one full subtree starts the climb itself, so the proof does not repeat its root.
+  const { older, newer } = growthRoots(from, to, isFull(from) ? [fromRoot, ...proof] : proof);
   if (!equalBytes(older, consistency.fromRoot) || !equalBytes(newer, consistency.toRoot)) {
     refuse("CONSISTENCY_INVALID", "the newer tree does not contain the older one unchanged");
   }
@@ -138,8 +140,9 @@ function verifyGrowth(consistency: Consistency): void {
 /**
  * Whether the proof shows that the newer tree contains *another* tree where the older one should be: its hashes lead to the
  * newer root and to another older one. A proof that leads to neither shows nothing, for anybody can make one. Where `from` is
- * a power of two, and between equal sizes, the hashes of the older tree are not in a proof, so nothing but two roots of one
- * size is a contradiction there. Errors: PROOF_INVALID · INDEX_RANGE, LIMIT_EXCEEDED, PROOF_LENGTH.
+ * a power of two, the older tree is not in a consistency proof; an accuser puts in front of it the hash that the newer tree
+ * has in that place. Between equal sizes nothing but two roots is a contradiction.
+ * Errors: PROOF_INVALID · INDEX_RANGE, LIMIT_EXCEEDED, PROOF_LENGTH.
  */
 export function contradicts(consistency: Consistency): boolean {
   const { from, to, fromRoot, toRoot, proof } = consistency;
@@ -147,16 +150,39 @@ export function contradicts(consistency: Consistency): boolean {
   assertLimit(proof);
   if (from === to) return !equalBytes(fromRoot, toRoot);
   if (from === 0) return false;
-  const { older, newer } = growthRoots(consistency);
+  const plain = isFull(from) && proof.length <= climbLength(from, to);
+  const { older, newer } = growthRoots(from, to, plain ? [fromRoot, ...proof] : proof);
   return equalBytes(newer, toRoot) && !equalBytes(older, fromRoot);
 }
 
-/** The two roots that the proof leads to, for 0 < from < to. */
-function growthRoots({ from, to, fromRoot, proof }: Consistency): { readonly older: Hash; readonly newer: Hash } {
+/** Whether the tree is one full subtree. */
+function isFull(size: number): boolean {
+  let rest = size;
+  while (rest > 1 && !isOdd(rest)) rest = half(rest);
+  return rest === 1;
+}
+
+/** Where a climb from the last leaf of the older tree begins: at its largest subtree that ends there. */
+function climbStart(from: number, to: number): [path: number, last: number] {
   let [path, last] = [from - 1, to - 1];
   for (; isOdd(path); path = half(path)) last = half(last);
-  // path = 0: the old tree is one full subtree and starts the climb itself, so the proof does not repeat its root.
-  const [first, ...rest] = path === 0 ? [fromRoot, ...proof] : proof;
+  return [path, last];
+}
+
+/** How many siblings the climb from a full subtree meets. */
+function climbLength(from: number, to: number): number {
+  let count = 0;
+  for (let [, last] = climbStart(from, to); last > 0; last = half(last)) count++;
+  return count;
+}
+
+/** The two roots that the hashes lead to, for 0 < from < to; the first is the subtree that the climb begins with. */
+function growthRoots(
+  from: number,
+  to: number,
+  [first, ...rest]: readonly Hash[],
+): { readonly older: Hash; readonly newer: Hash } {
+  let [path, last] = climbStart(from, to);
   if (first === undefined) return refuse("PROOF_LENGTH", "the consistency proof is empty");
   let [older, newer] = [first, first];
   for (const sibling of rest) {

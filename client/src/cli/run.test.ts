@@ -532,13 +532,22 @@ describe("quanji", () => {
     it("binds an API; what the gateway would not take is refused, naming the field", async () => {
       const api = ["source", "add", RESOURCE, "--steward", BANK, "--url"];
       expect(
-        (await desk.run([...api, "http://127.0.0.1:9/days?from={from}", "--allow-private", "--items", "/rows"]))
-          .exitCode,
+        (
+          await desk.run([
+            ...api,
+            "http://127.0.0.1:9/days?from={from}",
+            "--allow-private",
+            "--ticket",
+            "--items",
+            "/rows",
+          ])
+        ).exitCode,
       ).to.equal(0);
       expect(((await config())["sources"] as object[])[0]).to.include({
         kind: "http",
         format: "json",
         allowPrivate: true,
+        ticket: true,
         items: "/rows",
       });
       const refused = await desk.run([...api, "ftp://example/x", "--json"]);

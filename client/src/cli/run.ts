@@ -9,6 +9,7 @@ import { fsckCommand } from "./commands/fsck.js";
 import { grantCommands } from "./commands/grant.js";
 import { keysCommands } from "./commands/keys.js";
 import { listCommands } from "./commands/list.js";
+import { monitorCommand } from "./commands/monitor.js";
 import { boundaryCommands, orderCommands } from "./commands/orders.js";
 import { partyCommands } from "./commands/party.js";
 import { proxyCommands } from "./commands/proxy.js";
@@ -16,6 +17,7 @@ import { reconcileCommands } from "./commands/reconcile.js";
 import { resourceCommands } from "./commands/resource.js";
 import { sendCommands } from "./commands/send.js";
 import { sourceCommands } from "./commands/source.js";
+import { tilesCommand } from "./commands/tiles.js";
 import { trustCommands } from "./commands/trust.js";
 import { EXIT, failureOf } from "./failure.js";
 import type { Io } from "./io.js";
@@ -104,6 +106,8 @@ const GROUPS: readonly ((program: Command, runtime: Runtime) => void)[] = [
   acceptCommands,
   proxyCommands,
   evidenceCommands,
+  tilesCommand,
+  monitorCommand,
   reconcileCommands,
   auditCommands,
   listCommands,

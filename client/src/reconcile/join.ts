@@ -143,7 +143,7 @@ export class Join {
     const name = nameOfSource(face.log, body.resource);
     if (this.#tallies.get(name)?.has(body.access) === true) return;
     let open = this.#untallied.get(name);
-    if (open === undefined) this.#untallied.set(name, (open = new Map()));
+    if (open === undefined) this.#untallied.set(name, (open = new Map<number, Open>()));
     const known = open.get(body.access);
     if (known !== undefined) note(known, file);
     else open.set(body.access, openOf("TALLY_MISSING", record, body.access, file, { delivery: face.index }));

@@ -26,4 +26,5 @@ export type { ResourceInput } from "./resources.js";
 export { holesBelow, memorySeqStore, SeqKeeper, type SeqStatus, type SeqStore } from "./seq.js";
 export type { Sent } from "./session.js";
 export { type DeliveryAccount } from "./stream.js";
+export { httpTiles, isPath } from "./tiles.js";
 export { DEADLINES, type Deadlines, type Fetch } from "./transport.js";

@@ -6,9 +6,14 @@ import { QuanjiError } from "@quanji/chaincode/domain";
 import type { SeqStore } from "./seq.js";
 
 /** Replaces a file whole, and returns once that survives a power cut: file synced, renamed, folder synced. */
-export async function replaceFile(folder: string, name: string, content: string | Uint8Array): Promise<void> {
+export async function replaceFile(
+  folder: string,
+  name: string,
+  content: string | Uint8Array,
+  mode = 0o600,
+): Promise<void> {
   const temporary = join(folder, `.${name}.${randomBytes(6).toString("hex")}`);
-  const handle = await open(temporary, "wx", 0o600);
+  const handle = await open(temporary, "wx", mode);
   try {
     await handle.writeFile(content);
     await handle.sync();

@@ -39,6 +39,7 @@ export interface Reply {
   /** Media type without parameters, in lower case. */
   readonly type: string;
   text(): Promise<string>;
+  bytes(maxBytes: number): Promise<Uint8Array>;
   lines(): AsyncGenerator<Uint8Array, void, void>;
 }
 
@@ -132,15 +133,17 @@ class Watch {
 }
 
 function reply(response: Response, watch: Watch, { idleMs }: Deadlines): Reply {
+  const bytes = async (maxBytes: number): Promise<Uint8Array> => {
+    watch.allow(idleMs);
+    const parts: Uint8Array[] = [];
+    for await (const chunk of bodyChunks(response, watch, maxBytes)) parts.push(chunk);
+    return concat(...parts);
+  };
   return {
     status: response.status,
     type: (response.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "",
-    text: async () => {
-      watch.allow(idleMs);
-      const parts: Uint8Array[] = [];
-      for await (const chunk of bodyChunks(response, watch, MAX_ANSWER_BYTES)) parts.push(chunk);
-      return fromUtf8(concat(...parts));
-    },
+    text: async () => fromUtf8(await bytes(MAX_ANSWER_BYTES)),
+    bytes,
     lines: async function* () {
       watch.allow(idleMs);
       for await (const line of splitLines(bodyChunks(response, watch, Infinity))) {

@@ -12,7 +12,19 @@ import {
   utf8,
 } from "@quanji/chaincode/log";
 import * as receipts from "./attacks-receipt.support.test.js";
-import { collude, HEADS, LOG, LOG_KEYS, NET, PARTIES, sealed, sealedText, signReceipt, URLS } from "./support.test.js";
+import {
+  collude,
+  HEADS,
+  LOG,
+  LOG_KEYS,
+  NET,
+  OTHER_LOG,
+  PARTIES,
+  sealed,
+  sealedText,
+  signReceipt,
+  URLS,
+} from "./support.test.js";
 import { at, DAY, edit, grant, lines, recordsOf, swap, world } from "./tampering.support.test.js";
 
 /** Text of the file to verify. */
@@ -55,7 +67,41 @@ function beyondOrder(signature: string): string {
   return toBase64url(bytes);
 }
 
+/** The permit's receipt with a later proof beside it. */
+const upgraded = async (change: object = {}): Promise<string> => {
+  const { proof } = await receipts.world.receiptPayload(LOG, receipts.at.permit);
+  return textOf({ v: "quanji.upgraded.v1", receipt: await plain(), proof, ...change });
+};
+const proofAt = (index: number, log = LOG): Promise<string> => receipts.world.proof(log, index);
+
 export const ON_RECEIPT_FILES: readonly FileAttack[] = [
+  ["8 another version around it", "VERSION_UNKNOWN", () => upgraded({ v: "quanji.upgraded.v2" })],
+  ["own: a member more beside a later proof", "FIELD_UNKNOWN", () => upgraded({ more: "x" })],
+  ["own: no later proof", "MALFORMED", () => upgraded({ proof: 0 })],
+  [
+    "10 a later proof of another size",
+    "PROOF_LENGTH",
+    async () => upgraded({ proof: await underSize(await proofAt(receipts.at.permit), 9_999) }),
+  ],
+  [
+    "13 a later proof of another record",
+    "INDEX_MISMATCH",
+    async () => upgraded({ proof: await proofAt(receipts.at.delivery) }),
+  ],
+  ["14 a later proof of another log", "LOG_MISMATCH", async () => upgraded({ proof: await proofAt(0, OTHER_LOG) })],
+  [
+    "23 a later proof that the log did not sign",
+    "LOG_SIGNATURE_INVALID",
+    async () => upgraded({ proof: (await proofAt(receipts.at.permit)).replace(/\n(\d+)\n/, "\n7$1\n") }),
+  ],
+  [
+    "68 a level that nobody cosigned, and a later proof",
+    "LEVEL_FALSE",
+    async () => {
+      const payload = await receipts.world.receiptPayload(LOG, receipts.at.permit);
+      return upgraded({ receipt: await signReceipt({ ...payload, level: "cosigned" }) });
+    },
+  ],
   [
     "12 an index beyond the size",
     "INDEX_RANGE",

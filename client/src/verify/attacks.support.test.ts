@@ -220,8 +220,10 @@ export async function untouched(): Promise<readonly (readonly [name: string, exh
     trust: trusts.trustWith({ policy: trusts.TWO_OF_THREE }),
     now: trusts.world.nowMs,
   };
+  const [receipt, proof] = [await world.receipt(LOG, at.permit), await world.proof(LOG, at.permit)];
   return [
     ["a permit's receipt", receiptExhibit(await text(at.permit))],
+    ["an upgraded receipt", receiptExhibit(canonical({ v: "quanji.upgraded.v1", receipt, proof }, TEXT))],
     ["a delivery's receipt", receiptExhibit(await text(at.delivery))],
     ["a denial's receipt", receiptExhibit(await text(at.denial))],
     ["a void's receipt", receiptExhibit(await text(at.void))],

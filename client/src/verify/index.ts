@@ -10,10 +10,14 @@ export {
   verifyEvidence,
 } from "./evidence/index.js";
 export { isQuorum, parsePolicy, type Policy } from "./policy.js";
-export { type ReceiptOptions, verifyReceipt } from "./receipt.js";
+export { type ReceiptInput, type ReceiptOptions, verifyReceipt } from "./receipt.js";
 export { signatureVerifier, verifySignature } from "./signatures.js";
+export { type VerifiedTicket, verifyTicket } from "./ticket.js";
+export { forkBetween, openSeen, readCheckpoint, readLog, type SeenCheckpoint, type StaticLog } from "./static-log.js";
+export { type TileSource, TileTree } from "./tiles.js";
 export { type TrailObserver, type TrailOptions, verifyTrail } from "./trail.js";
 export { type TrailSource } from "./lines.js";
 export { type OpenedTrust, openTrust, type TrustOptions } from "./trust.js";
 export { ADVICE, type Advice, codeOf, type Finding, type FindingRow, FINDINGS, isFinding } from "./findings.js";
+export { type SourcesOf, type Upgraded, upgradeReceipt } from "./upgrade.js";
 export { type Level, type Place, type RecordKey, type TrailKey, type Verdict } from "./verdict.js";

@@ -7,14 +7,16 @@ import {
   parseWith,
   type QuanjiRecord,
   Receipt,
+  RECEIPT_FILE_LIMITS,
   RECEIPT_TYP,
+  UpgradedReceipt,
 } from "@quanji/chaincode/domain";
 import {
   type AnswerHeader,
   canonical,
+  equalBytes,
   type FlattenedJws,
   type JsonObject,
-  type Limits,
   type Openings,
   parseAnswerJws,
   parseCanonical,
@@ -22,9 +24,9 @@ import {
   parsePublicJwk,
 } from "@quanji/chaincode/log";
 import { assertLevel, requiredLevel } from "./checkpoint.js";
-import { verifyIncluded } from "./inclusion.js";
+import { type Included, verifyIncluded } from "./inclusion.js";
 import { verifyOpenings } from "./openings.js";
-import { openRecord } from "./record.js";
+import { type OpenedRecord, openRecord } from "./record.js";
 import { assertAddressed, assertContent, openRequest, signerCheck, verifyJws } from "./requester.js";
 import { assertWithin, type OpenedTrust, type TrustedGateway, withoutFinalNewline } from "./trust.js";
 import { type Level, levelRank, type RecordKey, refusalOf, refuse, trustFacts, type Verdict } from "./verdict.js";
@@ -34,21 +36,21 @@ export interface ReceiptOptions {
   readonly level?: Level;
 }
 
-/** The payload in base64url, and a little. */
-const FILE_LIMITS: Limits = { maxBytes: EVIDENCE_LIMITS.maxBytes * 2, maxDepth: 2 };
+/** A file, or what it holds. */
+export type ReceiptInput = string | Uint8Array | FlattenedJws | UpgradedReceipt;
 
 /**
- * Verifies a receipt (file or flattened JWS) against an opened trust file. Never throws for bad evidence: whatever is not
- * proven is refused, with its code.
+ * Verifies a receipt (file or flattened JWS, upgraded or not) against an opened trust file. Never throws for bad evidence:
+ * whatever is not proven is refused, with its code.
  */
 export async function verifyReceipt(
-  receipt: string | Uint8Array | FlattenedJws,
+  receipt: ReceiptInput,
   trust: OpenedTrust,
   options: ReceiptOptions = {},
 ): Promise<Verdict> {
   const common = { kind: "receipt" as const, replayed: [], attested: [], ...trustFacts(trust) };
   try {
-    const { record, level } = await check(receipt, trust, options);
+    const { record, level } = await checkReceiptFile(receipt, trust, requiredLevel(trust, options.level));
     const permitted = record.type === "access" && record.face.decision === "permit" ? 1 : 0;
     const denied = record.type === "access" ? 1 - permitted : 0;
     const attested = ["decision", "party keys"];
@@ -67,13 +69,29 @@ const keyOf = ({ type, face, body }: QuanjiRecord): RecordKey => ({
   time: body.time,
 });
 
-async function check(
-  input: string | Uint8Array | FlattenedJws,
+/** Throws what {@link verifyReceipt} answers. @param required level that the cosignatures have to reach */
+export async function checkReceiptFile(
+  input: ReceiptInput,
   trust: OpenedTrust,
-  options: ReceiptOptions,
+  required: Level,
 ): Promise<{ readonly record: QuanjiRecord; readonly level: Level }> {
+  const { opened, level } = await examineReceipt(input, trust);
+  assertLevel(level, required);
+  return { record: opened.record, level };
+}
+
+export interface ExaminedReceipt {
+  readonly jws: FlattenedJws;
+  readonly opened: OpenedRecord;
+  /** The proof that counts: the one beside the receipt, if there is one. */
+  readonly proof: string;
+  readonly level: Level;
+}
+
+/** All checks but the last: whether the level is as high as somebody asks for. Errors: as `verifyReceipt` answers. */
+export async function examineReceipt(input: ReceiptInput, trust: OpenedTrust): Promise<ExaminedReceipt> {
   // 1. The receipt has the one form, and names a gateway that the trust file knows; that gateway signed it.
-  const { jws, receipt } = openReceipt(input);
+  const { jws, receipt, later } = openReceipt(input);
   const gateway = gatewayOf(trust, jws, receipt);
   await verifyJws(jws, gateway.jwk);
 
@@ -99,25 +117,44 @@ async function check(
   verifyOpenings(receipt.openings as Openings, record, request);
 
   // 6. The record is in the log, under a checkpoint that the log signed with a key good at that size.
-  const { level, size } = await verifyIncluded(opened, receipt.proof, trust);
-  assertWithin(row, size);
+  const own = await verifyIncluded(opened, receipt.proof, trust);
+  assertWithin(row, own.size);
 
-  // 7. The level is what the cosignatures reach, and as high as was asked for.
-  if (levelRank(receipt.level) > levelRank(level))
-    refuse("LEVEL_FALSE", `the receipt says ${receipt.level}, but is ${level}`);
-  assertLevel(level, requiredLevel(trust, options.level));
-  return { record, level };
+  // 7. The level is what the cosignatures reach: the receipt's own word, then that of the proof beside it.
+  if (levelRank(receipt.level) > levelRank(own.level))
+    refuse("LEVEL_FALSE", `the receipt says ${receipt.level}, but is ${own.level}`);
+  if (later === undefined) return { jws: jws.jws, opened, proof: receipt.proof, level: own.level };
+  const beside = await verifyIncluded(opened, later, trust);
+  assertOneTree(own, beside);
+  const level = levelRank(beside.level) > levelRank(own.level) ? beside.level : own.level;
+  return { jws: jws.jws, opened, proof: later, level };
 }
 
-function openReceipt(input: string | Uint8Array | FlattenedJws): {
+/** Errors: FORK. Between different sizes only the log's own tiles can tell. */
+function assertOneTree(a: Included, b: Included): void {
+  if (a.size === b.size && !equalBytes(a.root, b.root)) refuse("FORK", "the two proofs state two roots for one size");
+}
+
+/** The form alone. Errors: those of a receipt's form. */
+export function openReceipt(input: ReceiptInput): {
   readonly jws: ParsedJws<AnswerHeader>;
   readonly receipt: Receipt;
+  /** The proof beside the receipt. */
+  readonly later: string | undefined;
 } {
   const isFile = typeof input === "string" || input instanceof Uint8Array;
-  const json = isFile ? parseCanonical(withoutFinalNewline(input), FILE_LIMITS) : input;
-  const jws = parseAnswerJws(json, EVIDENCE_LIMITS);
+  const json: unknown = isFile ? parseCanonical(withoutFinalNewline(input), RECEIPT_FILE_LIMITS) : input;
+  const upgraded = openUpgraded(json);
+  const jws = parseAnswerJws(upgraded === undefined ? json : upgraded.receipt, EVIDENCE_LIMITS);
   if (jws.header.typ !== RECEIPT_TYP) refuse("TYP_MISMATCH", `typ must be ${RECEIPT_TYP}`);
-  return { jws, receipt: parseReceipt(jws.payload) };
+  return { jws, receipt: parseReceipt(jws.payload), later: upgraded?.proof };
+}
+
+/** Undefined for what has no `v`: a JWS has none. Errors: VERSION_UNKNOWN, FIELD_UNKNOWN, MALFORMED. */
+function openUpgraded(json: unknown): UpgradedReceipt | undefined {
+  if (typeof json !== "object" || json === null || !("v" in json)) return undefined;
+  if (json.v !== "quanji.upgraded.v1") refuse("VERSION_UNKNOWN", "the file's version is not quanji.upgraded.v1");
+  return parseWith(UpgradedReceipt, json as JsonObject);
 }
 
 /** Payload of a receipt. Errors: VERSION_UNKNOWN, FIELD_UNKNOWN, MALFORMED. */

@@ -201,7 +201,7 @@ describe("G6 a gateway's courier to a witness", () => {
         return Promise.resolve({ size: at, root: honest.root(at) });
       },
       // Nobody waits: what is refused is asked again at once.
-      pause: () => Promise.resolve(),
+      pause: () => new Promise((resolve) => setImmediate(resolve)),
       refreshMs: 1,
     });
     await until(() => served.filter((origin) => origin === ORIGIN).length >= 1);
@@ -316,6 +316,20 @@ describe("G6 a gateway's courier to a witness", () => {
       expect(forks[0]).to.include({ kind: "fork", older: witness.shown });
       expect(forks[0]).to.not.have.property("proof");
       expect(outcomes).to.include("forked");
+    });
+
+    it("keeps one proof of a log, however often it lies", async () => {
+      witness.shown = await shownBy(forked.root(3), 3);
+      const courier = start();
+      await until(() => forks.length === 1);
+      for (const at of [4, 5]) {
+        passes(60_000);
+        size = at;
+        courier.grew();
+        await until(() => kept.some(({ checkpoint }) => parseCheckpoint(parseNote(checkpoint).text).size === at));
+      }
+      await idle();
+      expect(forks).to.have.length(1);
     });
 
     it("keeps the proof against one that shows another smaller tree", async () => {

@@ -82,6 +82,8 @@ interface Place {
   /** Of its last cosignature, ms since 1970 by `clock`. */
   cosignedMs: number;
   comparedMs: number;
+  /** It was found to show another tree of this log. */
+  isForked: boolean;
   /** Number of its last turn. */
   turn: number;
 }
@@ -111,6 +113,7 @@ export class Courier {
       held: 0,
       cosignedMs: Number.NEGATIVE_INFINITY,
       comparedMs: Number.NEGATIVE_INFINITY,
+      isForked: false,
       turn: 0,
     }));
     this.#done = this.#run();
@@ -244,13 +247,15 @@ export class Courier {
   /** What it cosigned counts all the same: its fault is what it shows elsewhere. */
   async #compare(place: Place, own: SignedNote): Promise<void> {
     const { clock, compareMs, node, publish, asked, report } = this.#options;
-    if (clock() - place.comparedMs < compareMs) return;
+    // One proof convicts it as well as a thousand.
+    if (place.isForked || clock() - place.comparedMs < compareMs) return;
     place.comparedMs = clock();
     try {
       const fork = await forkShown(this.#options, own, node(place.signer.origin));
       if (fork === undefined) return;
       asked("forked");
       await publish(fork);
+      place.isForked = true;
       report("forked", new Error(`${place.signer.origin}: it has cosigned another tree as well`));
     } catch {
       // It proves nothing, and does not make its cosignature worse: counted, and asked again.

@@ -10,6 +10,7 @@ import { isAllowed, type Resolver, systemResolver } from "./address.js";
 import { FileSource } from "./file-source.js";
 import { HttpSource } from "./http-source.js";
 import type { Source } from "./source.js";
+import { TICKET_HEADER } from "./ticket.js";
 import { UrlTemplate } from "./url-template.js";
 import { invalid } from "./zod-path.js";
 
@@ -30,6 +31,7 @@ const RESERVED_HEADERS = new Set([
   "transfer-encoding",
   "accept-encoding",
   "upgrade",
+  TICKET_HEADER,
 ]);
 
 const HeaderName = z
@@ -76,6 +78,8 @@ const HttpBinding = z.strictObject({
   /** Allows loopback and private networks, and plain http. */
   allowPrivate: z.boolean().optional(),
   timeoutMs: z.int().min(1).max(120_000).optional(),
+  /** The source stands behind an adapter: each request shows it the receipt of its permit. */
+  ticket: z.boolean().optional(),
 });
 
 export const BindingSchema = z.discriminatedUnion("kind", [FileBinding, HttpBinding]);

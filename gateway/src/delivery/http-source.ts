@@ -5,6 +5,7 @@ import { guardedLookup, type Resolver } from "./address.js";
 import { type Layout, limitBytes, readRows, tooLarge } from "./formats.js";
 import { type Row, sourceFailed } from "./row.js";
 import { fieldsToRead, selectRows, type Source, type SourceRequest } from "./source.js";
+import { TICKET_HEADER } from "./ticket.js";
 import type { UrlTemplate } from "./url-template.js";
 
 export interface HttpOptions extends Layout {
@@ -44,7 +45,7 @@ export class HttpSource implements Source {
    */
   async *open(request: SourceRequest, signal: AbortSignal): AsyncGenerator<Row, void, void> {
     const { url, remaining } = this.#options.url.expand(request);
-    const answer = await this.#ask(url, signal);
+    const answer = await this.#ask(url, request.ticket, signal);
     const bytes = limitBytes(bodyOf(answer, signal), this.#options.maxBytes);
     yield* selectRows(readRows(bytes, this.#options, fieldsToRead(request)), request, remaining);
   }
@@ -53,10 +54,11 @@ export class HttpSource implements Source {
     await this.#agent.destroy();
   }
 
-  async #ask(url: string, signal: AbortSignal): Promise<Answer> {
+  async #ask(url: string, ticket: string | undefined, signal: AbortSignal): Promise<Answer> {
     const headers = {
       accept: "application/json, application/x-ndjson, text/csv",
       ...this.#options.headers,
+      ...(ticket !== undefined && { [TICKET_HEADER]: ticket }),
       "accept-encoding": "identity",
     };
     let answer: Answer;

@@ -15,4 +15,4 @@ export {
 } from "./query.js";
 export { type Field, type FieldType, type Row, type Value } from "./row.js";
 export { type Source, type SourceRequest } from "./source.js";
-export { assertTicket, readStop, type Ticket } from "./ticket.js";
+export { assertTicket, readStop, type Ticket, TICKET_HEADER } from "./ticket.js";

@@ -16,6 +16,8 @@ export interface SourceRequest {
   readonly after: number;
   /** Days begin at midnight of this offset. */
   readonly timeZone: string;
+  /** The receipt of the permit, for a source behind an adapter that asks for it. */
+  readonly ticket?: string;
 }
 
 export interface Source {

@@ -4,6 +4,9 @@
  */
 import { QuanjiError } from "@quanji/chaincode/domain";
 
+/** The receipt of the permit in compact form, for the adapter in front of a source. */
+export const TICKET_HEADER = "quanji-ticket";
+
 export interface Ticket {
   /** The record's `deliverBefore`. */
   readonly deliverBeforeMs: number;

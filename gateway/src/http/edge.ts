@@ -30,6 +30,8 @@ export interface EvidenceFor {
   cosigned(record: KnownRecord, waitMs: number, signal: AbortSignal): Promise<boolean>;
   /** Signed checkpoint of the newest committed head of a log of this gateway. Errors: NOT_FOUND, PROOF_INVALID. */
   checkpoint(log: string): Promise<string>;
+  /** The checkpoint that caches, copies and monitors are shown: where witnesses are asked, the largest with the quorum's cosignatures. */
+  published(log: string): Promise<string>;
   /** Lines of a trail, each with its line feed, with the openings that are the viewer's. Refuses before the first line. */
   trail(query: TrailQuery, viewer: Party, signal: AbortSignal): AsyncIterable<string>;
 }

@@ -33,7 +33,7 @@ const registered = (): string[] => {
   return stack.flatMap(({ route }) =>
     route === undefined
       ? []
-      : Object.keys(route.methods).map((method) => `${method} ${route.path.replaceAll(/:(\w+)/g, "{$1}")}`),
+      : Object.keys(route.methods).map((method) => `${method} ${route.path.replaceAll(/[:*](\w+)/g, "{$1}")}`),
   );
 };
 

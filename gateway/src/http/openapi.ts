@@ -104,6 +104,9 @@ function operationOf(route: Route): ZodOpenApiOperationObject {
         responses: {
           ...ok(summary, { [route.media]: { schema: publicSchema(route) } }),
           "404": { description: "NOT_FOUND", content: { [PROBLEM]: { schema: ref("Problem") } } },
+          ...((route.id === "checkpoint" || route.id === "tile") && {
+            "304": { description: "The caller has it: If-None-Match names its ETag." },
+          }),
           ...(route.id === "ready" && {
             "503": { description: "Not ready.", content: { [route.media]: { schema: publicSchema(route) } } },
           }),
@@ -187,6 +190,15 @@ function parametersOf(route: Route): { parameters?: oas31.ParameterObject[] } {
 function pathSchema({ path }: Route, name: string): Schema {
   if (name === "kind") return { type: "string", enum: ["grant", "party"] };
   if (name === "n") return { type: "string", pattern: "^(0|[1-9][0-9]{0,3})$" };
+  if (name === "level") return { type: "string", pattern: "^[0-6]$", description: "Tier of the tile." };
+  if (name === "tile") {
+    return {
+      type: "string",
+      pattern: "^(x[0-9]{3}/)*[0-9]{3}(\\.p/[1-9][0-9]{0,2})?$",
+      description:
+        "Index of the tile in groups of three digits, parted by slashes; of a partial tile `.p/` and its width.",
+    };
+  }
   if (path.startsWith("/v1/schemas/")) return { type: "string", enum: [...schemas.SCHEMA_NAMES] };
   if (name === "prefix")
     return {

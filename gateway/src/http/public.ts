@@ -11,6 +11,7 @@ import { JOSE } from "./envelope.js";
 import { openApiText } from "./openapi.js";
 import type { PublicId } from "./routes.js";
 import { type ReadySchema, schemaNamed } from "./schemas.js";
+import { sendCheckpoint, sendTile } from "./static-log.js";
 
 type Params = Readonly<Record<string, string>>;
 type Public = (edge: Edge, response: ServerResponse, params: Params) => Promise<void> | void;
@@ -72,11 +73,8 @@ export const PUBLIC_HANDLERS: Readonly<Record<PublicId, Public>> = {
   },
   codes: (_edge, response) => sendText(response, 200, JSON_TYPE, JSON.stringify(CODES)),
   schema: (_edge, response, params) => sendSchema(response, params["name"] ?? ""),
-  checkpoint: async ({ evidence, readModel, settings }, response, params) => {
-    const origin = `${settings.net}/${settings.gateway}/${params["n"] ?? ""}`;
-    if ((await readModel.log(origin)) === undefined) throw notFound();
-    sendText(response, 200, TEXT_TYPE, await evidence.checkpoint(origin));
-  },
+  checkpoint: sendCheckpoint,
+  tile: sendTile,
   height: async ({ block, ledgerHeight }, response) => {
     if (block === undefined) throw notFound();
     sendText(response, 200, JSON_TYPE, JSON.stringify({ height: await ledgerHeight() }));

@@ -16,6 +16,7 @@ export type PublicId =
   | "codes"
   | "schema"
   | "checkpoint"
+  | "tile"
   | "height"
   | "block";
 
@@ -97,7 +98,18 @@ const PUBLIC: readonly PublicRoute[] = [
   open("earlierTrust", "/v1/trust/{version}", JSON_MEDIA, "A version of the trust file before the newest."),
   open("codes", "/v1/codes", JSON_MEDIA, "Every code with its status and meaning."),
   open("schema", "/v1/schemas/{name}", "application/schema+json", "JSON Schema of a command's payload or of evidence."),
-  open("checkpoint", "/v1/logs/{n}/checkpoint", "text/plain", "Newest checkpoint of a log of this gateway (C2SP)."),
+  open(
+    "checkpoint",
+    "/v1/logs/{n}/checkpoint",
+    "text/plain",
+    "Newest checkpoint of a log of this gateway, cosigned where it asks witnesses (C2SP).",
+  ),
+  open(
+    "tile",
+    "/v1/logs/{n}/tile/{level}/{tile}",
+    "application/octet-stream",
+    "Hashes of a log's tree (C2SP tlog-tiles). There are no entry bundles: leaves are hashes of private records.",
+  ),
   open(
     "height",
     "/v1/blocks",
@@ -174,5 +186,6 @@ export const ROUTES: readonly Route[] = [
 
 export const methodOf = (route: Route): "get" | "post" => (route.kind === "public" ? "get" : "post");
 
-/** `/v1/parties/{id}` as Express writes it. */
-export const expressPath = ({ path }: Route): string => path.replaceAll(/\{(\w+)\}/g, ":$1");
+/** `/v1/parties/{id}` as Express writes it. A tile's index has slashes in it. */
+export const expressPath = ({ path }: Route): string =>
+  path.replaceAll("{tile}", "*tile").replaceAll(/\{(\w+)\}/g, ":$1");

@@ -45,6 +45,8 @@ export interface SourceDeliveriesOptions {
   /** The bindings in force; `now`: also those of a moment ago. */
   readonly bindings: (now?: boolean) => Promise<readonly Binding[]>;
   readonly environment: SourceEnvironment;
+  /** The receipt of a permit, for a source that asks for it: its steward may see all of it but the chains' positions. */
+  readonly ticket: (record: KnownRecord) => Promise<string>;
   /** Ledger time, ms since 1970. */
   readonly now: () => number;
 }
@@ -88,9 +90,14 @@ export class SourceDeliveries implements Deliveries {
     const resource = await readModel.resource(access.resource);
     const grant = await readModel.grant(grantId);
     if (resource === undefined || grant === undefined) throw new QuanjiError("SOURCE_FAILED", "the resource is gone");
+    const binding = await this.#bindingOf(resource);
+    const asksForTicket = binding.kind === "http" && binding.ticket === true;
     return deliver({
-      source: await this.#sourceOf(resource),
-      access: await this.#plan(queryOf(access, openings), access, resource),
+      source: this.#sourceOf(binding),
+      access: {
+        ...(await this.#plan(queryOf(access, openings), access, resource)),
+        ...(asksForTicket && { ticket: await this.#options.ticket(record) }),
+      },
       obligations: body.obligations.map(parseObligation),
       quantity: body.quantity,
       onStop: grant.terms.onStop,
@@ -116,12 +123,16 @@ export class SourceDeliveries implements Deliveries {
     });
   }
 
-  async #sourceOf({ id, steward }: Resource): Promise<Source> {
+  async #bindingOf({ id, steward }: Resource): Promise<Binding> {
     const { bindings } = this.#options;
     const binding = findBinding(await bindings(), id, steward) ?? findBinding(await bindings(true), id, steward);
     if (binding === undefined) {
       throw new QuanjiError("SOURCE_FAILED", "this gateway has no source for the resource", { detail: "NO_BINDING" });
     }
+    return binding;
+  }
+
+  #sourceOf(binding: Binding): Source {
     const name = JSON.stringify(binding);
     const known = this.#sources.get(name);
     if (known !== undefined) return known;

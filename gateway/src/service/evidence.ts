@@ -1,14 +1,20 @@
 /** Evidence as the routes hand it out: receipts, checkpoints and trails under this gateway's keys, each for one viewer. */
 import { type Party, QuanjiError } from "@quanji/chaincode/domain";
-import { equalBytes, parseHash } from "@quanji/chaincode/log";
+import { equalBytes, parseHash, type TreeHead } from "@quanji/chaincode/log";
 import { type Audience, type EvidenceContext, signerOf } from "../evidence/context.js";
 import { makeReceipt } from "../evidence/receipt.js";
 import { makeTrail, type TrailContext } from "../evidence/trail.js";
 import type { EvidenceFor } from "../http/index.js";
+import type { KnownRecord } from "../readmodel/readmodel.js";
 import { HeadWitness } from "../witness/heads.js";
 import type { LogSigner } from "../witness/log-signer.js";
 import type { Foundation } from "./foundation.js";
 import type { Witnesses } from "./witnesses.js";
+
+export interface Tickets {
+  /** The receipt of a permit as a compact JWS (RFC 7515 §3.1), with nothing opened. */
+  readonly ticket: (record: KnownRecord) => Promise<string>;
+}
 
 type Parts = Pick<Foundation, "config" | "environment" | "keys" | "ledger" | "readModel"> & {
   readonly logs: readonly LogSigner[];
@@ -16,7 +22,15 @@ type Parts = Pick<Foundation, "config" | "environment" | "keys" | "ledger" | "re
   readonly witnesses: Witnesses | undefined;
 };
 
-export function newEvidence({ config, environment, keys, ledger, readModel, logs, witnesses }: Parts): EvidenceFor {
+export function newEvidence({
+  config,
+  environment,
+  keys,
+  ledger,
+  readModel,
+  logs,
+  witnesses,
+}: Parts): EvidenceFor & Tickets {
   const cosigned = witnesses?.cosigning;
   const context: EvidenceContext = {
     index: readModel,
@@ -33,15 +47,32 @@ export function newEvidence({ config, environment, keys, ledger, readModel, logs
     clock: environment.clock,
     ...(witnesses !== undefined && { cosigned: witnesses.cosigning, gather: (heads) => witnesses.heads.gather(heads) }),
   };
+  const headOf = async (origin: string): Promise<TreeHead> => {
+    const log = await readModel.log(origin);
+    if (log === undefined) throw new QuanjiError("NOT_FOUND", "there is no such log", { field: "log" });
+    return { size: log.size, root: parseHash(log.root) };
+  };
+  /** By log: size of the largest checkpoint that was published. */
+  const shown = new Map<string, number>();
   return {
+    async ticket(record) {
+      const jws = await makeReceipt(context, record, { party: "", regulator: false });
+      return `${jws.protected}.${jws.payload}.${jws.signature}`;
+    },
     receipt: (record, viewer) => makeReceipt(context, record, audienceOf(viewer)),
     async checkpoint(origin) {
       const signer = signerOf(context, origin);
-      const log = await readModel.log(origin);
-      if (log === undefined) throw new QuanjiError("NOT_FOUND", "there is no such log", { field: "log" });
-      const head = { size: log.size, root: parseHash(log.root) };
+      const head = await headOf(origin);
       const newest = await cosigned?.newest(origin);
       return newest?.size === head.size && equalBytes(newest.root, head.root) ? newest.note : signer.checkpoint(head);
+    },
+    async published(origin) {
+      const signer = signerOf(context, origin);
+      const [head, newest] = [await headOf(origin), await cosigned?.newest(origin)];
+      // Until the first quorum there is none; and what was shown before it may have been larger.
+      const note = newest !== undefined && newest.size >= (shown.get(origin) ?? 0) ? newest : undefined;
+      shown.set(origin, note?.size ?? head.size);
+      return note?.note ?? signer.checkpoint(head);
     },
     cosigned: async ({ log, record }, waitMs, signal) =>
       (await cosigned?.awaited(log, record, waitMs, signal)) ?? false,

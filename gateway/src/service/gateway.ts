@@ -75,6 +75,7 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
       bindings: (now) => foundation.sources.current(now),
       environment: { folder: foundation.sourceFolder, variables: environment.variables },
       now: clock.now,
+      ticket: (record) => evidence.ticket(record),
     }),
     (open) => open.close(),
   );
@@ -84,6 +85,7 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
   });
   const logs = keys.logs.map((key) => new LogSigner(key));
   const witnesses = await openWitnesses(foundation, logs, metrics, closers);
+  const evidence = newEvidence({ ...foundation, logs, witnesses });
   const recorders = origins.map((origin) =>
     closers.add(
       createRecorder({
@@ -156,7 +158,7 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
     ...(config.publishBlocks && { block: (number) => ledger.blockBytes?.(number) ?? Promise.resolve(undefined) }),
     commands,
     accesses,
-    evidence: newEvidence({ ...foundation, logs, witnesses }),
+    evidence,
     answers: new Answers(keys.gateway),
     verify,
     replays,

@@ -1,7 +1,18 @@
-/** Writes test/vectors/ours.json anew. */
-import { writeFileSync } from "node:fs";
+/** Writes test/vectors/ours.json and test/vectors/tiles anew. */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { OUR_FILE, ourText } from "./ours.js";
+import { tileFiles, TILES_FOLDER } from "./tiles.js";
 
 writeFileSync(OUR_FILE, await ourText());
 console.log(`wrote ${fileURLToPath(OUR_FILE)}`);
+
+const folder = fileURLToPath(TILES_FOLDER);
+rmSync(folder, { recursive: true, force: true });
+for (const [name, bytes] of await tileFiles()) {
+  const file = path.join(folder, name);
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, bytes);
+}
+console.log(`wrote ${folder}`);

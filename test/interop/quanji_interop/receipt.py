@@ -2,7 +2,9 @@
 from hashlib import sha256
 
 from .keys import ANSWER, COMMAND, Jws, parse_jwk, signers_of, thumbprint
-from .schema import ACCEPT, ACCESS, BODIES, FACES, RECEIPT, RULES, TALLY, VOID, check, fits, instant, instant_ms
+from .schema import (
+    ACCEPT, ACCESS, BODIES, FACES, RECEIPT, RULES, TALLY, UPGRADED, VOID, check, fits, instant, instant_ms,
+)
 from .text import Refused, canonical, from_base64url, hash_text, need, parse_canonical, parse_proof
 from .trust import within, without_final_newline
 
@@ -13,7 +15,11 @@ STOPPED = ("GRANT_REVOKED", "GRANT_SUSPENDED", "ANCESTOR_NOT_IN_FORCE")
 def verify_receipt(text, trust):
     """Raises Refused unless all of it holds."""
     # 1. The envelope; a gateway that the trust file knows signed it.
-    file = parse_canonical(without_final_newline(text), 128 * 1024, 2)
+    file, later = parse_canonical(without_final_newline(text), 256 * 1024, 2), None
+    if "v" in file:
+        need(file["v"] == "quanji.upgraded.v1", "VERSION_UNKNOWN")
+        check(UPGRADED, file)
+        file, later = file["receipt"], file["proof"]
     jws = Jws(file, ANSWER, 64 * 1024, 12)
     need(jws.header["typ"] == "quanji-receipt+jws", "TYP_MISMATCH")
     receipt = jws.payload
@@ -40,10 +46,14 @@ def verify_receipt(text, trust):
     for path, opening in receipt["openings"].items():
         verify_opening(path, opening, record, request)
     # 6. The record is in the log, under a checkpoint that counts.
-    level, size = verify_included(record, receipt["proof"], trust)
+    level, size, root = verify_included(record, receipt["proof"], trust)
     need(within(gateway, size), "KEY_EXPIRED_AT_SIZE")
-    # 7. The level.
+    # 7. The level, raised by a later proof beside the receipt.
     need(LEVELS.index(receipt["level"]) <= LEVELS.index(level), "LEVEL_FALSE")
+    if later is not None:
+        raised, wider, other = verify_included(record, later, trust)
+        need(size != wider or root == other, "FORK")
+        level = max(level, raised, key=LEVELS.index)
     need(LEVELS.index(level) >= LEVELS.index(trust.required_level), "WITNESS_QUORUM")
 
 
@@ -161,13 +171,13 @@ def is_hash(value):
 
 
 def verify_included(record, text, trust):
-    """(level, size of the tree)"""
+    """(level, size of the tree, its root)"""
     index, hashes, note, (origin, size, root) = parse_proof(text)
     need(index == record.face["index"], "INDEX_MISMATCH")
     need(origin == record.face["log"], "LOG_MISMATCH")
     level = verify_checkpoint(note, origin, size, trust)
     verify_path(index, size, record.leaf, hashes, root)
-    return level, size
+    return level, size, root
 
 
 def verify_checkpoint(note, origin, size, trust):

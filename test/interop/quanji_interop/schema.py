@@ -123,6 +123,8 @@ RECEIPT = {
     "proof": string,
 }
 
+UPGRADED = {"v": one_of("quanji.upgraded.v1"), "receipt": JWS, "proof": string}
+
 ACCESS = {
     "net": NET,
     "log": LOG,

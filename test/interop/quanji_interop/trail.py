@@ -468,7 +468,7 @@ class Section:
             need("proof" not in line, "RECORD_MISSING")
             return time, None
         need("proof" in line, "PROOF_MISSING")
-        level, size = verify_included(self.last, line["proof"], self.trust)
+        level, size, _ = verify_included(self.last, line["proof"], self.trust)
         need(at[1] > self.last.face["index"], "TRAIL_STALE")
         root = parse_note(line["proof"].partition("\n\n")[2])[0].split("\n")[2]
         need(size != at[1] or read_hash(root) == at[2], "FORK")

@@ -74,6 +74,9 @@ export class WatchedLedger implements Ledger {
   view(): Promise<WitnessView> {
     return this.inner.view();
   }
+  blockBytes(number: number): Promise<Uint8Array | undefined> {
+    return this.inner.blockBytes?.(number) ?? Promise.resolve(undefined);
+  }
   close(): Promise<void> {
     return this.inner.close();
   }

@@ -4,6 +4,7 @@ import path from "node:path";
 import { ROOT } from "@quanji/scripts/process";
 
 export const QUANJI = path.join(ROOT, "client", "bin", "quanji.js");
+export const SOURCE = path.join(ROOT, "gateway", "bin", "quanji-source.js");
 export const GATEWAY = path.join(ROOT, "gateway", "bin", "quanji-gateway.js");
 
 export interface Ran {

@@ -180,7 +180,8 @@ async function knownRoots(
 }
 
 const Receipt = z.looseObject({ payload: z.string() });
-const Payload = z.looseObject({ proof: z.string() });
+/** Payload of a receipt, and a file with a later proof beside it. */
+const WithProof = z.looseObject({ proof: z.string() });
 
 /** A receipt has to hold as a whole before its checkpoint is used. */
 async function noteIn(source: string, bytes: Buffer, trust: OpenedTrust): Promise<SignedNote> {
@@ -193,6 +194,9 @@ async function noteIn(source: string, bytes: Buffer, trust: OpenedTrust): Promis
       ...(detail !== undefined && { detail }),
     });
   }
-  const { payload } = Receipt.parse(JSON.parse(text));
-  return parseTlogProof(Payload.parse(JSON.parse(Buffer.from(payload, "base64url").toString("utf8"))).proof).note;
+  const file: unknown = JSON.parse(text);
+  const upgraded = WithProof.safeParse(file);
+  if (upgraded.success) return parseTlogProof(upgraded.data.proof).note;
+  const { payload } = Receipt.parse(file);
+  return parseTlogProof(WithProof.parse(JSON.parse(Buffer.from(payload, "base64url").toString("utf8"))).proof).note;
 }

@@ -32,6 +32,7 @@ import { declare, group, type Runtime } from "../program.js";
 import { chunksOf } from "../trail-file.js";
 import { evidenceText, verdictText } from "../verdict.js";
 import { levelNote, receiptText } from "./access.js";
+import { upgradeDeclaration } from "./tiles.js";
 
 export function evidenceCommands(program: Command, runtime: Runtime): void {
   declare(group(program, runtime, "receipt", "Receipts of accesses."), runtime, [
@@ -42,6 +43,7 @@ export function evidenceCommands(program: Command, runtime: Runtime): void {
       examples: ["receipt get 6sZ1Qk… --out use.receipt.json"],
       run: getReceipt,
     },
+    upgradeDeclaration,
   ]);
   declare(group(program, runtime, "trail", "Trails: every use of a grant or resource, or by a party."), runtime, [
     {

@@ -31,6 +31,7 @@ const Binding = z.discriminatedUnion("kind", [
       .record(z.string(), z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, "the name of a variable"))
       .optional(),
     allowPrivate: z.boolean().optional(),
+    ticket: z.boolean().optional(),
   }),
 ]);
 type Binding = z.infer<typeof Binding>;
@@ -54,6 +55,7 @@ export function sourceCommands(program: Command, runtime: Runtime): void {
         ["--items <pointer>", "where the rows stand in a JSON document, e.g. /items"],
         ["--column <field=name>...", "a field that the source calls otherwise"],
         ["--secret-header <header=VAR>...", "a header whose value the gateway takes from its environment"],
+        ["--ticket", "the source stands behind quanji-source: show it each permit's receipt"],
         ["--allow-private", "let the gateway call loopback and private addresses, and plain http"],
         ["--data <folder>", "the gateway's data folder (default: QUANJI_DATA, or ./data)"],
       ],
@@ -112,6 +114,7 @@ async function placeOf(
     url,
     ...(secrets.length > 0 && { secretHeaders: Object.fromEntries(secrets) }),
     ...(options.flag("allowPrivate") && { allowPrivate: true }),
+    ...(options.flag("ticket") && { ticket: true }),
   };
 }
 

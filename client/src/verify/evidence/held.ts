@@ -1,15 +1,14 @@
 /** Records in their logs, as the files that people keep show them. Nothing is verified here. */
-import { EVIDENCE_LIMITS, parseWith, Receipt, type TrailLineOf } from "@quanji/chaincode/domain";
-import { type Openings, parseAnswerJws, parseCanonical } from "@quanji/chaincode/log";
+import type { TrailLineOf } from "@quanji/chaincode/domain";
+import type { Openings } from "@quanji/chaincode/log";
 import { linesOf, parseLine, SourceFault, type TrailSource } from "../lines.js";
-import { withoutFinalNewline } from "../trust.js";
+import { openReceipt } from "../receipt.js";
 import type { HeldRecord } from "./compare.js";
 
-/** Errors: NOT_CANONICAL, JWS_SHAPE, FIELD_UNKNOWN and others of a receipt's form. */
+/** Of an upgraded receipt, the proof beside it. Errors: NOT_CANONICAL, JWS_SHAPE, FIELD_UNKNOWN and others of a receipt's form. */
 export function heldInReceipt(file: string | Uint8Array): HeldRecord {
-  const json = parseCanonical(withoutFinalNewline(file), { maxBytes: EVIDENCE_LIMITS.maxBytes * 2, maxDepth: 2 });
-  const { record, openings, proof } = parseWith(Receipt, parseAnswerJws(json, EVIDENCE_LIMITS).payload);
-  return { record, openings: openings as Openings, proof };
+  const { receipt, later } = openReceipt(file);
+  return { record: receipt.record, openings: receipt.openings as Openings, proof: later ?? receipt.proof };
 }
 
 /** Only the last record of each log has a proof of its own in a trail. Errors: those of a line's form; whatever the source throws. */
