@@ -217,6 +217,8 @@ describe("G9 the contracts on both ledgers", () => {
     const voided = { net: NET, log: LOG, seq: network.nextSeq(network.actors.insurer.kid) };
     const options = { url: `${GATEWAYS.holder.url}/v1/commands/access.void` };
     const request = await network.sign("insurer", "access.void", voided, options);
+    // In the order of their places: within a log times never decrease.
+    const lost = { type: "void" as const, request, ...network.item() };
     const delivery = {
       type: "delivery" as const,
       ...network.item(),
@@ -228,7 +230,7 @@ describe("G9 the contracts on both ledgers", () => {
       outcome: "failed" as const,
       rows: 0,
     };
-    await network.record([{ type: "void", request, ...network.item() }, delivery]);
+    await network.record([lost, delivery]);
     const delivered = { ...delivery, ...network.item(), outcome: "delivered" as const };
     const third = { ...delivered, access: stored.first + 2 };
     const at = (await network.record([third])).stored.first;
