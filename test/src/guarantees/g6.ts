@@ -1,12 +1,16 @@
 /** G6 no split view: nothing counts that a quorum of organisations has not seen, and who shows two histories convicts himself. */
 import {
-  emptyFrontier,
   appendLeaves,
+  consistencyProof,
+  emptyFrontier,
   formatAddCheckpoint,
   formatCheckpoint,
+  newNodes,
+  parseHash,
   parseNote,
   rootOf,
   sha256,
+  toBase64url,
   utf8,
 } from "@quanji/chaincode/log";
 import { verifyEvidence, verifyReceipt, verifyTrail } from "@quanji/client/verify";
@@ -122,15 +126,36 @@ export const g6 = (ground: Ground): void =>
       }
     });
 
-    it("a tree that is larger than what their own peers have committed is cosigned by nobody", async () => {
+    it("a true tree grown by leaves that no peer has committed: a good proof, and nobody cosigns", async () => {
+      const sha = Buffer.from(sha256(utf8(LOG))).toString("hex");
+      const sizeOf = async (url: string): Promise<number> => Number((await (await fetch(url)).text()).split("\n")[1]);
+      const size = await sizeOf(`${stage.host.address}/v1/logs/0/checkpoint`);
+      const tile = new Uint8Array(
+        await (await fetch(`${stage.host.address}/v1/logs/0/tile/0/000.p/${size}`)).arrayBuffer(),
+      );
+      expect(tile.length, "one tile holds the log's leaves").to.equal(32 * size);
+      const leaves = Array.from({ length: size }, (_, i) =>
+        parseHash(toBase64url(tile.subarray(32 * i, 32 * (i + 1)))),
+      );
+      const grown = [...leaves, ...[1, 2, 3].map((i) => sha256(utf8(`a leaf that nobody committed ${i}`)))];
+      const nodes = new Map(
+        newNodes(emptyFrontier(), grown).map(({ level, index, hash }) => [`${level}/${index}`, hash]),
+      );
+      const root = rootOf(appendLeaves(emptyFrontier(), grown));
+      const text = formatCheckpoint({ origin: LOG, size: grown.length, root });
+      const signature = await hands.logs[LOG]?.note(text);
+      if (signature === undefined) throw new Error("the operator has no key");
       for (const { address } of city.witnesses) {
-        const leaves = Array.from({ length: 500 }, (_, i) => sha256(utf8(`another leaf ${i}`)));
-        const text = formatCheckpoint({ origin: LOG, size: 500, root: rootOf(appendLeaves(emptyFrontier(), leaves)) });
-        const signature = await hands.logs[LOG]?.note(text);
-        const note = { text, signatures: signature ? [signature] : [] };
-        const body = formatAddCheckpoint({ oldSize: 0, proof: [], note });
-        const { status } = await fetch(`${address}/add-checkpoint`, { method: "POST", body });
-        expect(status).to.be.oneOf([409, 422, 503]);
+        const oldSize = await sizeOf(`${address}/${sha}/checkpoint`);
+        const proof = await consistencyProof(oldSize, grown.length, (level, index) => {
+          const node = nodes.get(`${level}/${index}`);
+          if (node === undefined) throw new RangeError("no such node");
+          return node;
+        });
+        const body = formatAddCheckpoint({ oldSize, proof, note: { text, signatures: [signature] } });
+        const answer = await fetch(`${address}/add-checkpoint`, { method: "POST", body });
+        expect([answer.status, await answer.text()]).to.deep.equal([503, "not that far yet: ask again\n"]);
+        expect(await sizeOf(`${address}/${sha}/checkpoint`)).to.equal(oldSize);
       }
     });
 
