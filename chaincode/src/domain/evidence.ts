@@ -244,7 +244,25 @@ export type LedgerForkProof = z.infer<typeof LedgerForkProof>;
 /** A configuration has the certificates of all organisations. */
 export const LEDGER_FORK_LIMITS: Limits = { maxBytes: 4 * 1024 * 1024, maxDepth: 2 };
 
-/** What the verifier takes. A ledger fork is not among them: checking one takes Fabric's messages and X.509, so it is in `audit`. */
+/**
+ * A checkpoint, and what the ledger has instead: a block in which the log came to that size with another root, and a later one in
+ * which peers of several organisations have read it so. Serialised Fabric `Block`s in base64url, whole.
+ */
+export const LogVsLedgerProof = z.strictObject({
+  v: z.literal("quanji.evidence.v1"),
+  kind: z.literal("log-vs-ledger"),
+  /** Signed note, verbatim. */
+  checkpoint: z.string(),
+  /** The configuration that both blocks name. */
+  config: z.string(),
+  block: z.string(),
+  later: z.string(),
+});
+export type LogVsLedgerProof = z.infer<typeof LogVsLedgerProof>;
+/** Two blocks full of records. */
+export const LOG_VS_LEDGER_LIMITS: Limits = { maxBytes: 64 * 1024 * 1024, maxDepth: 2 };
+
+/** What the verifier takes. What shows blocks is not among them: checking those takes Fabric's messages and X.509, so it is in `audit`. */
 export const Evidence = z.discriminatedUnion("kind", [
   ForkProof,
   ChainForkProof,

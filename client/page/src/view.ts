@@ -1,8 +1,8 @@
 /** A verdict as a list of facts, in either language: what the command line says, in a form that a reader of pages expects. */
 import { isCode } from "@quanji/chaincode/domain";
-import type { Verdict } from "@quanji/client/verify";
+import type { RecordKey, TrailKey, Verdict } from "@quanji/client/verify";
 import { adviceFor, word } from "../../src/cli/messages.js";
-import { about, countsText, placeText, problemMeaning } from "../../src/cli/verdict.js";
+import { countsText, placeText, problemMeaning } from "../../src/cli/verdict.js";
 import { harmless } from "../../src/cli/width.js";
 import type { Fault } from "./job.js";
 import { type Lang, say, type Word } from "./words.js";
@@ -36,7 +36,7 @@ function proven(verdict: Verdict, lang: Lang): readonly Row[] {
   const list = (name: Word, items: readonly string[]): readonly Row[] =>
     items.length === 0 ? [] : [[name, items.join(", ")]];
   return [
-    ...(verdict.of === undefined ? [] : [["concerns", about(verdict.of, lang)] as const]),
+    ...(verdict.of === undefined ? [] : [["concerns", subject(verdict.of, lang)] as const]),
     ...(verdict.completeThrough === undefined ? [] : [["completeThrough", verdict.completeThrough] as const]),
     ...(verdict.kind === "trail" ? [["counts", countsText(verdict, lang)] as const] : []),
     ["level", `${verdict.level}: ${say(verdict.level, lang)}`],
@@ -47,6 +47,32 @@ function proven(verdict: Verdict, lang: Lang): readonly Row[] {
     ...(verdict.singleOperator ? [["beware", word("singleOperator", lang)] as const] : []),
     ...(verdict.testClock ? [["beware", word("testClock", lang)] as const] : []),
   ];
+}
+
+const USES = { grant: "usesGrant", resource: "usesResource", party: "usesParty" } as const;
+const RECORDS = {
+  access: "recordAccess",
+  delivery: "recordDelivery",
+  acceptance: "recordAcceptance",
+  void: "recordVoid",
+  tally: "recordTally",
+} as const;
+
+/** For a reader who has never heard of chains: of whose or what's uses this speaks, or of which single one. */
+function subject(of: TrailKey | RecordKey, lang: Lang): string {
+  const tell = (name: Word, value?: string | number): string =>
+    value === undefined ? say(name, lang) : `${say(name, lang)} ${value}`;
+  if ("log" in of) {
+    const { kind, id, log, index, time, request } = of;
+    const place = [tell("atTime", time), tell("recordedAs", index), tell("inLog", log), tell("requestHash", request)];
+    return [tell(RECORDS[kind]), tell("recordId", id), ...place].join(", ");
+  }
+  const { kind, id, from, to } = of;
+  const period = [
+    from === undefined ? tell("wholeTime") : tell("fromTime", from),
+    ...(to === undefined ? [] : [tell("toTime", to)]),
+  ];
+  return [tell(USES[kind], id), ...period].join(", ");
 }
 
 function problem(verdict: Verdict, lang: Lang): readonly Row[] {

@@ -9,5 +9,6 @@ export {
   verifyLedgerFork,
 } from "./fork.js";
 export { type BlockFolder, DoubleBlock, openFolder } from "./folder.js";
+export { findLogVsLedger, type LogVsLedgerVerdict, type SignedRoot, verifyLogVsLedger } from "./log-vs-ledger.js";
 export type { AuditedLog, KnownRoot } from "./logs.js";
 export { UNCHECKED, type Unchecked } from "./unchecked.js";

@@ -1,5 +1,5 @@
 /** The verdict of an audit for people. */
-import type { AuditVerdict, LedgerForkVerdict } from "../audit/index.js";
+import type { AuditVerdict, LedgerForkVerdict, LogVsLedgerVerdict } from "../audit/index.js";
 import type { OpenedTrust } from "../verify/index.js";
 import { auditAdviceFor, type Lang, uncheckedText, word } from "./messages.js";
 import { harmless } from "./width.js";
@@ -46,8 +46,30 @@ export function ledgerForkText(file: string, verdict: LedgerForkVerdict, lang: L
   return lines.map((line, i) => harmless(i === 0 ? line : `  ${line}`)).join("\n");
 }
 
+/** A checked contradiction between log and ledger for people. */
+export function logVsLedgerText(file: string, verdict: LogVsLedgerVerdict, lang: Lang): string {
+  const { ok, code = "PROOF_INVALID", detail, message = "", log, size, block, roots = [], endorsed = [] } = verdict;
+  const lines = ok
+    ? [
+        `${word("logVsLedgerShown", lang)}  ${file}`,
+        `${word("log", lang)} ${log}: ${size} ${word("records", lang)}, ${word("block", lang)} ${block}`,
+        `${word("signedOtherRoot", lang)} ${log}: ${roots[0]}`,
+        `${word("committedRoot", lang)} ${endorsed.join(", ")}: ${roots[1]}`,
+      ]
+    : [
+        `${word("invalid", lang)}  ${file}`,
+        ...refusal({ code, message, ...(detail !== undefined && { detail }) }, lang),
+      ];
+  return lines.map((line, i) => harmless(i === 0 ? line : `  ${line}`)).join("\n");
+}
+
 function refusal(
-  { code = "PROOF_INVALID", detail, message = "", at }: Pick<AuditVerdict, "code" | "detail" | "message" | "at">,
+  {
+    code = "PROOF_INVALID",
+    detail,
+    message = "",
+    at,
+  }: Pick<AuditVerdict, "code" | "message" | "at"> & { readonly detail?: string },
   lang: Lang,
 ): readonly string[] {
   const place = [

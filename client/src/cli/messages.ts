@@ -191,11 +191,11 @@ export function adviceFor(code: Code, detail: string | undefined, lang: Lang): s
   return adviceText(FINDINGS[detail].advice, lang);
 }
 
-/** The audit's findings have a table of their own. */
+/** The audit's findings have a table of their own; a checkpoint in a proof is refused with the verifier's. */
 export const auditAdviceFor = (detail: string | undefined, lang: Lang): string =>
   detail !== undefined && isAuditFinding(detail)
     ? adviceText(AUDIT_FINDINGS[detail].advice, lang)
-    : nextOf("PROOF_INVALID", lang);
+    : adviceFor("PROOF_INVALID", detail, lang);
 
 const adviceText = (advice: Advice, lang: Lang): string => (lang === "zh" ? ADVICE_ZH[advice] : ADVICE[advice]);
 
@@ -249,6 +249,9 @@ export const WORDS = {
   twoStates: ["one block, after which two peers came to different states", "同一区块之后两个节点得出不同状态"],
   accusedBlocks: ["both are signed by the witness key", "两者均由该见证密钥签署:"],
   accusedEither: ["one of them, or the peer behind it, is wrong: signed by", "其中一方或其背后的节点有误，签署者:"],
+  logVsLedgerShown: ["LOG AGAINST LEDGER SHOWN", "已证明日志与账本不符"],
+  signedOtherRoot: ["signed by the log", "该日志签署:"],
+  committedRoot: ["committed, as read by peers of", "账本所载，由以下组织的节点读取:"],
   ledgerForkShown: ["LEDGER FORK SHOWN", "已证明账本分叉"],
   block: ["block", "区块"],
   signedBoth: ["both are signed by the orderer", "两者均由该排序节点签署:"],

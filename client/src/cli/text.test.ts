@@ -6,6 +6,8 @@ import { parseFields, parseRoute } from "./commands/resource.js";
 import { parseListen } from "./commands/proxy.js";
 import { csvCell } from "./export-csv.js";
 import { escapeHtml } from "./export-html.js";
+import { FINDINGS } from "../verify/index.js";
+import { findingMeaning } from "./findings-zh.js";
 import { MESSAGES } from "./messages.js";
 import { toCount, toRange, UsageError } from "./options.js";
 import { table } from "./output.js";
@@ -23,6 +25,11 @@ describe("what the command line prints", () => {
     );
     const columns = text.split("\n").map((line) => widthOf(line.slice(0, line.search(/title|x|日/))));
     expect(columns).to.deep.equal([6, 6, 6]);
+  });
+
+  it("every finer code of the verifier has a meaning in Chinese", () => {
+    const untold = Object.keys(FINDINGS).filter((detail) => findingMeaning(detail, "zh") === undefined);
+    expect(untold).to.deep.equal([]);
   });
 
   it("an empty table says so", () => expect(table(["id"], [])).to.equal("(none)"));

@@ -1,6 +1,24 @@
 /** `quanji blocks` and `quanji audit` on a gateway that was used, as an operator and an auditor run them. */
 import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { LOG_VS_LEDGER_LIMITS } from "@quanji/chaincode/domain";
+import {
+  canonical,
+  formatCheckpoint,
+  formatNote,
+  fromBase64url,
+  NOTE_TYPES,
+  noteKey,
+  parseNote,
+  parseTlogProof,
+  sha256,
+  signNote,
+  toBase64url,
+  utf8,
+} from "@quanji/chaincode/log";
+import { openSigner, readKeyFile } from "@quanji/client";
+import { verifyLogVsLedger } from "@quanji/client/audit";
+import { openTrust, verifyCheckpoint } from "@quanji/client/verify";
 import { expect } from "chai";
 import { envelopesOf, seal, signerOf, withEnvelopes } from "../fabric/audit/forgery.js";
 import type { LocalHost } from "../support/host.js";
@@ -20,6 +38,12 @@ interface Report {
   readonly logs: readonly { readonly origin: string; readonly size: number; readonly checkpoints: number }[];
   readonly unchecked: readonly string[];
   readonly singleOperator: boolean;
+}
+
+/** What a receipt that lies in a file says, unverified. */
+async function receiptIn(file: string): Promise<{ readonly access: { readonly proof: string } }> {
+  const { payload } = JSON.parse(await readFile(file, "utf8")) as { readonly payload: string };
+  return { access: JSON.parse(Buffer.from(payload, "base64url").toString("utf8")) as { readonly proof: string } };
 }
 
 describe("faults: quanji blocks, quanji audit", () => {
@@ -131,6 +155,63 @@ describe("faults: quanji blocks, quanji audit", () => {
     expect((await audit(0, short)).blocks).to.equal(6);
     const known = await audit(1, short, "--evidence", path.join(work, "use.receipt.json"));
     expect(known).to.include({ ok: false, detail: "LOG_SIZE" });
+  });
+
+  it("a checkpoint of another tree than the blocks hold: a proof that convicts the log, and nobody by what is not so", async () => {
+    const trust = path.join(data, "trust.json");
+    const { jwk } = await readKeyFile(path.join(data, "keys", "log.jwk"));
+    const { sign } = await openSigner({ jwk, party: "operator" });
+    const { access } = await receiptIn(path.join(work, "use.receipt.json"));
+    const { checkpoint } = parseTlogProof(access.proof);
+    const { origin, size } = checkpoint;
+    const key = noteKey(origin, NOTE_TYPES.ed25519, fromBase64url(jwk.x));
+    const signed = async (name: string, at = size): Promise<string> => {
+      const text = formatCheckpoint({ origin, size: at, root: sha256(utf8(name)) });
+      return formatNote({ text, signatures: [await signNote(text, key, sign)] });
+    };
+    const lie = path.join(work, "lie.checkpoint");
+    await writeFile(lie, await signed("another tree"));
+    const file = path.join(work, "lie.evidence.json");
+    const found = await quanji("audit", "--blocks", out(), "--evidence", lie, "--trust", trust, "--out", file);
+    expect([found.exitCode, found.out]).to.satisfy(
+      ([code, said]: [number, string]) => code === 1 && /FORK/.test(said) && /LOG AGAINST LEDGER SHOWN/.test(said),
+      found.out + found.err,
+    );
+    const told = await quanji("evidence", file, "--trust", trust, "--lang", "zh");
+    expect([told.exitCode, told.out]).to.satisfy(
+      ([code, said]: [number, string]) => code === 0 && said.startsWith("已证明日志与账本不符"),
+    );
+    const opened = await openTrust(await readFile(trust), { now: Date.now() });
+    const check = async (change: (proof: Record<string, string>) => Record<string, string> = (proof) => proof) => {
+      const proof = change(JSON.parse(await readFile(file, "utf8")) as Record<string, string>);
+      return verifyLogVsLedger(canonical(proof, LOG_VS_LEDGER_LIMITS), opened.trust, async (note) => {
+        const root = (await verifyCheckpoint(parseNote(note), origin, opened)).checkpoint;
+        return { origin, size: root.size, root: root.root };
+      });
+    };
+    const good = await check();
+    expect(good).to.deep.include({ ok: true, log: origin, size, accused: [{ name: origin, role: "log" }] });
+    expect(good.endorsed).to.have.length.of.at.least(2);
+    const bytes = async (name: string): Promise<string> => toBase64url(await readFile(path.join(out(), name)));
+    const [genesis, third] = [await bytes("0.block"), await bytes("3.block")];
+    const honest = formatNote(parseTlogProof(access.proof).note);
+    const stranger = (await signed("another tree")).replace(/\n— .*\n$/, "\n— somebody AAAAAAAA\n");
+    const otherSize = await signed("another tree", size + 1);
+    const cases: readonly (readonly [string, Record<string, string>, string])[] = [
+      ["the true checkpoint", { checkpoint: honest }, "FORK_UNPROVEN"],
+      ["of another size", { checkpoint: otherSize }, "FORK_UNPROVEN"],
+      ["signed by somebody else", { checkpoint: stranger }, "LOG_SIGNATURE_INVALID"],
+      ["another block", { block: third }, "FORK_UNPROVEN"],
+      ["nobody read it later", { later: third }, "BLOCK_CHAIN"],
+      ["another configuration", { config: third }, "CONFIG_UNKNOWN"],
+      ["the configuration as the block", { block: genesis }, "LAST_CONFIG"],
+      ["no block", { block: "AAAA" }, "BLOCK_MALFORMED"],
+    ];
+    for (const [what, change, detail] of cases) {
+      expect(await check((proof) => ({ ...proof, ...change })), what).to.include({ ok: false, detail });
+    }
+    const swapped = await check((proof) => ({ ...proof, block: proof["later"] ?? "", later: proof["block"] ?? "" }));
+    expect(swapped.detail).to.equal("BLOCK_CHAIN");
   });
 
   it("against another peer's blocks: the same, those of another ledger, and a fork that the orderer signed", async () => {

@@ -104,6 +104,9 @@ export function assertSays(shown: Shown | undefined, verdict: Verdict): void {
 
 function assertProven(facts: Shown["facts"], verdict: Verdict): void {
   const { records = 0, permitted = 0, denied = 0 } = verdict;
+  expect(facts["What this is about"])
+    .to.match(/^(one|every|a) /)
+    .and.to.include(verdict.of?.id);
   expect(facts["Level"]).to.match(new RegExp(`^${verdict.level}:`));
   expect(facts["Withstands"]).to.match(new RegExp(`^${verdict.withstands} `));
   expect(facts["Complete through"]).to.equal(verdict.completeThrough);

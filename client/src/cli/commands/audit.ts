@@ -1,11 +1,18 @@
 import { type Command } from "commander";
 import { z } from "zod";
-import { LEDGER_FORK_LIMITS, QuanjiError } from "@quanji/chaincode/domain";
-import { canonical, parseCheckpoint, parseNote, parseTlogProof, type SignedNote } from "@quanji/chaincode/log";
-import type { AuditVerdict, BlockFolder, KnownRoot, LedgerForkVerdict } from "../../audit/index.js";
+import { LEDGER_FORK_LIMITS, LOG_VS_LEDGER_LIMITS, QuanjiError } from "@quanji/chaincode/domain";
+import {
+  canonical,
+  formatNote,
+  parseCheckpoint,
+  parseNote,
+  parseTlogProof,
+  type SignedNote,
+} from "@quanji/chaincode/log";
+import type { AuditVerdict, BlockFolder, KnownRoot, LedgerForkVerdict, LogVsLedgerVerdict } from "../../audit/index.js";
 import { verifyCheckpoint } from "../../verify/checkpoint.js";
 import { type OpenedTrust, verifyReceipt } from "../../verify/index.js";
-import { auditText, ledgerForkText } from "../audit-text.js";
+import { auditText, ledgerForkText, logVsLedgerText } from "../audit-text.js";
 import type { Context } from "../context.js";
 import { assertWritable, unreadable, writeBeside } from "../files.js";
 import { callGateway } from "../gateway-program.js";
@@ -36,7 +43,10 @@ export function auditCommands(program: Command, runtime: Runtime): void {
         ["--blocks <folder>", "files of blocks, as quanji blocks or Fabric's peer channel fetch writes them"],
         ["--evidence <file>...", "receipt, proof or checkpoint, whose root the blocks must lead to"],
         ["--against <folder>", "blocks from another peer: where the two differ, a portable proof is made"],
-        ["--out <file>", "where to keep that proof, e.g. fork.evidence.json"],
+        [
+          "--out <file>",
+          "where to keep that proof, or without --against the one that a checkpoint of --evidence contradicts the blocks",
+        ],
       ],
       examples: [
         "audit --blocks blocks --trust trust.json",
@@ -108,7 +118,16 @@ async function audit(context: Context, _args: readonly string[], options: Option
   const common = { ...verdict, trustDigest: digest, singleOperator };
   const text = auditText(named, verdict, trust, context.lang);
   const exitCode = verdict.ok ? 0 : 1;
-  if (other === undefined) return { json: common, text, exitCode };
+  if (other === undefined) {
+    const proof = verdict.detail === "FORK" ? await logAgainst(context, folder, known, trust, options) : undefined;
+    if (proof === undefined) return { json: common, text, exitCode };
+    const { where, shown } = proof;
+    return {
+      json: { ...common, proof: shown },
+      text: `${text}\n\n${logVsLedgerText(where, shown, context.lang)}`,
+      exitCode,
+    };
+  }
   const fork = await forkBetween(context, folder, other, trust);
   if (fork === undefined) {
     return { json: { ...common, fork: null }, text, notes: [word("sameBlocks", context.lang)], exitCode };
@@ -139,11 +158,13 @@ interface Compared {
 
 async function comparedWith(context: Context, options: Options): Promise<Compared | undefined> {
   const [name, out] = [options.text("against"), options.text("out")];
+  await assertWritable(context, out, "--out");
   if (name === undefined) {
-    if (out !== undefined) throw new UsageError("--out keeps what --against finds: give both");
+    if (out !== undefined && options.many("evidence").length === 0) {
+      throw new UsageError("--out keeps what --against or --evidence finds: give one of them");
+    }
     return undefined;
   }
-  await assertWritable(context, out, "--out");
   return { name, folder: await foldered(context, name), out };
 }
 
@@ -162,19 +183,53 @@ async function forkBetween(
   return fork?.verdict;
 }
 
+/** Of the checkpoints that were given, the first that the blocks contradict at its very size. */
+async function logAgainst(
+  context: Context,
+  folder: BlockFolder,
+  known: readonly KnownCheckpoint[],
+  trust: OpenedTrust,
+  options: Options,
+): Promise<{ readonly where: string; readonly shown: LogVsLedgerVerdict } | undefined> {
+  const { findLogVsLedger } = await import("../../audit/index.js");
+  const out = options.text("out");
+  for (const checkpoint of known) {
+    const proof = await findLogVsLedger(folder.read(), checkpoint);
+    if (proof === undefined) continue;
+    const text = canonical(proof, LOG_VS_LEDGER_LIMITS);
+    const shown = await checkLogVsLedger(text, trust);
+    if (out !== undefined) await writeBeside(context, out, `${text}\n`);
+    return { where: out ?? checkpoint.source, shown };
+  }
+  return undefined;
+}
+
+/** A proof of a log that contradicts the ledger, by a trust file. */
+export async function checkLogVsLedger(text: string, trust: OpenedTrust): Promise<LogVsLedgerVerdict> {
+  const { verifyLogVsLedger } = await import("../../audit/index.js");
+  return verifyLogVsLedger(text, trust.trust, async (note) => {
+    const signed = parseNote(note);
+    const { origin } = parseCheckpoint(signed.text);
+    const { checkpoint } = await verifyCheckpoint(signed, origin, trust);
+    return { origin, size: checkpoint.size, root: checkpoint.root };
+  });
+}
+
+type KnownCheckpoint = KnownRoot & { readonly note: string };
+
 /** Errors: usage; those of evidence that does not hold itself. */
 async function knownRoots(
   context: Context,
   files: readonly string[],
   trust: OpenedTrust,
-): Promise<readonly KnownRoot[]> {
-  const known: KnownRoot[] = [];
+): Promise<readonly KnownCheckpoint[]> {
+  const known: KnownCheckpoint[] = [];
   for (const source of files) {
     const bytes = await context.read(context.path(source));
     const note = await noteIn(source, bytes, trust);
     const { origin } = parseCheckpoint(note.text);
     const { checkpoint } = await verifyCheckpoint(note, origin, trust);
-    known.push({ origin, size: checkpoint.size, root: checkpoint.root, source });
+    known.push({ origin, size: checkpoint.size, root: checkpoint.root, source, note: formatNote(note) });
   }
   return known;
 }

@@ -19,7 +19,7 @@ import {
   verifyReceipt,
   verifyTrail,
 } from "../../verify/index.js";
-import { ledgerForkText } from "../audit-text.js";
+import { ledgerForkText, logVsLedgerText } from "../audit-text.js";
 import type { Context } from "../context.js";
 import { trailCsv } from "../export-csv.js";
 import { trailHtml } from "../export-html.js";
@@ -32,6 +32,7 @@ import { declare, group, type Runtime } from "../program.js";
 import { chunksOf } from "../trail-file.js";
 import { evidenceText, verdictText } from "../verdict.js";
 import { levelNote, receiptText } from "./access.js";
+import { checkLogVsLedger } from "./audit.js";
 import { upgradeDeclaration } from "./tiles.js";
 
 export function evidenceCommands(program: Command, runtime: Runtime): void {
@@ -100,7 +101,7 @@ export function evidenceCommands(program: Command, runtime: Runtime): void {
     {
       usage: "evidence <file>",
       summary:
-        "Check a portable proof offline, against a trust file: of two histories, a false head, or a refusal. Exit code 0: it shows it; 1: it does not.",
+        "Check a portable proof offline, against a trust file: of two histories, a false head, two accounts of a block, a log that contradicts the ledger, or a refusal. Exit code 0: it shows it; 1: it does not.",
       examples: ["evidence fork.evidence.json --trust trust.json"],
       run: evidence,
     },
@@ -272,6 +273,7 @@ async function evidence(context: Context, [file = ""]: readonly string[]): Promi
   if (trust === undefined) throw new UsageError("against which trust file? give --trust FILE");
   const bytes = await context.read(context.path(file));
   if (bytes.includes('"kind":"ledger-fork"')) return ledgerFork(context, file, bytes, trust);
+  if (bytes.includes('"kind":"log-vs-ledger"')) return logVsLedger(context, file, bytes, trust);
   const verdict = await verifyEvidence(bytes, trust);
   return { json: { file, ...verdict }, text: evidenceText(file, verdict, context.lang), exitCode: verdict.ok ? 0 : 1 };
 }
@@ -282,6 +284,12 @@ async function ledgerFork(context: Context, file: string, bytes: Buffer, trust: 
   const verdict = await verifyLedgerFork(bytes.toString("utf8").trimEnd(), trust.trust);
   const json = { file, ...verdict, trustDigest: trust.digest };
   return { json, text: ledgerForkText(file, verdict, context.lang), exitCode: verdict.ok ? 0 : 1 };
+}
+
+async function logVsLedger(context: Context, file: string, bytes: Buffer, trust: OpenedTrust): Promise<Result> {
+  const verdict = await checkLogVsLedger(bytes.toString("utf8").trimEnd(), trust);
+  const json = { file, ...verdict, trustDigest: trust.digest };
+  return { json, text: logVsLedgerText(file, verdict, context.lang), exitCode: verdict.ok ? 0 : 1 };
 }
 
 async function compare(context: Context, files: readonly string[], options: Options): Promise<Result> {
