@@ -20,8 +20,8 @@ export interface LedgerIndex extends ReadModel {
   said(log: string, index: number): Promise<Openings>;
   /** What of it was erased, and by which commands. */
   erased(log: string, index: number): Promise<ErasedFields>;
-  /** Indexes of a log's records of which something is kept, oldest first. */
-  saidIn(log: string): AsyncIterable<number>;
+  /** Indexes, from `from` on, of a log's records of which something is kept, oldest first. */
+  saidIn(log: string, from?: number): AsyncIterable<number>;
   /** Head of a log after the batch that begins at `first`. Errors: NOT_FOUND. */
   batchHead(log: string, first: number): Promise<TreeHead>;
 }

@@ -115,7 +115,7 @@ function newIndex(options: ReadModelOptions, store: Store, height: number): Ledg
     headName: now((key: ChainKey) => chains.names(key, objects.secret()).head),
     said: now((log: string, index: number) => readSaid(store, log, index)),
     erased: now((log: string, index: number) => readErased(store, log, index)),
-    saidIn: (log) => saidIn(store, log),
+    saidIn: (log, from) => saidIn(store, log, from),
     batchHead: now((log: string, first: number) => batchHead(store, log, first)),
     node: now((log: string, level: number, index: number) => trees.node(log, level, index)),
     close: async () => {

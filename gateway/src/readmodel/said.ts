@@ -72,7 +72,8 @@ export function readErased(reads: Reads, log: string, index: number): ErasedFiel
 }
 
 /** Indexes of a log's records of which something is kept, oldest first. */
-export async function* saidIn(store: Store, log: string): AsyncGenerator<number, void> {
+export async function* saidIn(store: Store, log: string, from = 0): AsyncGenerator<number, void> {
   const prefix = under("o", log);
-  for await (const [key] of store.entries(range(prefix))) yield Number(key.slice(prefix.length));
+  for await (const [key] of store.entries({ ...range(prefix), gte: KEYS.said(log, from) }))
+    yield Number(key.slice(prefix.length));
 }
