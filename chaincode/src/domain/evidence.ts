@@ -2,7 +2,8 @@
 import { z } from "zod";
 import type { Limits } from "../log/canonical.js";
 import { Digest, GatewayName, LogOrigin, NetworkId, PartyId } from "./ids.js";
-import { Jwk } from "./shared.js";
+import { ERASABLE } from "./openings.js";
+import { Jwk, setOf } from "./shared.js";
 import { Instant } from "./time.js";
 
 const count = z.int().min(0);
@@ -33,6 +34,12 @@ export const Receipt = z.strictObject({
   /** Record bytes: face, line feed, body. */
   record: z.string(),
   openings: OpeningsSchema,
+  /** What is not opened because a command erased it: the command's entry, the command, and the key that signed it. Absent: none. */
+  erased: z
+    .array(z.strictObject({ field: z.enum(ERASABLE), entry: z.string(), request: Jws, key: Jwk }))
+    .min(1)
+    .max(ERASABLE.length)
+    .optional(),
   /** The requester's own JWS: an access, also in the receipt of its delivery. */
   request: Jws,
   /** A C2SP tlog-proof, verbatim. */
@@ -82,7 +89,7 @@ export const TrailLine = z.discriminatedUnion("t", [
   z.strictObject({
     t: z.literal("chain"),
     scope: z.string(),
-    kind: z.enum(["directory", "boundary", "orders", "party", "resource", "grant"]),
+    kind: z.enum(["directory", "boundary", "orders", "party", "resource", "grant", "openings"]),
     id: z.string(),
   }),
   z.strictObject({ t: z.literal("command"), entry: z.string(), request: Jws }),
@@ -93,8 +100,17 @@ export const TrailLine = z.discriminatedUnion("t", [
     log: LogOrigin,
     start: z.union([z.strictObject({ n: z.literal(0) }), z.strictObject({ record: z.string(), opening: Opening })]),
   }),
-  /** `o` opens the links of the trail's key only; `q` is the requester's JWS (absent for deliveries: the access has it). */
-  z.strictObject({ t: z.literal("record"), r: z.string(), o: OpeningsSchema, q: Jws.optional() }),
+  /**
+   * `o` opens the links of the trail's key only, and what the request committed to; `e` names what a command in the chain
+   * `openings` of the record's resource erased; `q` is the requester's JWS (absent for deliveries: the access has it).
+   */
+  z.strictObject({
+    t: z.literal("record"),
+    r: z.string(),
+    o: OpeningsSchema,
+    e: setOf(z.enum(ERASABLE), ERASABLE.length).optional(),
+    q: Jws.optional(),
+  }),
   /** Ends a log: head note with its opening and a proof of the last record; or the next record after `to` with its proof. */
   z.strictObject({
     t: z.literal("logEnd"),

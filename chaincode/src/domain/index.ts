@@ -11,6 +11,7 @@ export * from "./grant.js";
 export * from "./ids.js";
 export * from "./narrow.js";
 export * from "./network.js";
+export * from "./openings.js";
 export * from "./order.js";
 export * from "./party.js";
 export * from "./record.js";

@@ -34,6 +34,8 @@ const ZH: Readonly<Partial<Record<Finding, string>>> = {
   RECORD_MISSING: "给出了证明，文件中却没有该存证",
   LINK_OPENING: "链接的开示缺失、属于别处或与承诺不符",
   COMMITMENT_MISMATCH: "开示的值不是当初承诺的值",
+  ERASURE_UNPROVEN: "声称已删除，却没有命令删除该存证的该字段",
+  ERASURE_UNDONE: "命令已删除的内容仍被开示：有人私自留存",
   REQUEST_MISSING: "文件中没有请求方签名的请求",
   REQUEST_MISMATCH: "存证或条目所指请求与其旁所附不同",
   REQUEST_CONTENT: "存证内容与所签请求不同",

@@ -282,6 +282,11 @@ export const WORDS = {
     "单一运营方：无其他见证，运营方可能出示另一份历史",
   ],
   testClock: ["the network's time was set by a test", "该网络的时间由测试设定"],
+  erased: [
+    "fields: {n}, erased by command {command} of {by}, {time}",
+    "字段 {n} 个，由 {by} 于 {time} 以命令 {command} 删除",
+  ],
+  erasedMore: ["and by {n} more commands", "另有 {n} 条删除命令"],
   hosted: ["keys held by a host, which could have signed:", "托管密钥（托管方可代签）："],
   trustFile: ["trust file", "信任文件"],
   ledger: ["ledger", "账本"],

@@ -18,6 +18,7 @@ export function verdictText(file: string, verdict: Verdict, lang: Lang): string 
     ...list(say("replayed"), verdict.replayed),
     ...list(say("attested"), verdict.attested),
     ...list(say("hosted"), verdict.hosted ?? []),
+    ...erasedLines(verdict, lang),
     ...(verdict.singleOperator ? [say("singleOperator")] : []),
     ...(verdict.testClock ? [say("testClock")] : []),
     `${say("trustFile")} ${verdict.trustDigest}`,
@@ -80,6 +81,25 @@ export function about(of: TrailKey | RecordKey, lang: Lang): string {
   const from = of.from === undefined ? "" : `, ${say("from")} ${of.from}`;
   const to = of.to === undefined ? "" : `, ${say("to")} ${of.to}`;
   return `${say("of")} ${of.kind} ${of.id}${from}${to}`;
+}
+
+/** `1 field erased by command … of …, 2026-03-02T01:00:00.000Z`. There may be thousands of commands; the file has them all. */
+const MAX_ERASURES = 20;
+
+export function erasedLines({ erased = [] }: Pick<Verdict, "erased">, lang: Lang): readonly string[] {
+  const more = erased.length - MAX_ERASURES;
+  return [
+    ...erased
+      .slice(0, MAX_ERASURES)
+      .map(({ command, by, time, fields }) =>
+        word("erased", lang)
+          .replace("{n}", String(fields))
+          .replace("{command}", command)
+          .replace("{by}", by)
+          .replace("{time}", time),
+      ),
+    ...(more > 0 ? [word("erasedMore", lang).replace("{n}", String(more))] : []),
+  ];
 }
 
 const list = (title: string, items: readonly string[]): readonly string[] =>

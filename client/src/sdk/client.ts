@@ -17,6 +17,7 @@ import { type Acceptance, type Access, Accesses, type EvidenceWish, type Permitt
 import { asObject, mismatch, openAnswer, parseJson, successOf } from "./answer.js";
 import type { Values } from "./commitments.js";
 import { signatureVerifier } from "./engine.js";
+import { Erasures } from "./erasures.js";
 import { Grants } from "./grants.js";
 import { openSigner, type PartyKeyPair, type Signer } from "./keys.js";
 import { Logs } from "./logs.js";
@@ -88,6 +89,7 @@ export class Client {
   readonly parties: Parties;
   readonly resources: Resources;
   readonly grants: Grants;
+  readonly erasures: Erasures;
   readonly #session: Session;
   readonly #accesses: Accesses;
   readonly #logs: Logs;
@@ -119,6 +121,7 @@ export class Client {
     this.parties = new Parties(session);
     this.resources = new Resources(session);
     this.grants = new Grants(session);
+    this.erasures = new Erasures(session);
     this.#logs = new Logs(session, this.grants, this.resources);
     this.#accesses = new Accesses(
       session,

@@ -73,6 +73,11 @@ export const FINDINGS = {
   RECORD_MISSING: invalid("again", "a proof is given for a record that is not in the file"),
   LINK_OPENING: invalid("distrust", "a link's opening is missing, is another's, or does not match its commitment"),
   COMMITMENT_MISMATCH: invalid("distrust", "an opened value is not the one that was committed to"),
+  ERASURE_UNPROVEN: invalid(
+    "distrust",
+    "something is said to be erased, and no command erases that field of that record",
+  ),
+  ERASURE_UNDONE: invalid("breach", "something is opened that a command erased: somebody kept it"),
   REQUEST_MISSING: invalid("missing", "the requester's signed request is not in the file"),
   REQUEST_MISMATCH: invalid("distrust", "the record or entry names another request than the one beside it"),
   REQUEST_CONTENT: invalid("breach", "the record says otherwise than the request that was signed"),

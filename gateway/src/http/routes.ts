@@ -31,7 +31,8 @@ export type ReadId =
   | "receipts"
   | "seq"
   | "trail"
-  | "resourceTrail";
+  | "resourceTrail"
+  | "kept";
 
 interface Common {
   /** As in OpenAPI: `/v1/parties/{id}`. */
@@ -151,6 +152,13 @@ const READS: readonly ReadRoute[] = [
     schemas.ReceiptsSchema,
   ),
   read("seq", "/v1/seq", "The caller's next sequence number in a log.", schemas.SeqSchema, schemas.SeqQuery),
+  read(
+    "kept",
+    "/v1/openings/{prefix}/{name}",
+    "Records of a resource of which something is kept that can be erased, oldest first: for its steward and the regulator.",
+    schemas.pageOf(schemas.KeptSchema),
+    schemas.KeptQuery,
+  ),
   read(
     "resourceTrail",
     "/v1/trails/resource/{prefix}/{name}",

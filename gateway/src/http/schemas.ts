@@ -42,6 +42,8 @@ export const PageQuery = z.strictObject({
 export const SeqQuery = z.strictObject({ log: LogOrigin });
 export const TrailQuery = z.strictObject({ from: Instant.optional(), to: Instant.optional() });
 
+export const KeptQuery = z.strictObject({ ...PageQuery.shape, before: Instant.optional() });
+
 export const Jws = z.strictObject({ payload: z.string(), protected: z.string(), signature: z.string() });
 
 const statusCodes = Object.keys(CODES) as [Code, ...Code[]];
@@ -105,6 +107,13 @@ export const pageOf = <T extends z.ZodType>(item: T) =>
   z.strictObject({ items: z.array(item), next: z.string().optional() });
 
 export const ReceiptsSchema = z.strictObject({ access: Jws, delivery: Jws.optional(), acceptance: Jws.optional() });
+export const KeptSchema = z.strictObject({
+  log: LogOrigin,
+  index: count,
+  id: z.string(),
+  time: Instant,
+  fields: z.array(z.string()).describe("What is kept of it. Values are in the regulator's evidence alone."),
+});
 export const SeqSchema = z.strictObject({
   log: LogOrigin,
   next: count.describe("The number to sign next."),

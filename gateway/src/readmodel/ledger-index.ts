@@ -1,8 +1,9 @@
 /** What evidence and witness ask of the index beyond the read model's port: the past of chains and logs, and names. */
 import type { Cell } from "@quanji/chaincode/domain";
-import type { ChainKey, TreeHead } from "@quanji/chaincode/log";
+import type { ChainKey, Openings, TreeHead } from "@quanji/chaincode/log";
 import type { SealedHead } from "./chains.js";
 import type { ReadModel } from "./readmodel.js";
+import type { ErasedFields } from "./said.js";
 
 export interface LedgerIndex extends ReadModel {
   /** This organisation's private collection, `org-<MSP>`. */
@@ -15,6 +16,12 @@ export interface LedgerIndex extends ReadModel {
   headName(key: ChainKey): Promise<string | undefined>;
   /** The secret that blinds this organisation's private keys, as it is stored; undefined before its first log. */
   blindingSecret(): Promise<string | undefined>;
+  /** What the request of a record committed to, as far as it came with the openings and they are kept. */
+  said(log: string, index: number): Promise<Openings>;
+  /** What of it was erased, and by which commands. */
+  erased(log: string, index: number): Promise<ErasedFields>;
+  /** Indexes, from `from` on, of a log's records of which something is kept, oldest first. */
+  saidIn(log: string, from?: number): AsyncIterable<number>;
   /** Head of a log after the batch that begins at `first`. Errors: NOT_FOUND. */
   batchHead(log: string, first: number): Promise<TreeHead>;
 }

@@ -2,6 +2,7 @@
 import { type Party, QuanjiError } from "@quanji/chaincode/domain";
 import { equalBytes, parseHash, type TreeHead } from "@quanji/chaincode/log";
 import { type Audience, type EvidenceContext, signerOf } from "../evidence/context.js";
+import { keptOf } from "../evidence/kept.js";
 import { makeReceipt } from "../evidence/receipt.js";
 import { makeTrail, type TrailContext } from "../evidence/trail.js";
 import type { EvidenceFor } from "../http/index.js";
@@ -76,6 +77,7 @@ export function newEvidence({
     },
     cosigned: async ({ log, record }, waitMs, signal) =>
       (await cosigned?.awaited(log, record, waitMs, signal)) ?? false,
+    kept: (resource, query) => keptOf(readModel, resource, query),
     trail: (query, viewer, signal) => makeTrail(trails, query, audienceOf(viewer), signal),
   };
 }

@@ -289,3 +289,13 @@ TRUST = {
 }
 TRUST_FILE = {"payload": string, "signatures": rows({"protected": string, "signature": string}, 1, 64)}
 
+ERASABLE = one_of("operator", "query")
+ERASE = {
+    "net": NET,
+    "resource": RESOURCE,
+    "log": LOG,
+    "records": rows({"id": UUID, "index": integer(), "fields": items(ERASABLE, 1, 2, distinct=True)}, 1, 64),
+    "basis": one_of("retention", "request", "order"),
+    "ground?": digest,
+}
+RECEIPT["erased?"] = rows({"field": ERASABLE, "entry": string, "request": JWS, "key": JWK}, 1, 2)

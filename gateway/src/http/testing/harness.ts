@@ -383,6 +383,10 @@ const standInEvidence = (answers: Answers): EvidenceFor => ({
   cosigned: () => Promise.resolve(false),
   checkpoint: (log) => Promise.resolve(`${log}\n`),
   published: (log) => Promise.resolve(`${log}\n`),
+  kept: ({ logs: [log = ""] }) => {
+    const time = "2026-03-02T01:00:00.000Z";
+    return Promise.resolve({ items: [{ log, index: 0, id: "nobody's", time, fields: ["operator"] }] });
+  },
   async *trail({ kind, id }) {
     yield await Promise.resolve(`${JSON.stringify({ t: "trail", kind, id })}\n`);
   },
