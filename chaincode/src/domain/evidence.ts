@@ -159,6 +159,8 @@ export const Trust = z.strictObject({
   keys: z.array(z.strictObject({ vkey: z.string(), log: LogOrigin, ...bounds })),
   /** C2SP vkeys that sign head notes, by organisation. */
   heads: z.record(orgName, z.string()),
+  /** C2SP vkeys of witnesses that sign what blocks their peers have, by organisation. Absent: none do. */
+  blocks: z.record(orgName, z.string()).optional(),
   msps: z.record(orgName, z.array(z.string())),
   /** C2SP tlog-policy text. */
   policy: z.string(),
@@ -235,6 +237,19 @@ export const RefusalProof = z.strictObject({
 export type RefusalProof = z.infer<typeof RefusalProof>;
 
 /**
+ * Two block notes of one ledger and one number that differ. Under one key: that witness told two stories. Under two: one of
+ * them, or one of the peers behind them, has another ledger.
+ */
+export const BlockForkProof = z.strictObject({
+  v: z.literal("quanji.evidence.v1"),
+  kind: z.literal("block-fork"),
+  /** Signed block notes, verbatim. */
+  one: z.string(),
+  other: z.string(),
+});
+export type BlockForkProof = z.infer<typeof BlockForkProof>;
+
+/**
  * Two blocks of one number that orderers signed under one configuration. Serialised Fabric `Block`s in base64url; the two need
  * no transactions, for their headers name them.
  */
@@ -251,7 +266,13 @@ export type LedgerForkProof = z.infer<typeof LedgerForkProof>;
 export const LEDGER_FORK_LIMITS: Limits = { maxBytes: 4 * 1024 * 1024, maxDepth: 2 };
 
 /** What the verifier takes. A ledger fork is not among them: checking one takes Fabric's messages and X.509, so it is in `audit`. */
-export const Evidence = z.discriminatedUnion("kind", [ForkProof, ChainForkProof, HeadLieProof, RefusalProof]);
+export const Evidence = z.discriminatedUnion("kind", [
+  ForkProof,
+  ChainForkProof,
+  HeadLieProof,
+  BlockForkProof,
+  RefusalProof,
+]);
 export type Evidence = z.infer<typeof Evidence>;
 /** Two records with their proofs, each under a note of 64 KiB. */
 export const PROOF_LIMITS: Limits = { maxBytes: 256 * 1024, maxDepth: 12 };

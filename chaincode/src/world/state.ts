@@ -239,6 +239,10 @@ export class State {
     return this.world.putPrivate(collectionOf(msp), name, sealedHead(head, saltFor(nonce, name)));
   }
 
+  async hasPrivateCommand(msp: string, request: string): Promise<boolean> {
+    return (await this.world.getPrivate(collectionOf(msp), privateKeys.command(request))) !== undefined;
+  }
+
   putPrivateCommand(msp: string, stored: StoredCommand): Promise<void> {
     return this.world.putPrivate(collectionOf(msp), privateKeys.command(requestOfEntry(stored)), encode(stored));
   }

@@ -25,6 +25,7 @@ const ZH: Readonly<Partial<Record<Finding, string>>> = {
   CHECKPOINT_MALFORMED: "检查点不符合 C2SP 格式",
   CHECKPOINT_EXTENSION: "检查点带有扩展行，可能隐藏另一含义",
   HEAD_NOTE_MALFORMED: "链首签注不足六行，或时间超出历法",
+  BLOCK_NOTE_MALFORMED: "区块签注不足四行",
   PROOF_MALFORMED: "包含证明不符合 C2SP 格式",
   PROOF_LENGTH: "包含证明的哈希数与树的大小不符",
   LINE_ORDER: "轨迹中的行出现在不应出现的位置",

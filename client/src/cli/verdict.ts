@@ -36,7 +36,9 @@ export function evidenceText(file: string, verdict: EvidenceVerdict, lang: Lang)
     ? [
         `${word(SHOWN[verdict.shows ?? "fork"], lang)}  ${file}`,
         ...shownAt(verdict, lang),
-        ...verdict.accused.map(({ name, role }) => `${word(ACCUSED[role], lang)} ${name}`),
+        ...verdict.accused.map(({ name, role, either }) => {
+          return `${word(either === true ? "accusedEither" : ACCUSED[role], lang)} ${name}`;
+        }),
       ]
     : [`${word("invalid", lang)}  ${file}`, ...refusal(verdict, lang)];
   return [...lines, `${word("trustFile", lang)} ${verdict.trustDigest}`]
@@ -48,16 +50,23 @@ const SHOWN = {
   fork: "forkShown",
   "chain-fork": "chainForkShown",
   "head-lie": "headLieShown",
+  "block-fork": "blockForkShown",
   refusal: "refusalShown",
 } as const;
 const ACCUSED = {
   log: "accusedLog",
   witness: "accusedWitness",
   heads: "accusedHeads",
+  blocks: "accusedBlocks",
   gateway: "accusedGateway",
 } as const;
 
-function shownAt({ log = "", sizes, indexes, refused }: EvidenceVerdict, lang: Lang): readonly string[] {
+const DIFFERS = { header: "twoBlocks", state: "twoStates" } as const;
+
+function shownAt({ log = "", sizes, indexes, block, refused }: EvidenceVerdict, lang: Lang): readonly string[] {
+  if (block !== undefined) {
+    return [`${word("block", lang)} ${block.number}: ${word(DIFFERS[block.differs], lang)}`];
+  }
   if (refused !== undefined) {
     return [`${word("request", lang)} ${refused.request} (${refused.verb}): ${refused.status} ${refused.code}`];
   }

@@ -62,6 +62,7 @@ export const FINDINGS = {
   CHECKPOINT_MALFORMED: invalid("again", "a checkpoint is not in C2SP's form"),
   CHECKPOINT_EXTENSION: invalid("distrust", "a checkpoint has extension lines: they could hide a second meaning"),
   HEAD_NOTE_MALFORMED: invalid("again", "a head note has not its six lines, or a time beyond every calendar"),
+  BLOCK_NOTE_MALFORMED: invalid("again", "a block note has not its four lines"),
   PROOF_MALFORMED: invalid("again", "an inclusion proof is not in C2SP's form"),
   PROOF_LENGTH: invalid("distrust", "an inclusion proof has more or fewer hashes than the tree's size asks for"),
   LINE_ORDER: invalid("again", "lines of a trail stand where none of their type may"),

@@ -280,6 +280,7 @@ TRUST = {
     "logs": rows({"origin": LOG, "org": pattern(ORG)}),
     "keys": rows({"vkey": string, "log": LOG} | BOUNDS),
     "heads": by_org(string),
+    "blocks?": by_org(string),
     "msps": by_org(items(string, 0, SAFE)),
     "policy": string,
     "signers": rows({"kid": string, "jwk": JWK}, 1),

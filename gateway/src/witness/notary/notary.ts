@@ -48,6 +48,8 @@ export interface NotaryOptions {
   readonly signer: NoteSigner;
   readonly memory: Pick<WitnessMemory, "spoken" | "speak">;
   readonly peer: HeadPeer;
+  /** Why nothing may be signed at all; undefined if it may. */
+  readonly halted?: () => string | undefined;
   /** How long a request waits for the peer to have read its block. */
   readonly patienceMs: number;
   /** For tests: called at each step. */
@@ -79,6 +81,8 @@ export class Notary {
   async state(body: string): Promise<Stated> {
     try {
       const request = parseRequest(body);
+      const halted = this.#options.halted?.();
+      if (halted !== undefined) return { outcome: "contradiction", message: halted };
       const texts = await this.#texts(request);
       this.#options.atStep?.("read");
       await this.#inLine(() => this.#remember(request));
