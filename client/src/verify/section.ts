@@ -9,9 +9,12 @@ import {
 } from "@quanji/chaincode/domain";
 import {
   equalBytes,
+  hashText,
   type HashText,
+  leafOfHashes,
   type Opening,
   type Openings,
+  parseHash,
   sha256Text,
   thumbprintOf,
 } from "@quanji/chaincode/log";
@@ -20,7 +23,7 @@ import type { SignatureCheck } from "./engine.js";
 import { RecordFold, type RecordChainKey } from "./fold.js";
 import { type AttestedHead, type SealedHead, verifyHead } from "./head.js";
 import { Handovers } from "./handovers.js";
-import { verifyIncluded } from "./inclusion.js";
+import { verifyEntry, verifyIncluded } from "./inclusion.js";
 import { verifySaid } from "./openings.js";
 import { type OpenedRecord, openRecord } from "./record.js";
 import type { Replayed } from "./replay.js";
@@ -85,6 +88,8 @@ export class LogSection {
   readonly #permits = new Map<number, OpenPermit>();
   readonly #handovers = new Handovers();
   readonly #tallies: Tallies;
+  /** Indexes of sealed entries: what belongs to one cannot be compared with it. */
+  readonly #sealed = new Set<number>();
   /** Index of the record before the trail's first; records up to it are not shown. */
   #before: number | undefined;
 
@@ -120,6 +125,7 @@ export class LogSection {
     const opened = openRecord(line.r);
     if (!this.#fold.add(opened, line.o as Openings)) return undefined;
     const { record } = opened;
+    this.#context.world.seals.assertMatches(this.log, record.face.index, () => hashText(opened.leaf));
     if (record.type === "delivery") {
       // 2. A delivery belongs to one permit, which is in the trail.
       if (line.q !== undefined) refuse("REQUEST_MISMATCH", "a delivery has the request of its access, none of its own");
@@ -141,11 +147,32 @@ export class LogSection {
       if (record.face.decision === "permit") this.#permit(record, opened.timeMs);
     }
     // 5. An acceptance is of one delivery, which is in the trail, and says what that says.
-    const isShown = record.type === "acceptance" && record.body.delivery > (this.#before ?? -1);
+    const isShown =
+      record.type === "acceptance" &&
+      record.body.delivery > (this.#before ?? -1) &&
+      !this.#sealed.has(record.body.delivery);
     if (isShown) this.#handovers.accept(record);
     // 6. A tally is the steward's, and agrees with permits and deliveries.
     if (record.type === "tally") this.#tally(record);
     return opened;
+  }
+
+  /**
+   * An entry that an order hides: counted by its leaf. Whatever it used or served is unknown, so bounds on counts widen by it; a
+   * party's trail, which its own party and the regulator may see, hides nothing. Answers the leaf.
+   * Errors: SEAL_OPENED, SEAL_UNPROVEN, SEAL_EXPIRED, TRAIL_ORDER.
+   */
+  sealed({ f, b, o }: TrailLineOf<"sealed">): HashText {
+    if (o !== undefined) refuse("SEAL_OPENED", "an entry is sealed, and something of it is opened");
+    const leaf = leafOfHashes(parseHash(f), parseHash(b));
+    const text = hashText(leaf);
+    if (this.#isWhole) return refuse("SEAL_UNPROVEN", "a party's own trail hides nothing");
+    const index = this.#context.world.seals.indexOf(this.log, text);
+    this.#fold.addSealed(leaf, index);
+    this.#sealed.add(index);
+    this.#context.decisions.blur(this.log);
+    if (this.#fold.key.kind === "resource") this.#tallies.sealed(index);
+    return text;
   }
 
   /** What the request committed to is opened rightly, or was erased by a command; nothing is both. Most records have neither. */
@@ -207,6 +234,7 @@ export class LogSection {
   #deliver(delivery: Delivery): void {
     const { face, body } = delivery;
     if (this.#before !== undefined && body.access <= this.#before) return; // its access is before the trail's period
+    if (this.#sealed.has(body.access)) return;
     const permit = this.#permits.get(body.access);
     if (permit === undefined) refuse("DELIVERY_UNMATCHED", "the delivery has no permit, or a second delivery of one");
     if (permit.what !== whatOf(delivery) || face.count !== 1) {
@@ -245,8 +273,8 @@ export class LogSection {
       return undefined;
     }
     if (proof === undefined) return refuse("PROOF_MISSING", "the last record has no inclusion proof");
-    const { level, size, root } = await verifyIncluded(last, proof, this.#context.trust);
-    if (at.number <= last.record.face.index) refuse("TRAIL_STALE", "the head note is older than the last record");
+    const { level, size, root } = await verifyEntry(last, proof, this.#context.trust);
+    if (at.number <= last.index) refuse("TRAIL_STALE", "the head note is older than the last record");
     if (size === at.number && !equalBytes(root, at.hash))
       refuse("FORK", "two roots are stated for one size of the log");
     return level;

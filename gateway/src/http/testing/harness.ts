@@ -383,6 +383,7 @@ const standInEvidence = (answers: Answers): EvidenceFor => ({
   cosigned: () => Promise.resolve(false),
   checkpoint: (log) => Promise.resolve(`${log}\n`),
   published: (log) => Promise.resolve(`${log}\n`),
+  hiddenUntil: () => Promise.resolve(undefined),
   kept: ({ logs: [log = ""] }) => {
     const time = "2026-03-02T01:00:00.000Z";
     return Promise.resolve({ items: [{ log, index: 0, id: "nobody's", time, fields: ["operator"] }] });
