@@ -17,5 +17,6 @@ export * from "./record.js";
 export * from "./resource.js";
 export * from "./seq.js";
 export * from "./shared.js";
+export * from "./subject.js";
 export * from "./tally.js";
 export * from "./time.js";

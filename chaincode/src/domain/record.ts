@@ -10,11 +10,10 @@ import { acceptor } from "./acceptor.js";
 import { CODES, isCode } from "./codes.js";
 import { QuanjiError } from "./errors.js";
 import { ACTIONS } from "./grant.js";
-import { CodeName, Digest, LogOrigin, PartyId, ResourceVersionId, Uuid } from "./ids.js";
+import { CodeName, Digest, Kid, LogOrigin, PartyId, ResourceVersionId, Uuid } from "./ids.js";
 import { Instant } from "./time.js";
 
 const count = z.int().min(0);
-const Kid = z.string().regex(/^[A-Za-z0-9:._-]{1,128}#[A-Za-z0-9_-]{43}$/);
 /** 16 random bytes: without it a delivery could be guessed from its public leaf. */
 const Nonce = z.string().regex(/^[A-Za-z0-9_-]{21}[AQgw]$/);
 const GrantVersion = z.string().regex(/^[0-9a-f-]{36}@[1-9][0-9]{0,8}$/);

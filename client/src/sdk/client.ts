@@ -27,6 +27,7 @@ import { type CheckedReceipt, checkReceipt } from "./receipt.js";
 import { Resources } from "./resources.js";
 import { memorySeqStore, SeqKeeper, type SeqStatus, type SeqStore } from "./seq.js";
 import { pathOf, type Sent, Session } from "./session.js";
+import { TagKeys } from "./tag-keys.js";
 import { DEADLINES, type Deadlines, type Fetch, transportFault } from "./transport.js";
 import { type Alarm, Upgrades } from "./upgrades.js";
 
@@ -88,6 +89,7 @@ export class Client {
   readonly parties: Parties;
   readonly resources: Resources;
   readonly grants: Grants;
+  readonly tagKeys: TagKeys;
   readonly #session: Session;
   readonly #accesses: Accesses;
   readonly #logs: Logs;
@@ -119,6 +121,7 @@ export class Client {
     this.parties = new Parties(session);
     this.resources = new Resources(session);
     this.grants = new Grants(session);
+    this.tagKeys = new TagKeys(session);
     this.#logs = new Logs(session, this.grants, this.resources);
     this.#accesses = new Accesses(
       session,

@@ -67,13 +67,15 @@ export const READ_HANDLERS: Readonly<Record<ReadId, Read>> = {
   grant: async (edge, { member, params }) => ({ body: await visibleGrant(edge, params["id"] ?? "", member) }),
 
   command: async ({ readModel }, { member: { party }, params }) => {
-    const known = found(await readModel.command(params["request"] ?? ""));
+    const request = params["request"] ?? "";
+    const known = found(await readModel.command(request));
     const { entry, command, chains, openings } = known.stored;
     const signer = signerOf(command.protected);
     if (!(await maySeeCommand(readModel, known, signer, party))) throw notFound();
-    const opened = openings !== undefined && (isRegulator(party) || party.id === signer);
+    const opened =
+      isRegulator(party) || party.id === signer ? (openings ?? (await readModel.openings(request))) : undefined;
     const { block, index, txId } = known;
-    return { body: { block, index, txId, entry, command, chains, ...(opened && { openings }) } };
+    return { body: { block, index, txId, entry, command, chains, ...(opened !== undefined && { openings: opened }) } };
   },
 
   receipts: async ({ readModel, evidence }, { member: { party }, params }) => {

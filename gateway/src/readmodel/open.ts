@@ -100,6 +100,7 @@ function newIndex(options: ReadModelOptions, store: Store, height: number): Ledg
     listResources: objects.listResources,
     listGrants: (party, limit, after) => objects.listGrants(party, limit, after),
     command: now((request: string) => commands.command(request)),
+    openings: now((request: string) => objects.openings(request)),
     recordOf: now(records.recordOf),
     deliveryOf: now(records.deliveryOf),
     acceptanceOf: now((log: string, access: number) => records.acceptanceOf(log, access)),

@@ -16,7 +16,7 @@ import type {
   SeqWindow,
   StopState,
 } from "@quanji/chaincode/domain";
-import type { ChainHead, ChainKey, Hash } from "@quanji/chaincode/log";
+import type { ChainHead, ChainKey, Hash, Openings } from "@quanji/chaincode/log";
 import type { StoredCommand, StoredRecord } from "@quanji/chaincode/world";
 
 /** Position of a committed, valid transaction. */
@@ -77,6 +77,8 @@ export interface ReadModel {
   listGrants(party: string | undefined, limit: number, after?: string): Promise<Page<Grant>>;
 
   command(request: string): Promise<KnownCommand | undefined>;
+  /** What a command on a public object committed to, if it came through this organisation. */
+  openings(request: string): Promise<Openings | undefined>;
   /** The access, void or acceptance record of a request. */
   recordOf(request: string): Promise<KnownRecord | undefined>;
   deliveryOf(request: string): Promise<KnownRecord | undefined>;

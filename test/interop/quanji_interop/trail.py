@@ -70,6 +70,7 @@ GROUPS = {
 }
 VERBS = set(
     "network.init gateway.register log.create clock.set party.register party.admit party.rotateKey party.compromiseKey "
+    "party.tagKey party.openTagKey "
     "party.suspend party.resume resource.register resource.amend resource.suspend resource.resume boundary.publish "
     "order.freeze order.lift grant.request grant.offer grant.derive grant.accept grant.approve grant.refuse "
     "grant.withdraw grant.suspend grant.revoke grant.resume grant.allot".split()
