@@ -26,6 +26,7 @@ import {
   recordLeaf,
   type Resource,
   splitVersion,
+  subjectsOf,
   tallied,
   type TallyBody,
   versionedId,
@@ -151,6 +152,7 @@ function accessBody(
 ): AccessBody {
   const { grantVersion, ...positions } = basis;
   const permitted = decision.decision === "permit";
+  const subjects = subjectsOf(resource, payload.subjects);
   return {
     action: payload.action,
     basis: positions,
@@ -166,7 +168,7 @@ function accessBody(
     resource: versionedId(resource),
     rule: decision.rule,
     ...(decision.stop !== undefined && { stop: decision.stop }),
-    ...(resource.subjectKind !== "none" && { subjects: "bulk" as const }),
+    ...(subjects !== undefined && { subjects }),
     time: item.time,
     used: decision.used,
   };
@@ -282,6 +284,7 @@ async function buildDelivery(
     requester: access.body.requester,
     resource: access.body.resource,
     rows: item.rows,
+    ...(typeof access.body.subjects === "object" && { subjects: access.body.subjects }),
     time: item.time,
   };
   return { value: { type: "delivery", face, body }, links };
@@ -337,6 +340,7 @@ async function buildAcceptance(
     requester: request.jws.header.kid,
     resource: delivery.resource,
     rows: delivery.rows,
+    ...(delivery.subjects !== undefined && { subjects: delivery.subjects }),
     time: item.time,
   };
   return { value: { type: "acceptance", face, body }, links, request: request.jws.jws };

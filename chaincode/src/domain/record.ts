@@ -11,6 +11,7 @@ import { CODES, isCode } from "./codes.js";
 import { QuanjiError } from "./errors.js";
 import { ACTIONS } from "./grant.js";
 import { CodeName, Digest, Kid, LogOrigin, PartyId, ResourceVersionId, Uuid } from "./ids.js";
+import { Subjects, Tags } from "./subject.js";
 import { Instant } from "./time.js";
 
 const count = z.int().min(0);
@@ -64,8 +65,8 @@ export const AccessBody = z.strictObject({
   resource: ResourceVersionId,
   rule: z.string().refine((text) => text === "permit" || (isCode(text) && CODES[text].stage === "decide"), "a rule"),
   stop: Digest.optional(),
-  /** `bulk`: about persons or organisations, not tagged one by one. Absent where the resource is about nobody. */
-  subjects: z.literal("bulk").optional(),
+  /** As asked for; `bulk`: about persons or organisations, and none is named. Absent where the resource is about nobody. */
+  subjects: Subjects.optional(),
   used: count,
 });
 export type AccessBody = z.infer<typeof AccessBody>;
@@ -90,6 +91,8 @@ export const DeliveryBody = z.strictObject({
   outcome: z.enum(OUTCOMES),
   resource: ResourceVersionId,
   rows: count,
+  /** Tags of its access; absent where that has none. */
+  subjects: Tags.optional(),
 });
 export type DeliveryBody = z.infer<typeof DeliveryBody>;
 
@@ -109,6 +112,7 @@ export const AcceptanceBody = z.strictObject({
   links: useLinks,
   resource: ResourceVersionId,
   rows: count,
+  subjects: Tags.optional(),
 });
 export type AcceptanceBody = z.infer<typeof AcceptanceBody>;
 

@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { QuanjiError } from "./errors.js";
 import { Digest, Kid, PartyId } from "./ids.js";
+import type { Resource } from "./resource.js";
 import type { CommandFacts } from "./shared.js";
 import { Committed, Net } from "./shared.js";
 import { msOf, offsetMs } from "./time.js";
@@ -28,6 +29,17 @@ export const Tags = z
     "tags stand in rising order, each once",
   );
 export type Tags = z.infer<typeof Tags>;
+
+/**
+ * What the record of an access says of whom it is about. Errors: MALFORMED: tags for a resource that is about nobody.
+ */
+export function subjectsOf(resource: Pick<Resource, "subjectKind">, tags: Tags | undefined): Subjects | undefined {
+  if (resource.subjectKind !== "none") return tags ?? "bulk";
+  if (tags === undefined) return undefined;
+  throw new QuanjiError("MALFORMED", "the resource is about nobody: an access to it names no subjects", {
+    field: "subjects",
+  });
+}
 
 /** `bulk`: about persons or organisations, not tagged one by one. */
 export const Subjects = z.union([z.literal("bulk"), Tags]);

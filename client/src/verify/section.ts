@@ -64,7 +64,16 @@ interface OpenPermit {
 /** All that a delivery repeats of its access. No string of a record holds a line feed. */
 const whatOf = ({ face, body }: Permit | Delivery): HashText =>
   sha256Text(
-    [body.request, body.requester, body.resource, body.grant ?? "", face.class, face.steward, face.purpose].join("\n"),
+    [
+      body.request,
+      body.requester,
+      body.resource,
+      body.grant ?? "",
+      face.class,
+      face.steward,
+      face.purpose,
+      typeof body.subjects === "object" ? body.subjects.join() : "",
+    ].join("\n"),
   );
 
 /** How a section ended. */

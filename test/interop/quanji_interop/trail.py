@@ -405,6 +405,8 @@ class Section:
         need(permit is not None, "DELIVERY_UNMATCHED")
         same = all(permit.body.get(name) == record.body[name] for name in ("request", "requester", "resource", "grant"))
         same = same and all(permit.face[name] == record.face[name] for name in ("class", "steward", "purpose"))
+        tags = permit.body.get("subjects") if permit.body.get("subjects") != "bulk" else None
+        same = same and tags == record.body.get("subjects")
         need(same and record.face["count"] == 1, "REQUEST_CONTENT")
         if record.body["outcome"] in ("delivered", "partial"):
             self.delivered[record.face["index"]] = record
@@ -438,6 +440,7 @@ class Section:
         need(told is not None and delivery not in self.accepted, "ACCEPTANCE_UNMATCHED")
         same = all(told.body[name] == record.body[name] for name in ("access", "digest", "grant", "resource", "rows"))
         same = same and all(told.face[name] == record.face[name] for name in ("unit", "class", "purpose", "steward"))
+        same = same and told.body.get("subjects") == record.body.get("subjects")
         need(same and record.face["count"] == 1, "ACCEPTANCE_MISMATCH")
         self.accepted.add(delivery)
 
