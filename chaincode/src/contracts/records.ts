@@ -17,6 +17,8 @@ import {
   giveBack,
   type GrantView,
   hourOf,
+  indexBytes,
+  indexRecord,
   instant,
   msOf,
   type Network,
@@ -31,7 +33,7 @@ import {
   type TallyBody,
   versionedId,
 } from "../domain/index.js";
-import { type ChainKey, commit, type Hash, type Opening, type Openings } from "../log/index.js";
+import { type ChainKey, commit, type Hash, hashText, type Opening, type Openings } from "../log/index.js";
 import type { State } from "../world/state.js";
 import type { BatchInput, BatchRecord, StoredRecord } from "../world/stored.js";
 import type { BatchOverlay } from "./batch-overlay.js";
@@ -63,6 +65,8 @@ export interface Batch {
   readonly network: Network;
   /** By place in the batch: the access that a delivery names, the delivery that an acceptance names, if it stands there. */
   readonly named: ReadonlyMap<number, QuanjiRecord>;
+  /** By place in the batch: time of the last record that an index is of, if it stands there. */
+  readonly lasts: ReadonlyMap<number, string>;
 }
 
 /** Errors, with `record`: NOT_FOUND (resource or log), COMMAND_REPLAYED (seq), MALFORMED, those of {@link acceptable}. */
@@ -75,6 +79,10 @@ export async function appendRecords(
   const appended: AppendedRecord[] = [];
   for (const [i, item] of input.records.entries()) {
     const index = overlay.log.size + i;
+    if (item.type === "index") {
+      appended.push(await naming(i, () => appendIndex(batch, item, index, batch.lasts.get(i))));
+      continue;
+    }
     const built = await naming(i, () => build(batch, item, requests[i], index, batch.named.get(i)));
     const bytes = recordBytes(built.value);
     const leaf = recordLeaf(bytes);
@@ -85,9 +93,38 @@ export async function appendRecords(
   return appended;
 }
 
+/** An index links to the one before it and to nothing else: whom it is of, only its tree says. */
+async function appendIndex(
+  { overlay, network }: Batch,
+  item: Extract<BatchRecord, { type: "index" }>,
+  index: number,
+  last: string | undefined,
+): Promise<AppendedRecord> {
+  const { id, nonce, time, before, root, size, seed } = item;
+  const tip = await overlay.indexed();
+  const { origin: log } = overlay.log;
+  const record = indexRecord({
+    log,
+    timeZone: network.timeZone,
+    id,
+    nonce,
+    time,
+    index,
+    to: before,
+    root,
+    size,
+    tip,
+    last,
+  });
+  const bytes = indexBytes(record);
+  const leaf = recordLeaf(bytes);
+  overlay.setIndexed({ to: before, through: record.body.through, leaf: hashText(leaf) });
+  return { leaf, record: { ...bytes, links: {}, seed } };
+}
+
 function build(
   batch: Batch,
-  item: BatchRecord,
+  item: Exclude<BatchRecord, { type: "index" }>,
   request: CheckedRequest | undefined,
   index: number,
   named: QuanjiRecord | undefined,

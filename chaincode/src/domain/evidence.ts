@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Limits } from "../log/canonical.js";
 import { Digest, GatewayName, LogOrigin, NetworkId, PartyId } from "./ids.js";
 import { Jwk } from "./shared.js";
+import { Quarter, Tag } from "./subject.js";
 import { Instant } from "./time.js";
 
 const count = z.int().min(0);
@@ -66,6 +67,13 @@ export type Answer = z.infer<typeof Answer>;
 export const TRAIL_KINDS = ["grant", "resource", "party"] as const;
 export type TrailKind = (typeof TRAIL_KINDS)[number];
 
+/** Tags of one person by quarter, in order. */
+export const SubjectTags = z
+  .array(z.strictObject({ quarter: Quarter, tag: Tag }))
+  .min(1)
+  .max(64);
+export type SubjectTags = z.infer<typeof SubjectTags>;
+
 const SealedHead = z.strictObject({ h: Digest, n: count, salt: Digest });
 
 /** Lines of a trail, one JSON object a line in canonical form, in this order. */
@@ -74,7 +82,12 @@ export const TrailLine = z.discriminatedUnion("t", [
     t: z.literal("trail"),
     v: z.literal("quanji.trail.v1"),
     net: NetworkId,
-    key: z.strictObject({ kind: z.enum(TRAIL_KINDS), id: z.string() }),
+    /** Of a subject, `id` is the steward whose tags these are. */
+    key: z.strictObject({ kind: z.enum([...TRAIL_KINDS, "subject"]), id: z.string() }),
+    /** Of a subject: its tags, by quarters that follow on each other. */
+    tags: SubjectTags.optional(),
+    /** Of a subject: whether uses of the steward's data that name nobody are in the file too. */
+    bulk: z.boolean().optional(),
     from: Instant.optional(),
     to: Instant.optional(),
   }),
@@ -92,9 +105,37 @@ export const TrailLine = z.discriminatedUnion("t", [
     t: z.literal("log"),
     log: LogOrigin,
     start: z.union([z.strictObject({ n: z.literal(0) }), z.strictObject({ record: z.string(), opening: Opening })]),
+    /** Of a subject: size of the tree that the proofs of this section lead to. */
+    size: count.optional(),
+  }),
+  /**
+   * Of a subject: an index of the log, and for each tag its leaf, opened (`o`), or the neighbours between which it would stand. The
+   * records of these tags in it follow.
+   */
+  z.strictObject({
+    t: z.literal("day"),
+    r: z.string(),
+    leaves: z
+      .array(
+        z.strictObject({
+          i: count,
+          tag: Tag,
+          state: Digest,
+          path: z.array(Digest).max(63),
+          o: SealedHead.optional(),
+        }),
+      )
+      .max(256),
   }),
   /** `o` opens the links of the trail's key only; `q` is the requester's JWS (absent for deliveries: the access has it). */
-  z.strictObject({ t: z.literal("record"), r: z.string(), o: OpeningsSchema, q: Jws.optional() }),
+  z.strictObject({
+    t: z.literal("record"),
+    r: z.string(),
+    o: OpeningsSchema,
+    q: Jws.optional(),
+    /** Of a subject: audit path to the root of the tree of `size` leaves. */
+    p: z.array(Digest).max(63).optional(),
+  }),
   /** Ends a log: head note with its opening and a proof of the last record; or the next record after `to` with its proof. */
   z.strictObject({
     t: z.literal("logEnd"),

@@ -9,6 +9,7 @@ export * from "./errors.js";
 export * from "./evidence.js";
 export * from "./grant.js";
 export * from "./ids.js";
+export * from "./index-record.js";
 export * from "./narrow.js";
 export * from "./network.js";
 export * from "./order.js";

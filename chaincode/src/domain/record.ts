@@ -36,7 +36,8 @@ export const Face = z.discriminatedUnion("type", [
   z.strictObject({ ...faceCommon, class: CodeName, type: z.literal("tally") }),
 ]);
 export type Face = z.infer<typeof Face>;
-export type RecordType = Face["type"];
+/** All that stand in a log. Indexes have a form of their own: index-record.ts. */
+export type RecordType = Face["type"] | "index";
 
 /** On how many commands of each chain the decision rests. `ancestors`: nearest first. */
 export const Basis = z.strictObject({
@@ -218,7 +219,7 @@ interface Form<T> {
 const formOf = <T>(schema: z.ZodType<T>): Form<T> => ({ schema, fits: acceptor(schema) });
 
 const FACE: Form<Face> = formOf(Face);
-const BODIES: Readonly<Record<RecordType, Form<Body>>> = {
+const BODIES: Readonly<Record<Face["type"], Form<Body>>> = {
   acceptance: formOf<Body>(AcceptanceBody),
   access: formOf<Body>(AccessBody),
   delivery: formOf<Body>(DeliveryBody),
@@ -226,7 +227,7 @@ const BODIES: Readonly<Record<RecordType, Form<Body>>> = {
   void: formOf<Body>(VoidBody),
 };
 
-const isRecordType = (type: Json | undefined): type is RecordType =>
+const isRecordType = (type: Json | undefined): type is Face["type"] =>
   typeof type === "string" && Object.hasOwn(BODIES, type);
 
 const refuse = (detail: string, message: string): never => {

@@ -9,6 +9,9 @@ import { type Hash, hashText, type HashText, parseHash, PREFIX, prefixed, prefix
 
 const BLOCK = 64;
 
+/** Root of an index without tags: SHA-256 of nothing, as for any tree. */
+export const EMPTY_ROOT_TEXT: HashText = hashText(sha256(new Uint8Array(0)));
+
 /** HMAC-SHA-256 (RFC 2104) under a key of at most 64 bytes. */
 export function hmacSha256(key: Uint8Array, data: Uint8Array): Hash {
   const padded = new Uint8Array(BLOCK);

@@ -2,7 +2,6 @@
 import { type Hash, parseTlogProof, verifyTlogProof } from "@quanji/chaincode/log";
 import { msOf } from "@quanji/chaincode/domain";
 import { MAX_AHEAD_MS, verifyCheckpoint } from "./checkpoint.js";
-import type { OpenedRecord } from "./record.js";
 import type { OpenedTrust } from "./trust.js";
 import { type Level, refuse } from "./verdict.js";
 
@@ -12,9 +11,18 @@ export interface Included {
   readonly root: Hash;
 }
 
+/** A record of any type, as far as its place concerns. */
+export interface Recorded {
+  readonly leaf: Hash;
+  readonly record: {
+    readonly face: { readonly index: number; readonly log: string };
+    readonly body: { readonly time: string };
+  };
+}
+
 /** Errors: INDEX_MISMATCH, LOG_MISMATCH, TIME_BRACKET (cosigned before the record says that it was made), INDEX_RANGE, PROOF_LENGTH, INCLUSION_INVALID, and those of {@link verifyCheckpoint}. */
 export async function verifyIncluded(
-  { record, leaf }: OpenedRecord,
+  { record, leaf }: Recorded,
   proofText: string,
   trust: OpenedTrust,
 ): Promise<Included> {

@@ -117,6 +117,21 @@ export const READ_HANDLERS: Readonly<Record<ReadId, Read>> = {
     found(await edge.readModel.party(id));
     return trailOf(edge, context, "party", id);
   },
+  subjectTrail: async (edge, { member, params, query }) => {
+    const steward = params["steward"] ?? "";
+    if (member.id !== steward && !isRegulator(member.party)) throw notFound();
+    found(await edge.readModel.party(steward));
+    const { tags, from, to, bulk, fresh } = parseWith(schemas.SubjectTrailQuery, query);
+    if (fresh !== undefined) await edge.refreshIndexes();
+    const asked = {
+      steward,
+      tags: tags.split(",").map((text) => ({ quarter: text.slice(0, 6), tag: text.slice(7) })),
+      bulk: bulk !== undefined,
+      ...(from !== undefined && { from }),
+      ...(to !== undefined && { to }),
+    };
+    return { lines: edge.evidence.subjectTrail(asked, AbortSignal.timeout(edge.settings.atLeastMs)) };
+  },
   resourceTrail: async (edge, context) => {
     const { id } = await resourceWithUses(edge, resourceIdOf(context), context.member);
     return trailOf(edge, context, "resource", id);

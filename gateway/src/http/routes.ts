@@ -31,7 +31,8 @@ export type ReadId =
   | "receipts"
   | "seq"
   | "trail"
-  | "resourceTrail";
+  | "resourceTrail"
+  | "subjectTrail";
 
 interface Common {
   /** As in OpenAPI: `/v1/parties/{id}`. */
@@ -157,6 +158,13 @@ const READS: readonly ReadRoute[] = [
     "Trail of a resource (NDJSON, proves itself).",
     undefined,
     schemas.TrailQuery,
+  ),
+  read(
+    "subjectTrail",
+    "/v1/trails/subject/{steward}",
+    "Trail of a data subject, by the tags that its steward has for it (NDJSON, proves itself). For the steward and the regulator.",
+    undefined,
+    schemas.SubjectTrailQuery,
   ),
   read(
     "trail",

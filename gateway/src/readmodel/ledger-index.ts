@@ -2,7 +2,14 @@
 import type { Cell } from "@quanji/chaincode/domain";
 import type { ChainKey, TreeHead } from "@quanji/chaincode/log";
 import type { SealedHead } from "./chains.js";
-import type { ReadModel } from "./readmodel.js";
+import type { KnownRecord, ReadModel } from "./readmodel.js";
+
+/** A record and the tags that it stands under: its own, or its steward's tag of bulk uses. */
+export interface TaggedRecord {
+  readonly index: number;
+  readonly leaf: string;
+  readonly tags: readonly string[];
+}
 
 export interface LedgerIndex extends ReadModel {
   /** This organisation's private collection, `org-<MSP>`. */
@@ -15,6 +22,10 @@ export interface LedgerIndex extends ReadModel {
   headName(key: ChainKey): Promise<string | undefined>;
   /** The secret that blinds this organisation's private keys, as it is stored; undefined before its first log. */
   blindingSecret(): Promise<string | undefined>;
+  /** Records of a log with from ≤ index < to that are about persons, in order. */
+  tagged(log: string, from: number, to: number): AsyncIterable<TaggedRecord>;
+  /** Indexes of subjects of a log, in order. */
+  indexes(log: string): AsyncIterable<KnownRecord>;
   /** Head of a log after the batch that begins at `first`. Errors: NOT_FOUND. */
   batchHead(log: string, first: number): Promise<TreeHead>;
 }

@@ -7,6 +7,7 @@ import type {
   Counter,
   GatewayEntry,
   Grant,
+  IndexTip,
   LogState,
   Network,
   Orders,
@@ -69,6 +70,8 @@ export interface ReadModel {
   boundaries(): Promise<Boundaries>;
   counter(log: string, grant: string): Promise<Counter | undefined>;
   seen(log: string, kid: string): Promise<SeqWindow>;
+  /** Where the newest index of subjects of a log ends. */
+  indexTip(log: string): Promise<IndexTip | undefined>;
 
   /** In order of id; `after` is a cursor of an earlier page. */
   listParties(limit: number, after?: string): Promise<Page<Party>>;

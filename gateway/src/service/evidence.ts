@@ -3,6 +3,8 @@ import { type Party, QuanjiError } from "@quanji/chaincode/domain";
 import { equalBytes, parseHash, type TreeHead } from "@quanji/chaincode/log";
 import { type Audience, type EvidenceContext, signerOf } from "../evidence/context.js";
 import { makeReceipt } from "../evidence/receipt.js";
+import { makeSubjectTrail, type SubjectTrailContext } from "../evidence/subject-trail.js";
+import { SubjectTrees } from "../evidence/subject-tree.js";
 import { makeTrail, type TrailContext } from "../evidence/trail.js";
 import type { EvidenceFor } from "../http/index.js";
 import type { KnownRecord } from "../readmodel/readmodel.js";
@@ -47,6 +49,7 @@ export function newEvidence({
     clock: environment.clock,
     ...(witnesses !== undefined && { cosigned: witnesses.cosigning, gather: (heads) => witnesses.heads.gather(heads) }),
   };
+  const subjects: SubjectTrailContext = { ...trails, trees: new SubjectTrees(readModel) };
   const headOf = async (origin: string): Promise<TreeHead> => {
     const log = await readModel.log(origin);
     if (log === undefined) throw new QuanjiError("NOT_FOUND", "there is no such log", { field: "log" });
@@ -76,6 +79,7 @@ export function newEvidence({
     },
     cosigned: async ({ log, record }, waitMs, signal) =>
       (await cosigned?.awaited(log, record, waitMs, signal)) ?? false,
+    subjectTrail: (query, signal) => makeSubjectTrail(subjects, query, signal),
     trail: (query, viewer, signal) => makeTrail(trails, query, audienceOf(viewer), signal),
   };
 }
