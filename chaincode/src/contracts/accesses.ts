@@ -64,10 +64,7 @@ export class AccessContract extends QuanjiContract {
         frontier: frontierToJson(frontier),
         time: batch.records.at(-1)?.time ?? log.time,
       };
-      await overlay.write(
-        batch.nonce,
-        stored.map(({ record }) => record),
-      );
+      await overlay.write(batch.nonce, stored);
       await state.world.put(publicKeys.log(log.origin), encode(next));
       const event: LeavesEvent = { log: log.origin, first: log.size, leaves: leaves.map(hashText) };
       state.world.emit(LEAVES_EVENT, JSON.stringify(event));

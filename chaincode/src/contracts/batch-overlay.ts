@@ -17,7 +17,7 @@ import {
 import { type ChainHead, type ChainKey, extend, type Hash } from "../log/index.js";
 import { privateKeys } from "../world/keys.js";
 import type { State } from "../world/state.js";
-import type { StoredRecord } from "../world/stored.js";
+import type { AppendedRecord } from "./records.js";
 import { cellsFor } from "./boundaries.js";
 
 interface Chain {
@@ -158,7 +158,7 @@ export class BatchOverlay {
   }
 
   /** Writes what the batch changed, under salts that follow from the batch's nonce. */
-  async write(nonce: string, records: readonly StoredRecord[]): Promise<void> {
+  async write(nonce: string, appended: readonly AppendedRecord[]): Promise<void> {
     const { msp, origin, size } = this.log;
     for (const { name, head, extended } of this.#chains.values()) {
       if (extended) await this.#state.putHeadNamed(msp, name, head, nonce);
@@ -178,6 +178,11 @@ export class BatchOverlay {
     for (const [delivery, index] of this.#accepted) {
       await this.#state.putSealed(msp, privateKeys.accepted(delivery), index, nonce);
     }
+    const records = appended.map(({ record }) => record);
     await this.#state.putBatch(msp, { v: "quanji.batch.v1", log: origin, first: size, records, salt: nonce });
+    const said = Object.fromEntries(
+      appended.flatMap((one, i) => (one.said === undefined ? [] : [[String(size + i), one.said] as const])),
+    );
+    await this.#state.putSaid(msp, { log: origin, first: size, generation: 0 }, said, nonce);
   }
 }

@@ -5,6 +5,7 @@ import { BoundaryContract } from "./boundaries.js";
 import type { QuanjiContext, QuanjiContract } from "./context.js";
 import { GrantContract } from "./grants.js";
 import { NetworkContract } from "./network.js";
+import { OpeningsContract } from "./openings.js";
 import { OrderContract } from "./orders.js";
 import { PartyContract } from "./parties.js";
 import { ResourceContract } from "./resources.js";
@@ -21,6 +22,7 @@ export const contractsOf = ({ verify }: ChaincodeOptions) => ({
   boundaries: new BoundaryContract(verify),
   orders: new OrderContract(verify),
   grants: new GrantContract(verify),
+  openings: new OpeningsContract(verify),
   accesses: new AccessContract(verify),
 });
 
@@ -66,6 +68,7 @@ export function createChaincode(options: ChaincodeOptions): readonly ContractTab
       stop: (context, argument) => grants.stop(context, argument),
       fold: (context, argument) => grants.fold(context, argument),
     }),
+    submitOf(contracts.openings),
     one(accesses, { recordBatch: (context, argument) => accesses.recordBatch(context, argument) }),
   ];
 }

@@ -325,6 +325,26 @@ describe("contracts: grants", () => {
       await expectRefusal(network.fold(randomUUID()), "NOT_FOUND");
     });
 
+    it("a stop that the regulator overtakes is folded once, changes nothing, and only so", async () => {
+      const regulator = (verb: "grant.suspend" | "grant.revoke") =>
+        network.send("regulator", verb, { net: NET, target: stopDigest(grant), epoch: 1 }, { transient: { grant } });
+      await network.stop("bureau", "grant.suspend", grant);
+      await regulator("grant.suspend");
+      const overtaken = network.grant(grant);
+      await network.fold(grant);
+      expect(network.grant(grant)).to.deep.include({ state: "suspended", stoppedBy: overtaken?.stoppedBy });
+      expect(network.grant(grant)?.n).to.equal((overtaken?.n ?? 0) + 1);
+      await expectRefusal(network.fold(grant), "STATE_CONFLICT");
+      await expectRefusal(regulator("grant.suspend"), "STATE_CONFLICT");
+      await network.stop("bureau", "grant.revoke", grant);
+      await regulator("grant.revoke");
+      await network.fold(grant);
+      expect(network.grant(grant)).to.deep.include({ state: "revoked", stoppedBy: overtaken?.stoppedBy });
+      await expectRefusal(regulator("grant.revoke"), "STATE_CONFLICT");
+      const own = { net: NET, target: stopDigest(grant), epoch: 1 };
+      await expectRefusal(network.send("bureau", "grant.revoke", own, { transient: { grant } }), "STATE_CONFLICT");
+    });
+
     it("the regulator stops by an ordinary command of two organisations; a stranger does not", async () => {
       const send = (by: Parameters<TestNetwork["send"]>[0], verb: string, id = grant) =>
         network.send(by, verb, { net: NET, target: stopDigest(grant), epoch: 1 }, { transient: { grant: id } });

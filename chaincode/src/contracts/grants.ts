@@ -1,11 +1,14 @@
 import {
   applyGrant,
   type Grant,
+  GRANT_MACHINE,
   type GrantCommand,
   grantorDigest,
   QuanjiError,
   stopDigest,
+  stoppedAlready,
   type StopState,
+  transitionFor,
 } from "../domain/index.js";
 import type { VerifySignature } from "../log/index.js";
 import { publicKeys } from "../world/keys.js";
@@ -83,6 +86,10 @@ async function authorise(
     case "grant.suspend":
     case "grant.revoke":
       if (before?.grantor !== command.facts.signer) requireRole(command, "regulator");
+      // Only a stop that stood on the ledger before it was overtaken is kept all the same: see stops.ts.
+      if (before !== undefined && transitionFor(GRANT_MACHINE, command.verb, before.state).to === before.state) {
+        throw stoppedAlready(before);
+      }
       return;
     default:
       // What does not exist the grant's own transition refuses.

@@ -45,10 +45,13 @@ export const DELIVER_WITHIN_MS = 30_000;
 export interface AppendedRecord {
   readonly record: StoredRecord;
   readonly leaf: Hash;
+  /** What the request committed to, where it came with the openings. */
+  readonly said?: Openings;
 }
 
 type LinkName = "grant" | "party" | "resource";
 type Built = Omit<StoredRecord, "face" | "body" | "links"> & {
+  readonly said?: Openings;
   readonly value: QuanjiRecord;
   readonly links: LinkedChains;
 };
@@ -87,8 +90,9 @@ export async function appendRecords(
     const bytes = recordBytes(built.value);
     const leaf = recordLeaf(bytes);
     for (const key of built.links.keys) await overlay.extend(key, leaf);
-    const { value: _value, links, ...rest } = built;
-    appended.push({ leaf, record: { ...bytes, links: links.openings, ...rest } });
+    const { value: _value, links, said, ...rest } = built;
+    const record = { ...bytes, links: links.openings, ...rest };
+    appended.push({ leaf, record, ...(said !== undefined && Object.keys(said).length > 0 && { said }) });
   }
   return appended;
 }
@@ -175,8 +179,8 @@ async function buildAccess(
   };
   const body = accessBody(item, request, resource, decision, await basisOf(state, situation), links);
   const value: QuanjiRecord = { type: "access", face, body };
-  const openings = item.type === "access" ? item.openings : undefined;
-  return { value, links, request: jws.jws, ...(openings !== undefined && { openings }) };
+  const said = item.type === "access" ? item.openings : undefined;
+  return { value, links, request: jws.jws, ...(said !== undefined && { said }) };
 }
 
 function accessBody(

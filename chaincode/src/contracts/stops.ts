@@ -5,7 +5,6 @@
 import { z } from "zod";
 import {
   applyGrant,
-  type Grant,
   grantorDigest,
   instant,
   parsePayload,
@@ -59,7 +58,11 @@ export async function acceptStop(state: State, verify: VerifySignature, argument
 
 const Arguments = z.strictObject({ gateway: z.string().max(32) });
 
-/** Errors: STATE_CONFLICT if there is nothing to fold, NOT_FOUND. */
+/**
+ * Every stop is folded, also one that the regulator has overtaken, so that whoever sees hashes alone can tell that the chain has
+ * it. A revoke that overtook an unfolded suspend folds as the revoke alone. Errors: STATE_CONFLICT if there is nothing to fold,
+ * NOT_FOUND.
+ */
 export async function foldStop(state: State, argument: string): Promise<void> {
   assertClock(state);
   parseArguments(Arguments, argument);
@@ -68,7 +71,8 @@ export async function foldStop(state: State, argument: string): Promise<void> {
   const before = await state.grant(msp, id);
   if (before === undefined) throw new QuanjiError("NOT_FOUND", "no such grant", { field: "grant" });
   const stop = (await state.stop(id))?.stop;
-  if (stop === undefined || isFolded(before, stop) || stop.signer !== before.grantor) {
+  const isFolded = stop !== undefined && (await state.hasPrivateCommand(msp, stop.request));
+  if (stop === undefined || isFolded || stop.signer !== before.grantor) {
     throw new QuanjiError("STATE_CONFLICT", "no stop of this grant waits to be folded");
   }
   const jws = parseCommandJws(stop.command);
@@ -93,7 +97,3 @@ export async function foldStop(state: State, argument: string): Promise<void> {
     await chainsOf(state, msp, after, stop.signer),
   );
 }
-
-/** A revoke that overtook an unfolded suspend folds as the revoke alone. */
-const isFolded = (grant: Grant, stop: NonNullable<StopState["stop"]>): boolean =>
-  grant.state === "revoked" || (grant.state === "suspended" && stop.verb === "grant.suspend");

@@ -7,6 +7,7 @@ import { BoundaryPublish } from "./boundary.js";
 import { QuanjiError } from "./errors.js";
 import * as grant from "./grant.js";
 import * as network from "./network.js";
+import { RecordErase } from "./openings.js";
 import * as order from "./order.js";
 import * as party from "./party.js";
 import * as resource from "./resource.js";
@@ -14,7 +15,7 @@ import { PartyOpenTagKey, PartyTagKey } from "./subject.js";
 import { TallySign } from "./tally.js";
 
 /** Contract that carries the command. */
-export type Group = "network" | "parties" | "resources" | "boundaries" | "orders" | "grants" | "accesses";
+export type Group = "network" | "parties" | "resources" | "boundaries" | "orders" | "grants" | "openings" | "accesses";
 
 interface CommandRow {
   readonly group: Group;
@@ -66,6 +67,7 @@ export const COMMANDS = {
   "grant.revoke": row("grants", grant.GrantStop, "Stop a grant and all below it for ever.", ["ground"]),
   "grant.resume": row("grants", grant.GrantResume, "Resume a suspended grant."),
   "grant.allot": row("grants", grant.GrantAllot, "Share a grant's quota out among its logs anew."),
+  "record.erase": row("openings", RecordErase, "Erase what a record's request committed to, for ever.", ["ground"]),
   access: row("accesses", AccessRequest, "Use a resource.", ["operator", "query"]),
   "access.void": row("accesses", AccessVoid, "Declare a sequence number as never used."),
   "access.accept": row("accesses", AccessAccept, "Confirm what was delivered: its digest and rows."),

@@ -2,7 +2,8 @@
 import { z } from "zod";
 import type { Limits } from "../log/canonical.js";
 import { Digest, GatewayName, LogOrigin, NetworkId, PartyId } from "./ids.js";
-import { Jwk } from "./shared.js";
+import { ERASABLE } from "./openings.js";
+import { Jwk, setOf } from "./shared.js";
 import { Quarter, Tag } from "./subject.js";
 import { Instant } from "./time.js";
 
@@ -34,6 +35,12 @@ export const Receipt = z.strictObject({
   /** Record bytes: face, line feed, body. */
   record: z.string(),
   openings: OpeningsSchema,
+  /** What is not opened because a command erased it: the command's entry, the command, and the key that signed it. Absent: none. */
+  erased: z
+    .array(z.strictObject({ field: z.enum(ERASABLE), entry: z.string(), request: Jws, key: Jwk }))
+    .min(1)
+    .max(ERASABLE.length)
+    .optional(),
   /** The requester's own JWS: an access, also in the receipt of its delivery. */
   request: Jws,
   /** A C2SP tlog-proof, verbatim. */
@@ -95,7 +102,7 @@ export const TrailLine = z.discriminatedUnion("t", [
   z.strictObject({
     t: z.literal("chain"),
     scope: z.string(),
-    kind: z.enum(["directory", "boundary", "orders", "party", "resource", "grant"]),
+    kind: z.enum(["directory", "boundary", "orders", "party", "resource", "grant", "openings"]),
     id: z.string(),
   }),
   z.strictObject({ t: z.literal("command"), entry: z.string(), request: Jws }),
@@ -127,11 +134,15 @@ export const TrailLine = z.discriminatedUnion("t", [
       )
       .max(256),
   }),
-  /** `o` opens the links of the trail's key only; `q` is the requester's JWS (absent for deliveries: the access has it). */
+  /**
+   * `o` opens the links of the trail's key only, and what the request committed to; `e` names what a command in the chain
+   * `openings` of the record's resource erased; `q` is the requester's JWS (absent for deliveries: the access has it).
+   */
   z.strictObject({
     t: z.literal("record"),
     r: z.string(),
     o: OpeningsSchema,
+    e: setOf(z.enum(ERASABLE), ERASABLE.length).optional(),
     q: Jws.optional(),
     /** Of a subject: audit path to the root of the tree of `size` leaves. */
     p: z.array(Digest).max(63).optional(),
@@ -179,6 +190,8 @@ export const Trust = z.strictObject({
   keys: z.array(z.strictObject({ vkey: z.string(), log: LogOrigin, ...bounds })),
   /** C2SP vkeys that sign head notes, by organisation. */
   heads: z.record(orgName, z.string()),
+  /** C2SP vkeys of witnesses that sign what blocks their peers have, by organisation. Absent: none do. */
+  blocks: z.record(orgName, z.string()).optional(),
   msps: z.record(orgName, z.array(z.string())),
   /** C2SP tlog-policy text. */
   policy: z.string(),
@@ -255,6 +268,19 @@ export const RefusalProof = z.strictObject({
 export type RefusalProof = z.infer<typeof RefusalProof>;
 
 /**
+ * Two block notes of one ledger and one number that differ. Under one key: that witness told two stories. Under two: one of
+ * them, or one of the peers behind them, has another ledger.
+ */
+export const BlockForkProof = z.strictObject({
+  v: z.literal("quanji.evidence.v1"),
+  kind: z.literal("block-fork"),
+  /** Signed block notes, verbatim. */
+  one: z.string(),
+  other: z.string(),
+});
+export type BlockForkProof = z.infer<typeof BlockForkProof>;
+
+/**
  * Two blocks of one number that orderers signed under one configuration. Serialised Fabric `Block`s in base64url; the two need
  * no transactions, for their headers name them.
  */
@@ -271,7 +297,13 @@ export type LedgerForkProof = z.infer<typeof LedgerForkProof>;
 export const LEDGER_FORK_LIMITS: Limits = { maxBytes: 4 * 1024 * 1024, maxDepth: 2 };
 
 /** What the verifier takes. A ledger fork is not among them: checking one takes Fabric's messages and X.509, so it is in `audit`. */
-export const Evidence = z.discriminatedUnion("kind", [ForkProof, ChainForkProof, HeadLieProof, RefusalProof]);
+export const Evidence = z.discriminatedUnion("kind", [
+  ForkProof,
+  ChainForkProof,
+  HeadLieProof,
+  BlockForkProof,
+  RefusalProof,
+]);
 export type Evidence = z.infer<typeof Evidence>;
 /** Two records with their proofs, each under a note of 64 KiB. */
 export const PROOF_LIMITS: Limits = { maxBytes: 256 * 1024, maxDepth: 12 };

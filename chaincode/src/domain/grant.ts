@@ -191,6 +191,10 @@ export const GRANT_MACHINE: readonly Transition<GrantState, GrantVerb>[] = [
     who: "the grantor or the regulator",
   },
   { verb: "grant.allot", from: ["active"], to: "active", who: "the grantor" },
+  // A stop stands in a key of its own before it is folded: one that was overtaken is kept in the chain and changes nothing.
+  { verb: "grant.suspend", from: ["suspended"], to: "suspended", who: "the grantor whom the regulator overtook" },
+  { verb: "grant.suspend", from: ["revoked"], to: "revoked", who: "the grantor whom the regulator overtook" },
+  { verb: "grant.revoke", from: ["revoked"], to: "revoked", who: "the grantor whom the regulator overtook" },
 ];
 
 type Stop = z.infer<typeof GrantStop>;
@@ -364,6 +368,7 @@ function withdraw(grant: Grant, facts: CommandFacts): Grant {
   return { ...next(grant, facts), state: "withdrawn" };
 }
 
+/** A stop that the regulator's has overtaken stands in the chain, and the grant stays what that one made it. */
 function stop(grant: Grant, payload: Stop, state: GrantState, facts: CommandFacts): Grant {
   if (facts.signer !== grant.grantor && !facts.signerRoles.includes("regulator")) {
     throw new QuanjiError("ROLE_REQUIRED", "a grant is stopped by its grantor or the regulator");
@@ -374,8 +379,14 @@ function stop(grant: Grant, payload: Stop, state: GrantState, facts: CommandFact
   if (payload.epoch !== grant.epoch) {
     throw new QuanjiError("STATE_CONFLICT", `the grant's epoch is ${grant.epoch}`, { field: "epoch" });
   }
-  return { ...next(grant, facts), state, stoppedBy: facts.signer };
+  if (state !== grant.state) return { ...next(grant, facts), state, stoppedBy: facts.signer };
+  if (facts.signer !== grant.grantor || grant.stoppedBy === grant.grantor) throw stoppedAlready(grant);
+  return next(grant, facts);
 }
+
+/** Of a stop that is no more than what holds already. */
+export const stoppedAlready = ({ state }: Grant): QuanjiError =>
+  new QuanjiError("STATE_CONFLICT", `the grant is ${state} already`, { detail: state });
 
 function resume(grant: Grant, epoch: number, facts: CommandFacts): Grant {
   if (facts.signer !== grant.stoppedBy) {

@@ -12,6 +12,7 @@ export * from "./ids.js";
 export * from "./index-record.js";
 export * from "./narrow.js";
 export * from "./network.js";
+export * from "./openings.js";
 export * from "./order.js";
 export * from "./party.js";
 export * from "./record.js";

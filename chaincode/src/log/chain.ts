@@ -7,11 +7,14 @@ import { utf8 } from "./bytes.js";
 import { canonical } from "./canonical.js";
 import { type Hash, type HashText, hashText, parseHash, PREFIX, prefixed, prefixedText, sha256Text } from "./hash.js";
 
-/** What has a chain. Record chains: party, resource, grant. Command chains: all of them. `acts`: what a party signed. */
-export type ChainKind = "party" | "resource" | "grant" | "directory" | "boundary" | "orders" | "acts";
+/**
+ * What has a chain. Record chains: party, resource, grant. Command chains: all of them. `acts`: what a party signed;
+ * `openings`: what of a resource's records was erased or sealed.
+ */
+export type ChainKind = "party" | "resource" | "grant" | "directory" | "boundary" | "orders" | "acts" | "openings";
 
 export interface ChainKey {
-  /** A log's origin (records), the network (commands on public objects) or `<net>/org-<MSP>` (commands on grants). */
+  /** A log's origin (records), the network (commands on public objects) or `<net>/org-<MSP>` (on grants and openings). */
   readonly scope: string;
   readonly kind: ChainKind;
   readonly id: string;

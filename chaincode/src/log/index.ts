@@ -5,6 +5,7 @@ export * from "./chain.js";
 export * from "./checkpoint.js";
 export * from "./commitment.js";
 export * from "./hash.js";
+export * from "./block-note.js";
 export * from "./head-note.js";
 export * from "./jws.js";
 export * from "./keys.js";

@@ -6,7 +6,12 @@ import { isSize } from "./size.js";
 
 /** Detail code of the format that is being read: `NOTE_MALFORMED`, `CHECKPOINT_MALFORMED` … */
 export type FormatDetail =
-  "NOTE_MALFORMED" | "VKEY_MALFORMED" | "CHECKPOINT_MALFORMED" | "PROOF_MALFORMED" | "HEAD_NOTE_MALFORMED";
+  | "NOTE_MALFORMED"
+  | "VKEY_MALFORMED"
+  | "CHECKPOINT_MALFORMED"
+  | "PROOF_MALFORMED"
+  | "HEAD_NOTE_MALFORMED"
+  | "BLOCK_NOTE_MALFORMED";
 
 export function malformed(detail: FormatDetail, message: string): never {
   throw new QuanjiError("MALFORMED", message, { detail });

@@ -121,9 +121,9 @@ describe("tiles", () => {
     }
     const partial = new Tile(concat(...leaves.slice(0, 5)));
     expect(partial.node(2, 0)).to.deep.equal(naiveRoot(leaves.slice(0, 4)));
-    expect([partial.node(2, 1), partial.node(0, 5), partial.node(TILE_LEVELS, 0), tile.node(9, 0)]).to.deep.equal(
-      Array(4).fill(undefined),
-    );
+    const grownOver = [partial.node(2, 1), partial.node(0, 5), partial.node(TILE_LEVELS, 0)];
+    const beyond = [tile.node(9, 0), tile.node(8, 1), tile.node(7, 2), tile.node(0, TILE_WIDTH)];
+    expect([...grownOver, ...beyond]).to.deep.equal(Array(7).fill(undefined));
     expect(partial.bytes()).to.deep.equal(concat(...leaves.slice(0, 5)));
     partial.put(0, 5, leaves[5] as Hash);
     expect(partial.node(1, 2)).to.deep.equal(naiveRoot(leaves.slice(4, 6)));

@@ -3,7 +3,6 @@
  * between two tiers are computed from it. A full tile never changes; a partial one belongs to the sizes that need it.
  * @see C2SP tlog-tiles
  */
-import { concat } from "./bytes.js";
 import { type Hash, toHash } from "./hash.js";
 import { isSize } from "./size.js";
 import { nodeHash } from "./tree.js";
@@ -23,27 +22,42 @@ export interface TileId {
   readonly width: number;
 }
 
-/** The hashes of a tile, and the nodes between its tier and the next, computed when they are first asked for. */
+/** All nodes of a tile: its hashes, and those above them up to the one that stands for a full tile. */
+const NODES = 2 * TILE_WIDTH - 1;
+
+/** Row 0 first, then the half as long row 1, and so on. */
+const nodeAt = (row: number, column: number): number => 2 * TILE_WIDTH - ((2 * TILE_WIDTH) >> row) + column;
+
+/**
+ * The hashes of a tile, and the nodes between its tier and the next, computed when they are first asked for. All in one
+ * buffer: a gateway keeps some hundred tiles, and an object for each hash would take eight times the memory.
+ */
 export class Tile {
-  /** `#rows[r][i]`: root of the i-th full subtree of 2^r hashes. */
-  readonly #rows: Hash[][] = Array.from({ length: TILE_LEVELS + 1 }, () => []);
+  readonly #hashes = new Uint8Array(NODES * HASH_BYTES);
+  readonly #known = new Uint8Array(NODES);
+  #width = 0;
 
   /** What is left of a last hash that is cut is no part of the tile. */
   constructor(bytes: Uint8Array) {
-    for (let at = 0; at + HASH_BYTES <= bytes.length; at += HASH_BYTES) {
-      this.put(0, at / HASH_BYTES, toHash(bytes.subarray(at, at + HASH_BYTES)));
-    }
+    this.#width = Math.min(TILE_WIDTH, Math.floor(bytes.length / HASH_BYTES));
+    this.#hashes.set(bytes.subarray(0, this.#width * HASH_BYTES));
+    this.#known.fill(1, 0, this.#width);
   }
 
+  /** Row 0 grows from left to right. */
   put(row: number, column: number, hash: Hash): void {
-    const hashes = this.#rows[row];
-    if (hashes !== undefined) hashes[column] = hash;
+    const at = nodeAt(row, column);
+    this.#hashes.set(hash, at * HASH_BYTES);
+    this.#known[at] = 1;
+    if (row === 0) this.#width = Math.max(this.#width, column + 1);
   }
 
   /** Root of a full subtree of 2^row hashes; row 8 is the whole of a full tile. Undefined if the tile has not grown over it. */
   node(row: number, column: number): Hash | undefined {
-    const known = this.#rows[row]?.[column];
-    if (known !== undefined || row === 0) return known;
+    if (column >= TILE_WIDTH >> row) return undefined;
+    const at = nodeAt(row, column);
+    if (this.#known[at] === 1) return toHash(this.#hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES));
+    if (row === 0) return undefined;
     const left = this.node(row - 1, column * 2);
     const right = this.node(row - 1, column * 2 + 1);
     if (left === undefined || right === undefined) return undefined;
@@ -53,7 +67,7 @@ export class Tile {
   }
 
   bytes(): Uint8Array {
-    return concat(...(this.#rows[0] ?? []));
+    return this.#hashes.slice(0, this.#width * HASH_BYTES);
   }
 }
 

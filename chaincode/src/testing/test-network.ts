@@ -189,7 +189,9 @@ export class TestNetwork {
     const written = new RegExp(`^log/|\u0000(count|seen|batch|head)/${LOG}/`);
     // Taking a share back needs to know what was used of it: that meets the batches with uses of this one grant.
     const own = (key: string): boolean => verb === "grant.allot" && key.includes("\u0000count/");
-    const shared = [...(this.lastEffects?.reads ?? [])].filter((key) => written.test(key) && !own(key));
+    // A batch that stands is never written again.
+    const old = (key: string): boolean => verb === "record.erase" && key.includes("\u0000batch/");
+    const shared = [...(this.lastEffects?.reads ?? [])].filter((key) => written.test(key) && !own(key) && !old(key));
     if (shared.length > 0) throw new Error(`${verb} reads what every batch writes: ${shared.join(", ")}`);
   }
 
@@ -332,6 +334,7 @@ const contractOf = (verb: string, { transient }: SendOptions): string => {
   if (verb.startsWith("boundary.")) return "boundaries:submit";
   if (verb.startsWith("order.")) return "orders:submit";
   if (verb.startsWith("grant.")) return "grants:submit";
+  if (verb.startsWith("record.")) return "openings:submit";
   return transient?.["contract"] ?? "network:submit";
 };
 

@@ -57,6 +57,14 @@ export const privateKeys = {
   accepted: (delivery: string) => `accepted/${delivery}`,
   /** StoredBatch that begins with the record at index `first`. */
   batch: (log: string, first: number) => `batch/${log}/${first}`,
+  /**
+   * What the requests of that batch committed to: {@link StoredOpenings}. Apart from the batch, so that it can be purged and the
+   * records stay. An erasure purges one generation and writes the next, for a purged key's own purge would take what is put
+   * under it in the same transaction.
+   */
+  said: (log: string, first: number, generation: number) => `said/${log}/${first}/${generation}`,
+  /** How many erasures have touched the batch: which generation is its newest. Absent: 0. */
+  erasures: (log: string, first: number) => `erasures/${log}/${first}`,
 } as const;
 
 const blind = (secret: string, name: string): string => sha256Text(canonical(["blind", secret, name]));

@@ -34,7 +34,7 @@ import {
 } from "../log/index.js";
 import { privateKeys, publicKeys } from "./keys.js";
 import { encodeBatch, linesOf, recordOf } from "./batch.js";
-import type { Sealed, StoredBatch, StoredCommand, StoredRecord, StoredSeqWindow } from "./stored.js";
+import type { Sealed, StoredBatch, StoredCommand, StoredOpenings, StoredRecord, StoredSeqWindow } from "./stored.js";
 import { collectionOf, type World } from "./world.js";
 
 /** State values are ours: bounded by what commands may carry, not by the profile's limits for one command. */
@@ -190,6 +190,18 @@ export class State {
     return line === undefined ? undefined : recordOf(line);
   }
 
+  /** What the requests of a batch committed to, as far as it is kept, and which generation that is. */
+  async said(
+    msp: string,
+    log: string,
+    first: number,
+  ): Promise<{ readonly generation: number; readonly openings: StoredOpenings["value"] }> {
+    const counted = await this.#private<Sealed<number>>(msp, privateKeys.erasures(log, first));
+    const generation = counted?.value ?? 0;
+    const kept = await this.#private<StoredOpenings>(msp, privateKeys.said(log, first, generation));
+    return { generation, openings: kept?.value ?? {} };
+  }
+
   async publicHead(key: ChainKey): Promise<ChainHead> {
     return (await this.#get<StoredHead>(publicKeys.chain(key))) ?? emptyHead(key);
   }
@@ -228,6 +240,10 @@ export class State {
     return this.world.putPrivate(collectionOf(msp), name, sealedHead(head, saltFor(nonce, name)));
   }
 
+  async hasPrivateCommand(msp: string, request: string): Promise<boolean> {
+    return (await this.world.getPrivate(collectionOf(msp), privateKeys.command(request))) !== undefined;
+  }
+
   putPrivateCommand(msp: string, stored: StoredCommand): Promise<void> {
     return this.world.putPrivate(collectionOf(msp), privateKeys.command(requestOfEntry(stored)), encode(stored));
   }
@@ -239,6 +255,25 @@ export class State {
   putSeen(msp: string, secret: string, log: string, kid: string, window: SeqWindow, nonce: string): Promise<void> {
     const value: StoredSeqWindow = { next: window.next, seen: toBase64url(window.seen) };
     return this.putSealed(msp, privateKeys.seen(secret, log, kid), value, nonce);
+  }
+
+  /** What nobody committed to has no key. Plain JSON for the reason of {@link putBatch}. */
+  async putSaid(
+    msp: string,
+    { log, first, generation }: { readonly log: string; readonly first: number; readonly generation: number },
+    value: StoredOpenings["value"],
+    nonce: string,
+  ): Promise<void> {
+    if (Object.keys(value).length === 0) return;
+    const key = privateKeys.said(log, first, generation);
+    const stored: StoredOpenings = { salt: saltFor(nonce, key), value };
+    await this.world.putPrivate(collectionOf(msp), key, JSON.stringify(stored));
+  }
+
+  /** Purges a generation, and counts that there is another. */
+  async endSaid(msp: string, log: string, first: number, generation: number, nonce: string): Promise<void> {
+    await this.world.purgePrivate(collectionOf(msp), privateKeys.said(log, first, generation));
+    await this.putSealed(msp, privateKeys.erasures(log, first), generation + 1, nonce);
   }
 
   /** Batches are large and made here: plain JSON lines, in a fixed order of members. */

@@ -37,10 +37,17 @@ export interface StoredRecord {
   readonly links: Openings;
   /** The signed command: access, void, acceptance or tally; absent for deliveries. */
   readonly request?: FlattenedJws;
-  /** Openings of the request's own commitments (`operator`, `query`). */
-  readonly openings?: Openings;
   /** Of an index: what the salts of its heads derive from, 32 bytes. */
   readonly seed?: string;
+}
+
+/**
+ * Value of `said/<log>/<first>/<generation>`: openings of what the requests of a batch committed to (`operator`, `query`), by the
+ * record's index in the log. Only of requests that came with any.
+ */
+export interface StoredOpenings {
+  readonly salt: string;
+  readonly value: Readonly<Record<string, Openings>>;
 }
 
 /** Value of `batch/<log>/<first>`. */
@@ -142,5 +149,7 @@ export const TRANSACTIONS = {
   stop: "grants:stop",
   /** Folds a stop into grant and chain. Transient `grant`. */
   fold: "grants:fold",
+  /** Transient also `firsts`: for each record named, the first index of the batch that holds it. */
+  openings: "openings:submit",
   recordBatch: "accesses:recordBatch",
 } as const;

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { Command, CommanderError } from "commander";
 import { acceptCommands } from "./commands/accept.js";
+import { eraseCommands } from "./commands/erase.js";
 import { accessCommands } from "./commands/access.js";
 import { auditCommands } from "./commands/audit.js";
 import { evidenceCommands } from "./commands/evidence.js";
@@ -106,6 +107,7 @@ const GROUPS: readonly ((program: Command, runtime: Runtime) => void)[] = [
   grantCommands,
   accessCommands,
   acceptCommands,
+  eraseCommands,
   proxyCommands,
   evidenceCommands,
   tilesCommand,

@@ -18,6 +18,7 @@ export function verdictText(file: string, verdict: Verdict, lang: Lang): string 
     ...list(say("replayed"), verdict.replayed),
     ...list(say("attested"), verdict.attested),
     ...list(say("hosted"), verdict.hosted ?? []),
+    ...erasedLines(verdict, lang),
     ...(verdict.singleOperator ? [say("singleOperator")] : []),
     ...(verdict.testClock ? [say("testClock")] : []),
     `${say("trustFile")} ${verdict.trustDigest}`,
@@ -34,7 +35,9 @@ export function evidenceText(file: string, verdict: EvidenceVerdict, lang: Lang)
     ? [
         `${word(SHOWN[verdict.shows ?? "fork"], lang)}  ${file}`,
         ...shownAt(verdict, lang),
-        ...verdict.accused.map(({ name, role }) => `${word(ACCUSED[role], lang)} ${name}`),
+        ...verdict.accused.map(({ name, role, either }) => {
+          return `${word(either === true ? "accusedEither" : ACCUSED[role], lang)} ${name}`;
+        }),
       ]
     : [`${word("invalid", lang)}  ${file}`, ...refusal(verdict, lang)];
   return [...lines, `${word("trustFile", lang)} ${verdict.trustDigest}`]
@@ -46,16 +49,23 @@ const SHOWN = {
   fork: "forkShown",
   "chain-fork": "chainForkShown",
   "head-lie": "headLieShown",
+  "block-fork": "blockForkShown",
   refusal: "refusalShown",
 } as const;
 const ACCUSED = {
   log: "accusedLog",
   witness: "accusedWitness",
   heads: "accusedHeads",
+  blocks: "accusedBlocks",
   gateway: "accusedGateway",
 } as const;
 
-function shownAt({ log = "", sizes, indexes, refused }: EvidenceVerdict, lang: Lang): readonly string[] {
+const DIFFERS = { header: "twoBlocks", state: "twoStates" } as const;
+
+function shownAt({ log = "", sizes, indexes, block, refused }: EvidenceVerdict, lang: Lang): readonly string[] {
+  if (block !== undefined) {
+    return [`${word("block", lang)} ${block.number}: ${word(DIFFERS[block.differs], lang)}`];
+  }
   if (refused !== undefined) {
     return [`${word("request", lang)} ${refused.request} (${refused.verb}): ${refused.status} ${refused.code}`];
   }
@@ -71,6 +81,25 @@ export function about(of: TrailKey | RecordKey, lang: Lang): string {
   const from = of.from === undefined ? "" : `, ${say("from")} ${of.from}`;
   const to = of.to === undefined ? "" : `, ${say("to")} ${of.to}`;
   return `${say("of")} ${of.kind} ${of.id}${from}${to}`;
+}
+
+/** `1 field erased by command … of …, 2026-03-02T01:00:00.000Z`. There may be thousands of commands; the file has them all. */
+const MAX_ERASURES = 20;
+
+export function erasedLines({ erased = [] }: Pick<Verdict, "erased">, lang: Lang): readonly string[] {
+  const more = erased.length - MAX_ERASURES;
+  return [
+    ...erased
+      .slice(0, MAX_ERASURES)
+      .map(({ command, by, time, fields }) =>
+        word("erased", lang)
+          .replace("{n}", String(fields))
+          .replace("{command}", command)
+          .replace("{by}", by)
+          .replace("{time}", time),
+      ),
+    ...(more > 0 ? [word("erasedMore", lang).replace("{n}", String(more))] : []),
+  ];
 }
 
 const list = (title: string, items: readonly string[]): readonly string[] =>

@@ -18,6 +18,7 @@ import { type Acceptance, type Access, Accesses, type EvidenceWish, type Permitt
 import { asObject, mismatch, openAnswer, parseJson, successOf } from "./answer.js";
 import type { Values } from "./commitments.js";
 import { signatureVerifier } from "./engine.js";
+import { Erasures } from "./erasures.js";
 import { Grants } from "./grants.js";
 import { openSigner, type PartyKeyPair, type Signer } from "./keys.js";
 import { Logs } from "./logs.js";
@@ -91,6 +92,7 @@ export class Client {
   readonly resources: Resources;
   readonly grants: Grants;
   readonly tagKeys: TagKeys;
+  readonly erasures: Erasures;
   readonly #session: Session;
   readonly #accesses: Accesses;
   readonly #logs: Logs;
@@ -123,6 +125,7 @@ export class Client {
     this.resources = new Resources(session);
     this.grants = new Grants(session);
     this.tagKeys = new TagKeys(session);
+    this.erasures = new Erasures(session);
     this.#logs = new Logs(session, this.grants, this.resources);
     this.#accesses = new Accesses(
       session,

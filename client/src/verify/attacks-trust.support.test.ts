@@ -93,6 +93,13 @@ export const ON_TRUST: readonly (readonly [name: string, change: (trust: Trust) 
       "POLICY_DUPLICATE_KEY",
     ],
     [
+      "72 one key of block notes of two organisations",
+      () => ({ blocks: { oa: noteSigner("b1", 1, "k").vkey, ob: noteSigner("b2", 1, "k").vkey } }),
+      "POLICY_DUPLICATE_KEY",
+    ],
+    ["one key for heads and block notes", () => ({ blocks: { heads: HEADS.vkey } }), "KEY_PURPOSE"],
+    ["27 a witness's key for block notes", () => ({ blocks: { heads: noteSigner("b", 4).vkey } }), "KEY_PURPOSE"],
+    [
       "71 a log's own organisation in the quorum",
       () => ({ heads, policy: `${WITNESSES}group holder any a\ngroup orgs 2 holder b\nquorum orgs\n` }),
       "POLICY_UNSAFE",

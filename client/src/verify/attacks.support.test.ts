@@ -5,6 +5,7 @@
  */
 import { canonical, type HashText, sha256Text } from "@quanji/chaincode/log";
 import { BY_COLLUSION } from "./attacks-collusion.support.test.js";
+import * as erasures from "./attacks-erasure.support.test.js";
 import { ON_RECEIPT_FILES, ON_TRAIL_FILES } from "./attacks-files.support.test.js";
 import * as handovers from "./attacks-handover.support.test.js";
 import { ON_LINES } from "./attacks-lines.support.test.js";
@@ -47,6 +48,7 @@ export async function prepareAttacks(): Promise<void> {
     trusts.prepareWitnessed(),
     handovers.prepareHandovers(),
     tallies.prepareTallies(),
+    erasures.prepareErasures(),
   ]);
 }
 
@@ -110,6 +112,22 @@ const onTallies: readonly Attack[] = tallies.ON_TALLIES.map(([name, expected, ma
   on: "trail",
   expected,
   exhibit: async () => tallyExhibit(await make()),
+}));
+
+const erasureExhibit = (evidence: string, kind: "trail" | "receipt" = "trail"): Exhibit => ({
+  kind,
+  evidence,
+  trust: trustFile(erasures.world.trustPayload()),
+  now: erasures.world.nowMs,
+});
+const onErased: readonly Attack[] = [
+  ...erasures.ON_ERASED.map((row) => ({ on: "trail" as const, row })),
+  ...erasures.ON_ERASED_RECEIPTS.map((row) => ({ on: "receipt" as const, row })),
+].map(({ on, row: [name, expected, make] }) => ({
+  name,
+  on,
+  expected,
+  exhibit: async () => erasureExhibit(await make(), on),
 }));
 
 const onReceipts: readonly Attack[] = receipts.ON_RECEIPTS.map(([name, expected, edit]) => ({
@@ -203,6 +221,7 @@ export const ATTACKS: readonly Attack[] = [
   ...onTrailFiles,
   ...onHandovers,
   ...onTallies,
+  ...onErased,
   ...onTrust,
 ];
 
@@ -239,6 +258,8 @@ export async function untouched(): Promise<readonly (readonly [name: string, exh
     ["an acceptance's receipt", { ...handoverExhibit(await acceptanceReceipt()), kind: "receipt" }],
     ["a trail with tallies", tallyExhibit(sealed(tallies.lines))],
     ["a tally's receipt", { ...tallyExhibit(await tallyReceipt()), kind: "receipt" }],
+    ["a trail with erasures", erasureExhibit(sealed(erasures.lines))],
+    ["a receipt with an erasure", erasureExhibit(await erasures.receiptOf(), "receipt")],
     ["a trust file", trustExhibit(trusts.trustWith({}))],
   ];
 }

@@ -7,7 +7,10 @@ import type { OpenedTrust } from "./trust.js";
 import { refuse } from "./verdict.js";
 
 /** What a trail's `chain` line begins. */
-export type CommandChainKind = "directory" | "boundary" | "orders" | "party" | "resource" | "grant";
+export type CommandChainKind = "directory" | "boundary" | "orders" | "party" | "resource" | "grant" | "openings";
+
+/** Chains of objects that live in an organisation's collection. */
+const isHidden = (kind: CommandChainKind): boolean => kind === "grant" || kind === "openings";
 export interface CommandChainKey extends ChainKey {
   readonly kind: CommandChainKind;
 }
@@ -31,7 +34,7 @@ export class ChainReader {
   constructor(key: CommandChainKey, net: string) {
     const isPrivate = key.scope.startsWith(`${net}/org-`);
     const named = key.kind === "directory" || key.kind === "boundary" || key.kind === "orders" ? key.id === net : true;
-    if (!named || (key.kind === "grant" ? !isPrivate : key.scope !== net)) {
+    if (!named || (isHidden(key.kind) ? !isPrivate : key.scope !== net)) {
       refuse("CHAIN_KEY", "no such chain lives in that scope");
     }
     this.key = key;
@@ -53,7 +56,7 @@ export class ChainReader {
   /** Errors: DIRECTORY_STALE, TRAIL_TRUNCATED, TRAIL_STALE, LEAF_MISMATCH, and those of {@link verifyHead}. */
   async close(note: string, opening: SealedHead, trust: OpenedTrust): Promise<CommandChain> {
     const { kind } = this.key;
-    const expected = { key: this.key, scope: this.#net, isPublic: kind !== "grant" };
+    const expected = { key: this.key, scope: this.#net, isPublic: !isHidden(kind) };
     const attested = await verifyHead(note, opening, expected, trust);
     const { n, h } = attested.head ?? emptyHead(this.key);
     if (this.#head.n < n) {
@@ -75,6 +78,7 @@ const CHAIN_OF: Readonly<Record<Group, CommandChainKind | undefined>> = {
   parties: "party",
   resources: "resource",
   grants: "grant",
+  openings: "openings",
   accesses: undefined,
 };
 
@@ -86,6 +90,7 @@ function belongs({ verb, payload }: AnyCommand, { kind, id }: CommandChainKey): 
     case "party":
       return "party" in payload && payload.party === id;
     case "resource":
+    case "openings":
       return "resource" in payload && payload.resource === id;
     case "grant":
       return "grant" in payload ? payload.grant === id : "target" in payload && payload.target === stopDigest(id);

@@ -52,7 +52,7 @@ export class RecordFold {
   add(opened: OpenedRecord, openings: Openings): boolean {
     this.#assertOwn(opened.record);
     const path = `links.${this.key.kind}`;
-    if (Object.keys(openings).some((name) => name !== path)) {
+    if (Object.keys(openings).some((name) => name.startsWith("links.") && name !== path)) {
       refuse("LINK_OPENING", "a trail opens the links of its own key only");
     }
     const before = openLink(opened.record, this.key.kind, openings[path]);

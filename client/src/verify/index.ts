@@ -9,6 +9,7 @@ export {
   type HeldRecord,
   verifyEvidence,
 } from "./evidence/index.js";
+export { type ErasedBy } from "./erasures.js";
 export { isQuorum, parsePolicy, type Policy } from "./policy.js";
 export { type ReceiptInput, type ReceiptOptions, verifyReceipt } from "./receipt.js";
 export { signatureVerifier, verifySignature } from "./signatures.js";

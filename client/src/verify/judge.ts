@@ -7,10 +7,11 @@ import {
   splitVersion,
   type TrailLineOf,
 } from "@quanji/chaincode/domain";
-import { type HashText, sha256Text, thumbprintOf } from "@quanji/chaincode/log";
+import { type HashText, type Opening, sha256Text, thumbprintOf } from "@quanji/chaincode/log";
 import type { DecisionReplay } from "./decision.js";
 import type { SignatureCheck } from "./engine.js";
 import { Handovers } from "./handovers.js";
+import { verifySaid } from "./openings.js";
 import type { OpenedRecord } from "./record.js";
 import type { Replayed } from "./replay.js";
 import {
@@ -101,6 +102,7 @@ export class RecordJudge {
     if (record.type === "delivery") {
       // 2. A delivery belongs to one permit, which is in the trail.
       if (line.q !== undefined) refuse("REQUEST_MISMATCH", "a delivery has the request of its access, none of its own");
+      this.#said(line, opened, undefined);
       this.#deliver(record);
       this.#handovers.add(record);
       if (this.#kind === "resource") this.#tallies.deliver(record);
@@ -110,6 +112,7 @@ export class RecordJudge {
     if (line.q === undefined) return refuse("REQUEST_MISSING", "the requester's signed request is not in the file");
     const request = openRequest(line.q);
     this.#verifyRequester(request, opened);
+    this.#said(line, opened, request);
     if ("seq" in request.payload) this.#count(record.body.requester, request.payload.seq);
     // 4. An access is decided again.
     if (record.type === "access" && request.type === "access") {
@@ -121,6 +124,16 @@ export class RecordJudge {
     if (isShown) this.#handovers.accept(record);
     // 6. A tally is the steward's, and agrees with permits and deliveries.
     if (record.type === "tally") this.#tally(record);
+  }
+
+  /** What the request committed to is opened rightly, or was erased by a command; nothing is both. Most records have neither. */
+  #said({ o, e = [] }: TrailLineOf<"record">, { record }: OpenedRecord, request: OpenedRequest | undefined): void {
+    const paths = Object.keys(o).filter((path) => !path.startsWith("links."));
+    if (paths.length === 0 && e.length === 0) return;
+    const { erasures } = this.#context.world;
+    for (const path of paths) verifySaid(request, path, o[path] as Opening);
+    erasures.assertKept(record, paths);
+    erasures.assertErased(record, e);
   }
 
   #verifyRequester(request: OpenedRequest, { record, timeMs }: OpenedRecord): void {

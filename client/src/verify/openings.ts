@@ -56,12 +56,19 @@ export function verifyOpenings(openings: Openings, record: QuanjiRecord, request
   for (const [path, opening] of Object.entries(openings)) {
     const kind = (["grant", "party", "resource"] as const).find((name) => path === `links.${name}`);
     if (kind !== undefined) openLink(record, kind, opening);
-    else verifyCommitment(committed(request, path), [request.jws.header.kid, request.jws.header.jti], path, opening);
+    else verifySaid(request, path, opening);
   }
 }
 
-function committed(request: OpenedRequest, path: string): string {
-  const commitment = path === "operator" || path === "query" ? request.jws.payload[path] : undefined;
+/** What the requester committed to. Errors: COMMITMENT_MISMATCH, SALT_LENGTH. */
+export function verifySaid(request: OpenedRequest | undefined, path: string, opening: Opening): void {
+  const commitment = committed(request, path);
+  const { kid = "", jti = "" } = request?.jws.header ?? {};
+  verifyCommitment(commitment, [kid, jti], path, opening);
+}
+
+function committed(request: OpenedRequest | undefined, path: string): string {
+  const commitment = path === "operator" || path === "query" ? request?.jws.payload[path] : undefined;
   if (typeof commitment !== "string") refuse("COMMITMENT_MISMATCH", `the request commits to no ${path}`);
   return commitment;
 }

@@ -2,6 +2,7 @@
 import {
   CODES,
   defined,
+  type Erasable,
   EVIDENCE_LIMITS,
   isCode,
   parseWith,
@@ -22,11 +23,17 @@ import {
   parseCanonical,
   type ParsedJws,
   parsePublicJwk,
+  partyOf,
+  thumbprint,
+  thumbprintOf,
 } from "@quanji/chaincode/log";
 import { assertLevel, requiredLevel } from "./checkpoint.js";
+import { openCommand } from "./commands.js";
+import { type ErasedBy, Erasures } from "./erasures.js";
 import { type Included, verifyIncluded } from "./inclusion.js";
 import { verifyOpenings } from "./openings.js";
 import { type OpenedRecord, openRecord } from "./record.js";
+import { factsOf } from "./signers.js";
 import { assertAddressed, assertContent, openRequest, signerCheck, verifyJws } from "./requester.js";
 import { assertWithin, type OpenedTrust, type TrustedGateway, withoutFinalNewline } from "./trust.js";
 import { type Level, levelRank, type RecordKey, refusalOf, refuse, trustFacts, type Verdict } from "./verdict.js";
@@ -50,11 +57,21 @@ export async function verifyReceipt(
 ): Promise<Verdict> {
   const common = { kind: "receipt" as const, replayed: [], attested: [], ...trustFacts(trust) };
   try {
-    const { record, level } = await checkReceiptFile(receipt, trust, requiredLevel(trust, options.level));
+    const { record, level, erased } = await checkReceiptFile(receipt, trust, requiredLevel(trust, options.level));
     const permitted = record.type === "access" && record.face.decision === "permit" ? 1 : 0;
     const denied = record.type === "access" ? 1 - permitted : 0;
     const attested = ["decision", "party keys"];
-    return { ok: true, ...common, of: keyOf(record), level, records: 1, permitted, denied, attested };
+    return {
+      ok: true,
+      ...common,
+      of: keyOf(record),
+      level,
+      records: 1,
+      permitted,
+      denied,
+      attested,
+      ...(erased.length > 0 && { erased }),
+    };
   } catch (error) {
     return { ok: false, ...common, level: "committed", ...refusalOf(error) };
   }
@@ -74,10 +91,10 @@ export async function checkReceiptFile(
   input: ReceiptInput,
   trust: OpenedTrust,
   required: Level,
-): Promise<{ readonly record: QuanjiRecord; readonly level: Level }> {
-  const { opened, level } = await examineReceipt(input, trust);
+): Promise<{ readonly record: QuanjiRecord; readonly level: Level; readonly erased: readonly ErasedBy[] }> {
+  const { opened, level, erased } = await examineReceipt(input, trust);
   assertLevel(level, required);
-  return { record: opened.record, level };
+  return { record: opened.record, level, erased };
 }
 
 export interface ExaminedReceipt {
@@ -86,6 +103,7 @@ export interface ExaminedReceipt {
   /** The proof that counts: the one beside the receipt, if there is one. */
   readonly proof: string;
   readonly level: Level;
+  readonly erased: readonly ErasedBy[];
 }
 
 /** All checks but the last: whether the level is as high as somebody asks for. Errors: as `verifyReceipt` answers. */
@@ -113,8 +131,9 @@ export async function examineReceipt(input: ReceiptInput, trust: OpenedTrust): P
   assertContent(request, record);
   if (receipt.status !== statusOf(record)) refuse("STATUS_MISMATCH", "the status is not that of the decision");
 
-  // 5. Everything that is opened was committed to.
+  // 5. Everything that is opened was committed to, and what is not opened because it was erased, a command names.
   verifyOpenings(receipt.openings as Openings, record, request);
+  const erased = await verifyErased(receipt, record, trust);
 
   // 6. The record is in the log, under a checkpoint that the log signed with a key good at that size.
   const own = await verifyIncluded(opened, receipt.proof, trust);
@@ -123,11 +142,50 @@ export async function examineReceipt(input: ReceiptInput, trust: OpenedTrust): P
   // 7. The level is what the cosignatures reach: the receipt's own word, then that of the proof beside it.
   if (levelRank(receipt.level) > levelRank(own.level))
     refuse("LEVEL_FALSE", `the receipt says ${receipt.level}, but is ${own.level}`);
-  if (later === undefined) return { jws: jws.jws, opened, proof: receipt.proof, level: own.level };
+  if (later === undefined) return { jws: jws.jws, opened, proof: receipt.proof, level: own.level, erased };
   const beside = await verifyIncluded(opened, later, trust);
   assertOneTree(own, beside);
   const level = levelRank(beside.level) > levelRank(own.level) ? beside.level : own.level;
-  return { jws: jws.jws, opened, proof: later, level };
+  return { jws: jws.jws, opened, proof: later, level, erased };
+}
+
+/**
+ * The commands that a receipt names for what it does not open. That they were recorded, and when, the gateway's signature
+ * attests, as it does the keys; a trail proves it.
+ * Errors: ERASURE_UNPROVEN, ERASURE_UNDONE, ROLE_REQUIRED, NETWORK_MISMATCH, URL_MISMATCH, KEY_THUMBPRINT, SIGNATURE_INVALID.
+ */
+async function verifyErased(
+  { erased = [], openings }: Receipt,
+  record: QuanjiRecord,
+  { trust, gateways }: OpenedTrust,
+): Promise<readonly ErasedBy[]> {
+  const erasures = new Map<string, { readonly erasures: Erasures; readonly fields: Erasable[] }>();
+  for (const { field, entry, request, key } of erased) {
+    const opened = openCommand(entry, request);
+    const { command, jws } = opened;
+    if (command.verb !== "record.erase")
+      return refuse("ERASURE_UNPROVEN", "the command beside the field erases nothing");
+    if (command.payload.net !== trust.net) refuse("NETWORK_MISMATCH", "the command was signed for another network");
+    if (!gateways.some(({ publicUrl }) => jws.header.url === `${publicUrl}/v1/commands/record.erase`)) {
+      refuse("URL_MISMATCH", "the command was signed for no gateway of this network, or for another route");
+    }
+    const jwk = parsePublicJwk(defined(key));
+    if (thumbprintOf(jws.header.kid) !== thumbprint(jwk))
+      refuse("KEY_THUMBPRINT", "kid is not the thumbprint of the key");
+    await verifyJws(jws, jwk);
+    const known = erasures.get(jws.request) ?? { erasures: new Erasures(), fields: [] };
+    if (known.fields.length === 0) {
+      const isRegulator = partyOf(jws.header.kid) === trust.regulator;
+      known.erasures.add(command.payload, factsOf(opened, isRegulator ? ["regulator"] : []));
+    }
+    known.fields.push(field);
+    erasures.set(jws.request, known);
+  }
+  for (const { erasures: each, fields } of erasures.values()) {
+    each.assertKept(record, Object.keys(openings));
+    each.assertErased(record, fields);
+  }
+  return [...erasures.values()].flatMap(({ erasures: each }) => each.used);
 }
 
 /** Errors: FORK. Between different sizes only the log's own tiles can tell. */

@@ -25,6 +25,7 @@ import {
   type Verb,
 } from "@quanji/chaincode/domain";
 import type { CommandChain } from "./chains.js";
+import { Erasures } from "./erasures.js";
 import type { AnyCommand, ChainCommand } from "./commands.js";
 import { factsOf, verifyCommand } from "./signers.js";
 import { type Step, stepOf, Timeline } from "./timeline.js";
@@ -45,6 +46,7 @@ export interface Replayed {
   readonly orders: Timeline<readonly Order[]> | undefined;
   readonly boundaries: Timeline<Boundaries> | undefined;
   readonly cells: Cells;
+  readonly erasures: Erasures;
 }
 
 /** Cells by list version and bucket, as the chaincode stores them. */
@@ -87,6 +89,8 @@ export async function replay(chains: readonly CommandChain[], trust: OpenedTrust
   for (const chain of of("grant")) grants.set(chain.key.id, await grantTimeline(chain, parties));
   for (const chain of of("grant")) assertServed(chain, grants, resources, trust.trust.net);
   assertDerived(grants);
+  const erasures = new Erasures();
+  for (const chain of of("openings")) await replayOpenings(chain, parties, resources, trust.trust.net, erasures);
   const cells = new Cells();
   const [boundary] = of("boundary");
   const [orders] = of("orders");
@@ -100,6 +104,7 @@ export async function replay(chains: readonly CommandChain[], trust: OpenedTrust
     boundaries: boundary === undefined ? undefined : await boundaryTimeline(boundary, parties, cells),
     orders: orders === undefined ? undefined : await orderTimeline(orders, parties),
     cells,
+    erasures,
   };
 }
 
@@ -227,6 +232,25 @@ async function grantTimeline({ commands }: CommandChain, parties: Replayed["part
     );
   }
   return timeline;
+}
+
+/** Errors: CHAIN_MISSING (the resource's own chain), CHAIN_KEY, and those of {@link verifyCommand} and of {@link Erasures.add}. */
+async function replayOpenings(
+  { key, commands }: CommandChain,
+  parties: Replayed["parties"],
+  resources: Replayed["resources"],
+  net: string,
+  erasures: Erasures,
+): Promise<void> {
+  const resource = resources.get(key.id)?.last;
+  if (resource === undefined) return refuse("CHAIN_MISSING", "the chain of a resource is not in the file");
+  if (key.scope !== `${net}/org-${resource.servedBy}`) {
+    refuse("CHAIN_KEY", "the chain is from another organisation than the one that serves its resource");
+  }
+  for (const item of commands) {
+    const facts = await verifyCommand(item, parties);
+    erasures.add(only(item, ["record.erase"]).payload, facts);
+  }
 }
 
 /** A grant lives with the organisation that serves its resource, and nowhere else. */

@@ -150,6 +150,21 @@ describe("trail", () => {
     expect(await verifies(world, ALL)).to.include({ permitted: 4, denied: 10 });
   });
 
+  it("a stop that the regulator overtook before it was folded", async () => {
+    const world = await fresh();
+    const grant = await world.grant();
+    const target = stopDigestOf(grant);
+    await world.access(grant);
+    await world.command("grant.suspend", { target, epoch: 1 }, "bureau", { grant, stop: true });
+    await world.access(grant);
+    await world.command("grant.revoke", { target, epoch: 1 }, "regulator", { grant });
+    await world.access(grant);
+    await world.fold(grant);
+    await world.access(grant);
+    expect(await verifies(world, ["grant", grant])).to.include({ permitted: 1, denied: 3 });
+    expect(await verifies(world, ALL)).to.include({ permitted: 1, denied: 3 });
+  });
+
   it("a stop by the regulator, and orders on resource, party and grant", async () => {
     const world = await fresh();
     const grant = await world.grant();

@@ -78,7 +78,16 @@ export async function verifyTrail(
 
 type Findings = Pick<
   Verdict,
-  "of" | "level" | "completeThrough" | "records" | "permitted" | "denied" | "replayed" | "attested" | "hosted"
+  | "of"
+  | "level"
+  | "completeThrough"
+  | "records"
+  | "permitted"
+  | "denied"
+  | "replayed"
+  | "attested"
+  | "hosted"
+  | "erased"
 >;
 
 class TrailReader {
@@ -326,6 +335,7 @@ class TrailReader {
       denied: this.#denied,
       ...rules,
       ...(this.#hosted.size > 0 && { hosted: [...this.#hosted] }),
+      ...(world.erasures.used.length > 0 && { erased: world.erasures.used }),
     };
   }
 

@@ -56,6 +56,8 @@ export interface OpenedTrust {
   readonly logKeys: readonly TrustedLogKey[];
   /** Keys that sign head notes, by organisation. */
   readonly heads: ReadonlyMap<string, NoteKey>;
+  /** Keys that sign block notes, by organisation. */
+  readonly blocks: ReadonlyMap<string, NoteKey>;
   /** Level below which nothing verifies: `committed` without a quorum, `cosigned` with one. */
   readonly requiredLevel: Level;
   readonly singleOperator: boolean;
@@ -99,10 +101,11 @@ export async function openTrust(file: string | Uint8Array, options: TrustOptions
   const policy = parsePolicy(trust.policy);
   const gateways = trust.gateways.map(openGateway);
   const logKeys = trust.keys.map(openLogKey);
-  const heads = new Map(Object.entries(trust.heads).map(([org, vkey]) => [org, parseVkey(vkey, NOTE_TYPES.ed25519)]));
+  const [heads, blocks] = [noteKeys(trust.heads), noteKeys(trust.blocks ?? {})];
   assertDistinctKeys(heads.values());
+  assertDistinctKeys(blocks.values());
   assertLogs(trust, logKeys, policy);
-  assertOnePurpose(trust, { gateways, logKeys, heads, policy });
+  assertOnePurpose(trust, { gateways, logKeys, heads, blocks, policy });
   return {
     trust,
     digest,
@@ -111,6 +114,7 @@ export async function openTrust(file: string | Uint8Array, options: TrustOptions
     gateways,
     logKeys,
     heads,
+    blocks,
     requiredLevel: policy.quorum === undefined ? "committed" : "cosigned",
     singleOperator: policy.organisations.length < 2,
     nowMs: options.now,
@@ -189,6 +193,9 @@ function openGateway(row: Trust["gateways"][number]): TrustedGateway {
   return { name: row.name, kid: row.kid, jwk, publicUrl: row.publicUrl, log: row.log, from: row.from, to: row.to };
 }
 
+const noteKeys = (vkeys: Readonly<Record<string, string>>): ReadonlyMap<string, NoteKey> =>
+  new Map(Object.entries(vkeys).map(([org, vkey]) => [org, parseVkey(vkey, NOTE_TYPES.ed25519)]));
+
 function openLogKey(row: Trust["keys"][number]): TrustedLogKey {
   const key = parseVkey(row.vkey, NOTE_TYPES.ed25519);
   if (key.name !== row.log) refuse("LOG_MISMATCH", "a log's key is named otherwise than the log");
@@ -213,15 +220,16 @@ function assertLogs(trust: Trust, logKeys: readonly TrustedLogKey[], policy: Pol
   }
 }
 
-type Keys = Pick<OpenedTrust, "gateways" | "logKeys" | "heads" | "policy">;
+type Keys = Pick<OpenedTrust, "gateways" | "logKeys" | "heads" | "blocks" | "policy">;
 
 /** One key, one use: a heads key that also signed checkpoints could be made to vouch for what it never saw. */
-function assertOnePurpose(trust: Trust, { gateways, logKeys, heads, policy }: Keys): void {
+function assertOnePurpose(trust: Trust, { gateways, logKeys, heads, blocks, policy }: Keys): void {
   const uses: readonly (readonly [string, readonly PublicJwk[]])[] = [
     ["signer", trust.signers.map(({ jwk }) => parsePublicJwk(defined(jwk)))],
     ["gateway", gateways.map(({ jwk }) => jwk)],
     ["log", logKeys.map(({ key }) => key.jwk)],
     ["heads", [...heads.values()].map((key) => key.jwk)],
+    ["blocks", [...blocks.values()].map((key) => key.jwk)],
     ["witness", [...policy.witnesses.values()].map((key) => key.jwk)],
   ];
   const owners = new Map<string, string>();

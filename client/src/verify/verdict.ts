@@ -1,5 +1,6 @@
 /** What a verification answers. */
 import { isQuanjiError, LEVELS, QuanjiError, type QuanjiRecord, type TrailLineOf } from "@quanji/chaincode/domain";
+import type { ErasedBy } from "./erasures.js";
 import { codeOf, type Finding, type VerifierCode } from "./findings.js";
 
 export type Level = (typeof LEVELS)[number];
@@ -51,6 +52,8 @@ export interface Verdict {
   readonly attested: readonly string[];
   /** Keys of requesters that a host holds for them: it could have signed in their name. */
   readonly hosted?: readonly string[];
+  /** What is not opened because a command erased it; absent: nothing. */
+  readonly erased?: readonly ErasedBy[];
   readonly trustDigest: string;
   /** Fewer than two organisations witness: one operator could show two histories. */
   readonly singleOperator: boolean;

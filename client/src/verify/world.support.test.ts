@@ -58,6 +58,7 @@ import {
   decodeBatch,
   type StoredBatch,
   type StoredCommand,
+  type StoredOpenings,
   type StoredRecord,
   type World,
 } from "@quanji/chaincode/world";
@@ -101,6 +102,8 @@ export interface TrailParts {
   readonly without?: readonly string[];
   /** Ends each log by the record after `to`, where there is one. */
   readonly successor?: boolean;
+  /** With what requests committed to, what of it was erased, and the commands that erased it. */
+  readonly said?: true;
 }
 
 /** A source's own key, where a test gives it one. */
@@ -500,6 +503,41 @@ export class SmallWorld {
     return `c2sp.org/tlog-proof@v1\nindex ${index}\n${proof.map((hash) => `${Buffer.from(hash).toString("base64")}\n`).join("")}\n${note}`;
   }
 
+  /** What is kept of what the request of a record committed to. */
+  said(log: string, index: number): Openings {
+    const prefix = `org-${MSP} said/${log}/${this.find(log, index).first}/`;
+    const texts = [...this.#private].filter(([key]) => key.startsWith(prefix)).map(([, text]) => text);
+    return (JSON.parse(texts[0] ?? '{"value":{}}') as StoredOpenings).value[String(index)] ?? {};
+  }
+
+  /** Erases fields of records, one command for all. */
+  async erase(
+    records: readonly {
+      readonly index: number;
+      readonly fields: Payload<"record.erase">["records"][number]["fields"];
+    }[],
+    by: Name,
+    log = LOG,
+  ): Promise<FlattenedJws> {
+    const found = records.map(({ index }) => this.find(log, index));
+    const named = records.map(({ index, fields }, i) => {
+      const { id } = JSON.parse(found[i]!.stored.body) as { id: string };
+      return { id, index, fields };
+    });
+    const firsts = JSON.stringify(found.map(({ first }) => first));
+    const payload = { resource: RESOURCE, log, records: named, basis: "retention" as const };
+    return this.command("record.erase", payload, by, { transient: { firsts } });
+  }
+
+  /** The command as receipts show it. */
+  async erasedBy(request: FlattenedJws, field: "operator" | "query", by: Name) {
+    const chain = await this.chainLines(privateScope(NET, MSP), "openings", RESOURCE);
+    const entry = chain.flatMap((line) =>
+      line.t === "command" && requestText(line.request) === requestText(request) ? [line.entry] : [],
+    )[0]!;
+    return { field, entry, request, key: PARTIES[by].key.jwk };
+  }
+
   async receiptPayload(log: string, index: number, changes: Partial<Receipt> = {}): Promise<Receipt> {
     const { stored } = this.find(log, index);
     const body = JSON.parse(stored.body) as { requester: string; request: string; rule?: string };
@@ -518,7 +556,7 @@ export class SmallWorld {
       record: recordText(stored),
       openings: {
         ...(stored.links["links.party"] !== undefined && { "links.party": stored.links["links.party"] }),
-        ...stored.openings,
+        ...this.said(log, index),
       } as Receipt["openings"],
       request,
       proof: await this.proof(log, index),
@@ -539,7 +577,7 @@ export class SmallWorld {
     }
     const { value: secret } = JSON.parse(this.#private.get(`org-${MSP} ${privateKeys.secret}`)!) as { value: string };
     const text =
-      isRecord || key.kind === "grant"
+      isRecord || key.kind === "grant" || key.kind === "openings"
         ? this.#private.get(`org-${MSP} ${privateKeys.head(secret, key)}`)
         : this.#public.get(publicKeys.chain(key));
     return text === undefined ? undefined : (JSON.parse(text) as ChainHead & { salt: string });
@@ -597,6 +635,9 @@ export class SmallWorld {
       ...Object.values(PARTIES).map((party): [string, "party", string] => [NET, "party", party.id]),
       [NET, "resource", RESOURCE],
       ...grants.map((grant): [string, "grant", string] => [privateScope(NET, MSP), "grant", grant]),
+      ...(parts.said === undefined
+        ? []
+        : [[privateScope(NET, MSP), "openings", RESOURCE] as [string, "openings", string]]),
     ];
     const lines: TrailLine[] = [
       { t: "trail", v: "quanji.trail.v1", net: NET, key: { kind, id }, ...(from && { from }), ...(to && { to }) },
@@ -641,10 +682,14 @@ export class SmallWorld {
     const { note, opening } = await this.headNote({ scope: log, kind, id });
     return [
       { t: "log", log, start: previous === undefined ? { n: 0 } : opened(previous) },
-      ...shown.map(({ stored }): TrailLine => ({
+      ...shown.map(({ stored, index }): TrailLine => ({
         t: "record",
         r: recordText(stored),
-        o: { [path]: stored.links[path] as never },
+        o: {
+          [path]: stored.links[path] as never,
+          ...(parts.said === true ? (this.said(log, index) as object) : {}),
+        },
+        ...(parts.said === true && this.#erasedOf(log, index)),
         ...(stored.request !== undefined && { q: stored.request }),
       })),
       {
@@ -659,6 +704,12 @@ export class SmallWorld {
             }),
       },
     ];
+  }
+
+  #erasedOf(log: string, index: number): { e?: ["operator"] } {
+    const { request } = this.find(log, index).stored;
+    const isAccess = request !== undefined && this.find(log, index).stored.face.includes('"type":"access"');
+    return isAccess && this.said(log, index)["operator"] === undefined ? { e: ["operator"] } : {};
   }
 
   async trail(kind: TrailKind, id: string, parts: TrailParts = {}): Promise<string> {
@@ -706,7 +757,7 @@ const groupOf = (verb: Verb): string => {
   const [group = ""] = verb.split(".");
   return (
     { network: "network", gateway: "network", log: "network", clock: "network", party: "parties" }[group] ??
-    { resource: "resources", order: "orders", grant: "grants" }[group] ??
+    { resource: "resources", order: "orders", grant: "grants", record: "openings" }[group] ??
     group
   );
 };

@@ -104,6 +104,8 @@ describe("config", () => {
       ["an organisation twice", { witnesses: [a, { ...b, organisation: "a" }] }, "witnesses.1.organisation"],
       ["a key twice", { witnesses: [a, { ...b, vkey: a.vkey }] }, "witnesses.1.vkey"],
       ["a heads key twice", { witnesses: [a, { ...b, headsKey: a.headsKey }] }, "witnesses.1.headsKey"],
+      ["a heads key as key of block notes", { witnesses: [{ ...a, blocksKey: a.headsKey }] }, "witnesses.0.blocksKey"],
+      ["a cosigning key as key of block notes", { witnesses: [{ ...a, blocksKey: a.vkey }] }, "witnesses.0.blocksKey"],
       ["an address twice", { witnesses: [a, { ...b, url: a.url }] }, "witnesses.1.url"],
       ["a quorum of none", { quorum: 1 }, "quorum"],
       ["a quorum of more than there are", { witnesses: four, quorum: 5 }, "quorum"],

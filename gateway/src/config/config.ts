@@ -104,11 +104,14 @@ export function configOf({ data, file, input, environment }: Parts): Config {
 /** A quorum must be one: members that are distinct, and so many that two quorums share an honest one. */
 function assertWitnesses({ witnesses, quorum }: Pick<ConfigFile, "witnesses" | "quorum">): void {
   const seen = new Map<string, number>();
-  witnesses.forEach(({ url, vkey, headsKey, organisation }, i) => {
+  witnesses.forEach(({ url, vkey, headsKey, blocksKey, organisation }, i) => {
     const named = [
       ["url", `url ${url}`],
       ["vkey", `key ${parseVkey(vkey, NOTE_TYPES.cosignature).jwk.x}`],
       ["headsKey", `key ${parseVkey(headsKey, NOTE_TYPES.ed25519).jwk.x}`],
+      ...(blocksKey === undefined
+        ? []
+        : [["blocksKey", `key ${parseVkey(blocksKey, NOTE_TYPES.ed25519).jwk.x}`] as const]),
       ["organisation", `organisation ${organisation}`],
     ] as const;
     for (const [member, name] of named) {

@@ -71,6 +71,8 @@ const Witness = z.strictObject({
   vkey: Vkey(NOTE_TYPES.cosignature, "of a witness's cosignatures"),
   /** Of its head notes. */
   headsKey: Vkey(NOTE_TYPES.ed25519, "of a witness's head notes"),
+  /** Of its block notes: named in the trust file, so that what it tells other witnesses can be held against it. */
+  blocksKey: Vkey(NOTE_TYPES.ed25519, "of a witness's block notes").optional(),
   /** Organisation that runs it, as the trust file names it: counted once, and never that of a log. */
   organisation: z.string().regex(/^[a-z][A-Za-z0-9]{0,31}$/, "letters and digits, beginning with a small letter"),
   /**

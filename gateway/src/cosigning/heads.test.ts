@@ -142,7 +142,7 @@ describe("G4 head notes of several organisations", () => {
     instead.set("c", () => Promise.resolve({ status: 200, body: "[", retryAfterMs: undefined }));
     const [note] = await gathererOf(await witnesses()).gather(await heads(KEYS()));
     expect(await signedBy(note)).to.deep.equal([OWN, "d"]);
-    expect(reports).to.deep.equal(["a", "c"]);
+    expect(reports).to.have.members(["a", "c"]);
     expect(asked).to.include("b BEHIND");
   });
 
@@ -163,7 +163,7 @@ describe("G4 head notes of several organisations", () => {
     });
     const [note] = await gathererOf(await witnesses()).gather(await heads(KEYS()));
     expect(await signedBy(note)).to.deep.equal([OWN, "c", "d"]);
-    expect(reports).to.deep.equal(["a", "b"]);
+    expect(reports).to.have.members(["a", "b"]);
   });
 
   it("are of an earlier time where the block is not the newest any more, as late as enough of them vouch for", async () => {

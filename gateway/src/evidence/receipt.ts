@@ -2,6 +2,7 @@
 import {
   CODES,
   type DeliveryBody,
+  type Erasable,
   EVIDENCE_LIMITS,
   isCode,
   keyOf,
@@ -15,6 +16,7 @@ import {
 import { algorithmOf, type FlattenedJws, partyOf, signJws, thumbprintOf } from "@quanji/chaincode/log";
 import { bodyOf } from "../readmodel/body.js";
 import type { KnownRecord } from "../readmodel/readmodel.js";
+import { kidOf } from "../readmodel/said.js";
 import { type Audience, type EvidenceContext, proofOf } from "./context.js";
 
 /** What a receipt reads of any body. */
@@ -50,8 +52,10 @@ export async function makeReceipt(
     txId: record.txId,
     v: "quanji.receipt.v1",
   };
+  const erased = await erasedFor(context, record, audience);
+  const whole: Receipt = erased.length === 0 ? payload : { ...payload, erased };
   const header = { alg: algorithmOf(gateway.jwk), kid: gateway.kid, typ: RECEIPT_TYP };
-  return signJws(header, payload, gateway.sign, EVIDENCE_LIMITS);
+  return signJws(header, whole, gateway.sign, EVIDENCE_LIMITS);
 }
 
 /** HTTP status of the decision; what is no decision is a success. */
@@ -75,18 +79,40 @@ async function requestFor({ index }: EvidenceContext, record: KnownRecord, body:
 }
 
 /**
+ * What is not opened because it was erased, for who would have it opened, and for who erased it. A command may name records of
+ * several parties, so nobody else is shown it.
+ */
+async function erasedFor(
+  context: EvidenceContext,
+  { log, record }: KnownRecord,
+  audience: Audience,
+): Promise<NonNullable<Receipt["erased"]>> {
+  const { index } = context;
+  const erased: NonNullable<Receipt["erased"]> = [];
+  for (const [field, request] of Object.entries(await index.erased(log, record))) {
+    const known = await index.command(request);
+    if (known === undefined) throw lost("erasure");
+    const { entry, command } = known.stored;
+    const kid = kidOf(command);
+    if (!audience.regulator && partyOf(kid) !== audience.party) continue;
+    erased.push({ field: field as Erasable, entry, request: command, key: await requesterKey(context, kid) });
+  }
+  return erased;
+}
+
+/**
  * Openings of a record's links, each for the chain's owner only: `n` tells how often a key was used, and that is commerce.
  * The requester has its own chain's, grantor and grantee the grant's, the steward the resource's. The regulator has all, and what
  * the requester committed to besides: who operated, and what was asked.
  */
 async function openingsFor(
   { index }: EvidenceContext,
-  { stored }: KnownRecord,
+  { stored, log, record }: KnownRecord,
   body: Body,
   audience: Audience,
 ): Promise<Receipt["openings"]> {
   const links = stored.links as Receipt["openings"];
-  if (audience.regulator) return { ...links, ...(stored.openings as Receipt["openings"] | undefined) };
+  if (audience.regulator) return { ...links, ...((await index.said(log, record)) as Receipt["openings"]) };
   const resource = body.resource === undefined ? undefined : await index.resource(splitVersion(body.resource).id);
   const grant = body.grant === undefined ? undefined : await index.grant(splitVersion(body.grant).id);
   const owners: Readonly<Record<string, readonly (string | undefined)[]>> = {

@@ -96,7 +96,7 @@ async function planSubjectTrail(
     }
   }
   const chains: PlannedChain[] = [];
-  for (const key of await chainKeys(index, net, await withResources(index, touched), SUBJECT)) {
+  for (const key of await chainKeys(index, net, await withResources(index, touched), SUBJECT, [])) {
     chains.push({ key, ...(await witness.state(sighting, key)) });
   }
   const notes = gather === undefined ? [] : await gather(chains);

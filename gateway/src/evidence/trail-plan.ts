@@ -9,7 +9,7 @@ import type { LedgerIndex } from "../readmodel/ledger-index.js";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 import type { HeadWitness, StatedHead } from "../witness/heads.js";
 import { readLog } from "../witness/heads.js";
-import { grantChain, publicChain, type Sighting } from "../witness/sighting.js";
+import { grantChain, openingsChain, publicChain, type Sighting } from "../witness/sighting.js";
 import type { Audience } from "./context.js";
 import { signersOf } from "./signers.js";
 
@@ -39,6 +39,11 @@ export interface PlannedLog extends StatedHead {
 
 export interface TrailPlan {
   readonly net: string;
+  /**
+   * How many commands on what is opened of a resource's records the trail shows, by resource; undefined where it opens nothing but
+   * links, and so misses nothing.
+   */
+  readonly opens: ReadonlyMap<string, number> | undefined;
   readonly chains: readonly PlannedChain[];
   readonly logs: readonly PlannedLog[];
 }
@@ -64,10 +69,29 @@ export async function planTrail(
   const logs: PlannedLog[] = [];
   for (const state of await logsOf(index, query, sighting)) logs.push(await planLog(context, query, state, sighting));
   const touched = await touchedBy(index, query, logs);
-  const keys = await chainKeys(index, net, touched, audience);
+  const openings = audience.regulator ? await planOpenings(context, net, touched, sighting) : [];
+  const keys = await chainKeys(index, net, touched, audience, openings);
   const chains: PlannedChain[] = [];
   for (const key of keys) chains.push({ key, ...(await context.witness.state(sighting, key)) });
-  return { net, chains, logs };
+  chains.push(...openings);
+  const opens = new Map(openings.map(({ key, head }) => [key.id, head?.n ?? 0]));
+  return { net, opens: audience.regulator ? opens : undefined, chains, logs };
+}
+
+/** Chains of what was erased of the resources' records, where anything was. */
+async function planOpenings(
+  { index, witness }: PlanContext,
+  net: string,
+  { resources }: Touched,
+  sighting: Sighting,
+): Promise<readonly PlannedChain[]> {
+  const planned: PlannedChain[] = [];
+  for (const id of [...resources].sort()) {
+    const key = openingsChain(net, index.collection, id);
+    if ((await index.headAt(key, sighting.view.block)) === undefined) continue;
+    planned.push({ key, ...(await witness.state(sighting, key)) });
+  }
+  return planned;
 }
 
 const absent = (): QuanjiError => new QuanjiError("NOT_FOUND", "there is nothing here that you may see");
@@ -143,13 +167,14 @@ export async function chainKeys(
   net: string,
   touched: Touched,
   audience: Audience,
+  openings: readonly PlannedChain[],
 ): Promise<readonly PlannedChain["key"][]> {
   const common = (["directory", "boundary", "orders"] as const).map((kind) => publicChain(net, kind, net));
   const resources = [...touched.resources].sort().map((id) => publicChain(net, "resource", id));
   const grants = (await readableGrants(index, touched.grants, audience)).map((id) =>
     grantChain(net, index.collection, id),
   );
-  const signers = await signersOf(index, [...common, ...resources, ...grants]);
+  const signers = await signersOf(index, [...common, ...resources, ...grants, ...openings.map(({ key }) => key)]);
   const parties = await closure(index, net, [...touched.parties, ...signers]);
   return [...common, ...resources, ...parties, ...grants] as readonly PlannedChain["key"][];
 }

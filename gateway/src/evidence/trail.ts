@@ -2,9 +2,11 @@
 import { createHash } from "node:crypto";
 import {
   COMMAND_LINE_LIMITS,
+  type Erasable,
   EVIDENCE_LIMITS,
   QuanjiError,
   recordText,
+  splitVersion,
   type TrailLine,
   type TrailLineOf,
 } from "@quanji/chaincode/domain";
@@ -90,7 +92,7 @@ async function* linesOf(context: TrailContext, query: TrailQuery, plan: TrailPla
     ...(to !== undefined && { to }),
   };
   for (const chain of plan.chains) yield* commandLines(context, chain);
-  for (const log of plan.logs) yield* logLines(context, log);
+  for (const log of plan.logs) yield* logLines(context, log, plan.opens);
 }
 
 export async function* commandLines(
@@ -108,13 +110,17 @@ export async function* commandLines(
   yield { t: "chainEnd", note, opening: { ...(head ?? { ...emptyHead(key), salt: PUBLIC_SALT }) } };
 }
 
-async function* logLines(context: TrailContext, log: PlannedLog): AsyncGenerator<TrailLine, void> {
+async function* logLines(
+  context: TrailContext,
+  log: PlannedLog,
+  opens: TrailPlan["opens"],
+): AsyncGenerator<TrailLine, void> {
   const { key, start, end } = log;
   yield { t: "log", log: key.scope, start: await startOf(context, log) };
   let left = end - start;
   if (left > 0) {
     for await (const record of context.index.chainRecords(key, start)) {
-      yield recordLine(log, record);
+      yield recordLine(log, record, opens === undefined ? {} : await saidOf(context, record, opens));
       if (--left === 0) break;
     }
   }
@@ -127,12 +133,37 @@ async function startOf(context: TrailContext, { key, start }: PlannedLog): Promi
   return { record: recordText(before.stored), opening: linkOf(key, before) };
 }
 
-function recordLine({ key }: PlannedLog, record: KnownRecord): TrailLine {
+interface Said {
+  readonly o?: TrailLineOf<"record">["o"];
+  readonly e?: TrailLineOf<"record">["e"];
+}
+
+/** What the requester committed to, for who may know all of it; and what of it the commands erased that this trail shows. */
+async function saidOf(
+  { index }: TrailContext,
+  { log, record, type, stored }: KnownRecord,
+  opens: ReadonlyMap<string, number>,
+): Promise<Said> {
+  if (type !== "access") return {};
+  const o = (await index.said(log, record)) as Said["o"];
+  const { resource } = JSON.parse(stored.body) as { readonly resource: string };
+  const shown = opens.get(splitVersion(resource).id) ?? 0;
+  const e: Erasable[] = [];
+  for (const [field, request] of Object.entries(await index.erased(log, record))) {
+    const chains = (await index.command(request))?.stored.chains ?? [];
+    // A command that came after the look at the ledger is not in the file: what it erased is not opened, and not said to be erased.
+    if (chains.some(({ kind, n }) => kind === "openings" && n <= shown)) e.push(field as Erasable);
+  }
+  return { ...(o !== undefined && { o }), ...(e.length > 0 && { e }) };
+}
+
+function recordLine({ key }: PlannedLog, record: KnownRecord, said: Said): TrailLine {
   const { request } = record.stored;
   return {
     t: "record",
     r: recordText(record.stored),
-    o: { [`links.${key.kind}`]: linkOf(key, record) },
+    o: { [`links.${key.kind}`]: linkOf(key, record), ...said.o },
+    ...(said.e !== undefined && { e: said.e }),
     ...(request !== undefined && { q: request }),
   };
 }

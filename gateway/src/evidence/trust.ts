@@ -34,6 +34,8 @@ export interface TrustedWitness {
   readonly url: string;
   readonly vkey: string;
   readonly headsKey: string;
+  /** Undefined where it tells nobody of its peer's blocks. */
+  readonly blocksKey?: string | undefined;
 }
 
 export interface TrustOptions {
@@ -128,6 +130,7 @@ async function trustOf(options: TrustOptions): Promise<Trust> {
       ...Object.fromEntries(options.witnesses.map(({ organisation, headsKey }) => [organisation, headsKey])),
       [orgOf(heads.msp)]: formatVkey(heads.key),
     },
+    ...blocksOf(options.witnesses),
     msps: Object.fromEntries(network.msps.map((msp) => [orgOf(msp), [...(organisations[msp]?.roots ?? [])]])),
     policy: policyOf(
       logs.map(({ vkey }) => vkey),
@@ -158,6 +161,14 @@ export function policyOf(
       : [`group ${QUORUM_GROUP} ${quorum} ${organisations.join(" ")}`, `quorum ${QUORUM_GROUP}`]),
     "",
   ].join("\n");
+}
+
+/** Absent where no witness has such a key. */
+function blocksOf(witnesses: readonly TrustedWitness[]): Pick<Trust, "blocks"> {
+  const keys = witnesses.flatMap(({ organisation, blocksKey }) =>
+    blocksKey === undefined ? [] : [[organisation, blocksKey] as const],
+  );
+  return keys.length === 0 ? {} : { blocks: Object.fromEntries(keys) };
 }
 
 /** The first entry of the directory: network.init, signed by the regulator. */

@@ -130,4 +130,53 @@ describe("what the gateway makes, the offline verifier accepts", () => {
     const found = await verifyTrail(lines.filter((_, i) => i !== second).join("\n"), trust);
     expect(found).to.include({ ok: false, code: "TRAIL_INCOMPLETE" });
   });
+
+  describe("after an erasure", () => {
+    let request: string;
+
+    before(async () => {
+      const { stored, first } = (await index.record(LOG, 0))!;
+      const { id } = JSON.parse(stored.body) as { id: string };
+      const erased = await story.erase(story.bureau, [{ id, index: 0 }], first);
+      ({ request } = erased);
+      await index.reached(erased.block);
+    });
+
+    for (const [kind, id] of [
+      ["resource", () => RESOURCE],
+      ["grant", () => grant],
+      ["party", () => story.bank.party],
+    ] as const) {
+      it(`the regulator's trail of a ${kind} is whole, and names the command`, async () => {
+        const found = await verdict({ kind, id: id() });
+        expectOk(found);
+        expect(found.erased).to.deep.equal([
+          { command: request, by: story.bureau.party, time: found.erased?.[0]?.time, basis: "request", fields: 1 },
+        ]);
+        const text = await trailText(context, { kind, id: id() }, regulator());
+        expect(text.match(/"e":\["operator"\]/g)).to.have.length(1);
+        expect(text).to.contain('"operator":{"salt"');
+      });
+    }
+
+    it("nobody else's trail opens what requests committed to, nor shows who erased what", async () => {
+      for (const { party } of [story.bank, story.bureau]) {
+        const text = await trailText(context, { kind: "grant", id: grant }, { party, regulator: false });
+        expect(text).not.to.match(/"operator":\{|"e":|"kind":"openings"/);
+        expectOk(await verifyTrail(text, trust));
+      }
+    });
+
+    it("the receipt names it to the regulator and to who gave the command, and to nobody else", async () => {
+      const record = (await index.record(LOG, 0))!;
+      const told = async (party: string, isRegulator: boolean) => {
+        const found = await verifyReceipt(await makeReceipt(context, record, { party, regulator: isRegulator }), trust);
+        expectOk(found);
+        return found.erased?.map(({ command }) => command);
+      };
+      expect(await told(story.regulator.party, true)).to.deep.equal([request]);
+      expect(await told(story.bureau.party, false)).to.deep.equal([request]);
+      expect(await told(story.bank.party, false)).to.equal(undefined);
+    });
+  });
 });

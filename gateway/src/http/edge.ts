@@ -1,7 +1,8 @@
 /** What the routes work with: made by the service, replaced by fakes in tests. */
-import type { Party, SubjectTags } from "@quanji/chaincode/domain";
+import type { Party, Resource, SubjectTags } from "@quanji/chaincode/domain";
 import type { CommandHeader, FlattenedJws, ParsedJws, PublicJwk } from "@quanji/chaincode/log";
-import type { KnownRecord, ReadModel } from "../readmodel/readmodel.js";
+import type { KeptQuery, KeptRecord } from "../evidence/kept.js";
+import type { KnownRecord, Page, ReadModel } from "../readmodel/readmodel.js";
 import type { Accesses } from "../service/accesses.js";
 import type { Commands } from "../service/commands.js";
 import type { Answers } from "./answers.js";
@@ -32,6 +33,8 @@ export interface EvidenceFor {
   checkpoint(log: string): Promise<string>;
   /** The checkpoint that caches, copies and monitors are shown: where witnesses are asked, the largest with the quorum's cosignatures. */
   published(log: string): Promise<string>;
+  /** Of which records of a resource something is kept that can be erased. Errors: MALFORMED (cursor). */
+  kept(resource: Resource, query: KeptQuery): Promise<Page<KeptRecord>>;
   /** Lines of a trail, each with its line feed, with the openings that are the viewer's. Refuses before the first line. */
   trail(query: TrailQuery, viewer: Party, signal: AbortSignal): AsyncIterable<string>;
   /** The same for a data subject: shows no grant's terms, whoever asks. */

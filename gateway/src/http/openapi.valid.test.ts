@@ -139,6 +139,11 @@ describe("http: the API's description, by validators of others", () => {
       ["/v1/receipts/{request}", `/v1/receipts/${signed.request}`],
       ["/v1/seq", `/v1/seq?log=${encodeURIComponent(LOG)}`],
     ];
+    assertFits(
+      await gateway.read("bureau", "/v1/openings/res/weather?limit=1"),
+      "/v1/openings/{prefix}/{name}",
+      "post",
+    );
     for (const [path, target] of reads) assertFits(await gateway.read("insurer", target), path, "post");
     assertFits(await gateway.access("insurer", { grant: crypto.randomUUID() }), "/v1/access", "post");
     assertFits(await gateway.post("/v1/access", signed), "/v1/access", "post");

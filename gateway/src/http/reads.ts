@@ -105,6 +105,14 @@ export const READ_HANDLERS: Readonly<Record<ReadId, Read>> = {
     return { body: { log, next, window: toBase64url(seen.subarray(0, SEQ_WINDOW / 8)) } };
   },
 
+  kept: async ({ readModel, evidence }, context) => {
+    const { party } = context.member;
+    const resource = found(await readModel.resource(resourceIdOf(context)));
+    if (resource.steward !== party.id && !isRegulator(party)) throw notFound();
+    const { before, cursor } = context.query;
+    return { body: await evidence.kept(resource, { before, cursor, limit: limitOf(context) }) };
+  },
+
   trail: async (edge, context) => {
     const { member, params } = context;
     const id = params["id"] ?? "";

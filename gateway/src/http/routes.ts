@@ -32,7 +32,8 @@ export type ReadId =
   | "seq"
   | "trail"
   | "resourceTrail"
-  | "subjectTrail";
+  | "subjectTrail"
+  | "kept";
 
 interface Common {
   /** As in OpenAPI: `/v1/parties/{id}`. */
@@ -152,6 +153,13 @@ const READS: readonly ReadRoute[] = [
     schemas.ReceiptsSchema,
   ),
   read("seq", "/v1/seq", "The caller's next sequence number in a log.", schemas.SeqSchema, schemas.SeqQuery),
+  read(
+    "kept",
+    "/v1/openings/{prefix}/{name}",
+    "Records of a resource of which something is kept that can be erased, oldest first: for its steward and the regulator.",
+    schemas.pageOf(schemas.KeptSchema),
+    schemas.KeptQuery,
+  ),
   read(
     "resourceTrail",
     "/v1/trails/resource/{prefix}/{name}",

@@ -54,6 +54,7 @@ export const SubjectTrailQuery = z.strictObject({
   bulk: flag.describe("Also the uses of the steward's data that name nobody."),
   fresh: flag.describe("Index what is not indexed yet first: one record in each log."),
 });
+export const KeptQuery = z.strictObject({ ...PageQuery.shape, before: Instant.optional() });
 
 export const Jws = z.strictObject({ payload: z.string(), protected: z.string(), signature: z.string() });
 
@@ -118,6 +119,13 @@ export const pageOf = <T extends z.ZodType>(item: T) =>
   z.strictObject({ items: z.array(item), next: z.string().optional() });
 
 export const ReceiptsSchema = z.strictObject({ access: Jws, delivery: Jws.optional(), acceptance: Jws.optional() });
+export const KeptSchema = z.strictObject({
+  log: LogOrigin,
+  index: count,
+  id: z.string(),
+  time: Instant,
+  fields: z.array(z.string()).describe("What is kept of it. Values are in the regulator's evidence alone."),
+});
 export const SeqSchema = z.strictObject({
   log: LogOrigin,
   next: count.describe("The number to sign next."),

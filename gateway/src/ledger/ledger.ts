@@ -99,6 +99,8 @@ export interface LedgerBlock {
   readonly number: number;
   /** SHA-256 of the DER of the header, base64url. */
   readonly hash: string;
+  /** What the state came to with this block, base64url, chained as Fabric's peers do; absent where the peer keeps none. */
+  readonly commitHash?: string;
   readonly transactions: readonly BlockTransaction[];
 }
 
@@ -132,7 +134,7 @@ export interface Ledger {
   height(): Promise<number>;
   /** Where a transaction stands, if it was ordered and committed: how an unknown outcome is resolved. */
   find(txId: string): Promise<{ block: number; index: number; valid: boolean; result: string } | undefined>;
-  /** A block as it is stored, a serialised Fabric `Block`; undefined if there is none yet. Absent: peers serve their blocks. */
+  /** A block as it is stored, a serialised Fabric `Block`; undefined if there is none yet. */
   blockBytes?(number: number): Promise<Uint8Array | undefined>;
   /** A consistent view for stating heads (see witness/). */
   view(): Promise<WitnessView>;

@@ -7,6 +7,7 @@ import { fileCommand, fileStop, orderCommand } from "./commands.js";
 import { DECODE } from "./decode.js";
 import { FORMAT, KEYS, type Meta } from "./layout.js";
 import { fileGrant, readPublic } from "./objects.js";
+import { fileErasure, fileSaid } from "./said.js";
 import { type Rooms, type Scene, storedHead, writesOf } from "./scene.js";
 import { Changes } from "./store.js";
 import { LogTips } from "./tips.js";
@@ -19,7 +20,7 @@ export interface Applied {
 
 /** Kept under keys of their own, or never asked for. */
 const NOT_MIRRORED_OPEN = ["jti/", "command/", "chain/"];
-const NOT_MIRRORED_OWN = ["head/", "command/", "batch/", "accepted/"];
+const NOT_MIRRORED_OWN = ["head/", "command/", "batch/", "accepted/", "said/", "erasures/"];
 
 export class Applier {
   readonly #rooms: Rooms;
@@ -56,6 +57,7 @@ export class Applier {
 function applyTransaction(scene: Scene): readonly FiledRecord[] {
   mirror(scene);
   const filed = applyLeaves(scene);
+  fileSaid(scene);
   applyCommands(scene);
   return filed;
 }
@@ -72,8 +74,10 @@ function mirror({ changes, open, own }: Scene): void {
 
 function applyCommands(scene: Scene): void {
   const { changes, chains, position, open, own, tx } = scene;
-  const file = (stored: StoredCommand): void =>
+  const file = (stored: StoredCommand): void => {
     fileCommand(changes, chains, position, stored, (key) => storedHead(scene, key));
+    fileErasure(changes, stored);
+  };
   for (const [key, value] of [...open, ...own]) {
     if (key.startsWith("command/")) file(JSON.parse(value) as StoredCommand);
     else if (key.startsWith("stop/")) fileStop(changes, position, ledgerTime(scene, tx), DECODE.stop(value));

@@ -46,7 +46,7 @@ export async function checkIndex({ folder, scratch, ledger, collection }: IndexC
     if (fault !== undefined) return { ok: false, state, blocks, entries: 0, fault: faulty(fault.message) };
     const rebuilt = await Store.open(made);
     try {
-      return { state, blocks, ...(await compared(stored, rebuilt)) };
+      return { state, blocks, ...(await compared(stored, rebuilt, state === "behind")) };
     } finally {
       await rebuilt.close();
     }
@@ -125,10 +125,17 @@ async function rebuild(
 
 type Row = readonly [key: string, value: Uint8Array];
 
-/** Both in order of their keys, side by side. */
-async function compared(stored: Store, rebuilt: Store): Promise<Pick<IndexReport, "ok" | "entries" | "fault">> {
-  const actual = stored.rows()[Symbol.asyncIterator]();
-  const expected = rebuilt.rows()[Symbol.asyncIterator]();
+/**
+ * Both in order of their keys, side by side. An index that is behind may still hold openings that a block which it has not read
+ * yet erases: nobody shows them to it any more.
+ */
+async function compared(
+  stored: Store,
+  rebuilt: Store,
+  isBehind: boolean,
+): Promise<Pick<IndexReport, "ok" | "entries" | "fault">> {
+  const actual: AsyncIterator<Row, void> = without(stored, isBehind);
+  const expected: AsyncIterator<Row, void> = without(rebuilt, isBehind);
   try {
     for (let entries = 0; ; entries++) {
       const [mine, right] = [await nextOf(actual), await nextOf(expected)];
@@ -140,6 +147,10 @@ async function compared(stored: Store, rebuilt: Store): Promise<Pick<IndexReport
     await actual.return?.();
     await expected.return?.();
   }
+}
+
+async function* without(store: Store, said: boolean): AsyncGenerator<Row, void> {
+  for await (const row of store.rows()) if (!said || !row[0].startsWith("o|")) yield row;
 }
 
 const nextOf = async (rows: AsyncIterator<Row>): Promise<Row | undefined> => {

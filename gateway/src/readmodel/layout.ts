@@ -5,7 +5,7 @@
 import type { ChainKey } from "@quanji/chaincode/log";
 
 /** Raised when the layout below changes: an index of another format is made anew. */
-export const FORMAT = 4;
+export const FORMAT = 5;
 
 const DIGITS = 16;
 const fixed = (value: number): string => String(value).padStart(DIGITS, "0");
@@ -22,6 +22,10 @@ export const KEYS = {
   segment: (start: string, first: number) => `g|${start}|${fixed(first)}`,
   /** A record by its place in a log. */
   record: (log: string, index: number) => `r|${log}|${fixed(index)}`,
+  /** What the request of an access committed to, as far as it is kept: openings by path. */
+  said: (log: string, index: number) => `o|${log}|${fixed(index)}`,
+  /** What of it was erased: requests of the commands, by field. */
+  erased: (log: string, index: number) => `e|${log}|${fixed(index)}`,
   /** Place of the access, void or acceptance, and of the delivery, of a request. */
   request: (request: string) => `q|${request}`,
   delivery: (request: string) => `d|${request}`,
@@ -58,6 +62,6 @@ export const range = (prefix: string): { readonly gte: string; readonly lt: stri
 });
 
 /** Prefix of everything of one log or chain under one letter. */
-export const under = (letter: "g" | "u" | "i" | "n", name: string): string => `${letter}|${name}|`;
+export const under = (letter: "g" | "u" | "i" | "n" | "o", name: string): string => `${letter}|${name}|`;
 
 export const chainName = (key: ChainKey): string => `${key.scope}|${key.kind}|${key.id}`;

@@ -1,8 +1,9 @@
 /** What evidence and witness ask of the index beyond the read model's port: the past of chains and logs, and names. */
 import type { Cell } from "@quanji/chaincode/domain";
-import type { ChainKey, TreeHead } from "@quanji/chaincode/log";
+import type { ChainKey, Openings, TreeHead } from "@quanji/chaincode/log";
 import type { SealedHead } from "./chains.js";
 import type { KnownRecord, ReadModel } from "./readmodel.js";
+import type { ErasedFields } from "./said.js";
 
 /** A record and the tags that it stands under: its own, or its steward's tag of bulk uses. */
 export interface TaggedRecord {
@@ -26,6 +27,12 @@ export interface LedgerIndex extends ReadModel {
   tagged(log: string, from: number, to: number): AsyncIterable<TaggedRecord>;
   /** Indexes of subjects of a log, in order. */
   indexes(log: string): AsyncIterable<KnownRecord>;
+  /** What the request of a record committed to, as far as it came with the openings and they are kept. */
+  said(log: string, index: number): Promise<Openings>;
+  /** What of it was erased, and by which commands. */
+  erased(log: string, index: number): Promise<ErasedFields>;
+  /** Indexes, from `from` on, of a log's records of which something is kept, oldest first. */
+  saidIn(log: string, from?: number): AsyncIterable<number>;
   /** Head of a log after the batch that begins at `first`. Errors: NOT_FOUND. */
   batchHead(log: string, first: number): Promise<TreeHead>;
 }

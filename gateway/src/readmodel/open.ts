@@ -10,6 +10,7 @@ import { FORMAT, KEYS, type Meta } from "./layout.js";
 import type { LedgerIndex } from "./ledger-index.js";
 import { Objects } from "./objects.js";
 import { Records } from "./records.js";
+import { readErased, readSaid, saidIn } from "./said.js";
 import { Store } from "./store.js";
 import { Trees } from "./tree.js";
 
@@ -116,6 +117,9 @@ function newIndex(options: ReadModelOptions, store: Store, height: number): Ledg
     headAt: (key, block) => chains.headAt(key, block),
     blindingSecret: now(() => objects.secretText()),
     headName: now((key: ChainKey) => chains.names(key, objects.secret()).head),
+    said: now((log: string, index: number) => readSaid(store, log, index)),
+    erased: now((log: string, index: number) => readErased(store, log, index)),
+    saidIn: (log, from) => saidIn(store, log, from),
     batchHead: now((log: string, first: number) => batchHead(store, log, first)),
     node: now((log: string, level: number, index: number) => trees.node(log, level, index)),
     close: async () => {

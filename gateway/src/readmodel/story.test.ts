@@ -242,6 +242,18 @@ export class Story {
     return this.ledger.submit({ name: TRANSACTIONS.fold, args: [canonical({ gateway: "gw" })], transient: { grant } });
   }
 
+  /** Erases what the requests of these records committed to: records that `first` begins the batch of. */
+  async erase(by: Actor, records: readonly { readonly id: string; readonly index: number }[], first: number) {
+    const payload = {
+      resource: RESOURCE,
+      log: LOG,
+      records: records.map((named) => ({ ...named, fields: ["operator"] })),
+      basis: "request",
+    };
+    const transient = { firsts: JSON.stringify(records.map(() => first)) };
+    return this.send(TRANSACTIONS.openings, by, "record.erase", payload, transient);
+  }
+
   async freeze(target: { readonly kind: string; readonly id: string }): Promise<string> {
     const order = this.uuid();
     await this.send(TRANSACTIONS.orders, this.regulator, "order.freeze", { order, target, ground: this.random() });

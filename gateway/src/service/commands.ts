@@ -102,12 +102,22 @@ export class Commands {
       name: TRANSACTIONS[group],
       ...(grant !== undefined && { grant }),
       ...(group === "orders" && { endorsers: [this.#options.regulatorMsp] }),
+      ...(isErasure(command) && { firsts: await this.#firsts(command.payload) }),
     };
     // An order stops something and extends no chain of its signer: it waits for nobody.
     const committed = await (group === "orders" || command.signer === undefined
       ? this.#transact(command, transaction)
       : this.#turns.take(command.signer.id, () => this.#transact(command, transaction)));
     return this.#settled(committed);
+  }
+
+  /** Batches that hold the records which a command names. */
+  async #firsts({ log, records }: Payload<"record.erase">): Promise<readonly number[]> {
+    const found = await Promise.all(records.map(({ index }) => this.#options.readModel.record(log, index)));
+    return found.map((known) => {
+      if (known !== undefined) return known.first;
+      throw new QuanjiError("NOT_FOUND", "there is nothing here that you may see", { field: "records" });
+    });
   }
 
   /** A grantor stops by its home's endorsement alone; the regulator, and a grant that never was in force, by two. */
@@ -133,7 +143,12 @@ export class Commands {
 
   #transact(
     { jws, openings }: CheckedCommand,
-    to: { readonly name: string; readonly grant?: string; readonly endorsers?: readonly string[] },
+    to: {
+      readonly name: string;
+      readonly grant?: string;
+      readonly endorsers?: readonly string[];
+      readonly firsts?: readonly number[];
+    },
   ): Promise<Committed> {
     const { ledger, gateway, patience } = this.#options;
     const transaction: TransactionRequest = {
@@ -143,6 +158,7 @@ export class Commands {
         command: JSON.stringify(jws),
         ...(openings !== undefined && { openings: JSON.stringify(openings) }),
         ...(to.grant !== undefined && { grant: to.grant }),
+        ...(to.firsts !== undefined && { firsts: JSON.stringify(to.firsts) }),
       },
       ...(to.endorsers !== undefined && { endorsers: to.endorsers }),
     };
@@ -169,6 +185,10 @@ export class Commands {
 
 const isStop = (command: CheckedCommand): command is CheckedCommand & { readonly payload: Payload<"grant.revoke"> } =>
   command.verb === "grant.suspend" || command.verb === "grant.revoke";
+
+const isErasure = (
+  command: CheckedCommand,
+): command is CheckedCommand & { readonly payload: Payload<"record.erase"> } => command.verb === "record.erase";
 
 const isRepeated = (error: unknown): boolean =>
   isQuanjiError(error, "COMMAND_REPLAYED") || isQuanjiError(error, "STATE_CONFLICT");

@@ -2,6 +2,7 @@
 import { type Party, QuanjiError } from "@quanji/chaincode/domain";
 import { equalBytes, parseHash, type TreeHead } from "@quanji/chaincode/log";
 import { type Audience, type EvidenceContext, signerOf } from "../evidence/context.js";
+import { keptOf } from "../evidence/kept.js";
 import { makeReceipt } from "../evidence/receipt.js";
 import { makeSubjectTrail, type SubjectTrailContext } from "../evidence/subject-trail.js";
 import { SubjectTrees } from "../evidence/subject-tree.js";
@@ -80,6 +81,7 @@ export function newEvidence({
     cosigned: async ({ log, record }, waitMs, signal) =>
       (await cosigned?.awaited(log, record, waitMs, signal)) ?? false,
     subjectTrail: (query, signal) => makeSubjectTrail(subjects, query, signal),
+    kept: (resource, query) => keptOf(readModel, resource, query),
     trail: (query, viewer, signal) => makeTrail(trails, query, audienceOf(viewer), signal),
   };
 }

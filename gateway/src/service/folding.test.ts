@@ -68,6 +68,25 @@ describe("service: folding stops", () => {
     expect(await gateway.ledger.height()).to.equal(after);
   });
 
+  it("folds what the regulator has overtaken, once, and the grant stays as the regulator left it", async () => {
+    const grant = await stopWithoutFold("grant.suspend");
+    const payload = { target: stopDigest(grant), epoch: 1 };
+    const { jws } = await gateway.sign("regulator", "grant.revoke", "/v1/commands/grant.revoke", payload);
+    await gateway.ledger.submit({
+      name: TRANSACTIONS.grants,
+      args: [canonical({ gateway: "gw" })],
+      transient: { command: JSON.stringify(jws), grant },
+    });
+    expect(await stateOf(grant)).to.equal("revoked");
+    const chain = async (): Promise<number> => (await gateway.edge.readModel.grant(grant))?.n ?? 0;
+    const before = await chain();
+    await folding(gateway.ledger).foldAll();
+    expect([await stateOf(grant), (await chain()) - before]).to.deep.equal(["revoked", 1]);
+    const height = await gateway.ledger.height();
+    await folding(gateway.ledger).foldAll();
+    expect(await gateway.ledger.height()).to.equal(height);
+  });
+
   it("tries on while the ledger is away, and says so when it gives up; it never rejects", async () => {
     const grant = await stopWithoutFold("grant.suspend");
     let failures = 2;

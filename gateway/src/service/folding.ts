@@ -59,11 +59,11 @@ export class Folding {
   }
 
   async #isPending(grant: Grant): Promise<boolean> {
-    if (grant.state === "revoked") return false;
     const stop = await this.#options.readModel.stop(stopDigest(grant.id));
     const given = stop?.stop;
     if (given === undefined || stop?.epoch !== grant.epoch || given.signer !== grant.grantor) return false;
-    return grant.state === "active" || given.verb === "grant.revoke";
+    const known = await this.#options.readModel.command(given.request);
+    return known === undefined || known.stored.chains.length === 0;
   }
 
   async #foldWithRetries(grant: string): Promise<void> {

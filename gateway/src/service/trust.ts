@@ -105,11 +105,14 @@ const isOwn = ({ signers, threshold, policy }: Trust, { keys, config }: TrustOpt
   (/^quorum none$/m.test(policy) || config.witnesses.length > 0);
 
 /** What the configuration says of witnesses and the file does not. Without a configuration the file's own word stands. */
-function witnessesMissing({ policy, heads }: Trust, config: Config): readonly string[] {
+function witnessesMissing({ policy, heads, blocks = {} }: Trust, config: Config): readonly string[] {
   if (config.witnesses.length === 0) return [];
   const logs = [...policy.matchAll(/^log (\S+)/gm)].map(([, vkey = ""]) => vkey);
   const same = policyOf(logs, { witnesses: config.witnesses, quorum: quorumOf(config) }) === policy;
-  const named = config.witnesses.every(({ organisation, headsKey }) => heads[organisation] === headsKey);
+  const named = config.witnesses.every(
+    ({ organisation, headsKey, blocksKey }) =>
+      heads[organisation] === headsKey && (blocksKey === undefined || blocks[organisation] === blocksKey),
+  );
   return same && named ? [] : ["the witnesses that are configured"];
 }
 

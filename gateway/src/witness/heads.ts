@@ -81,6 +81,7 @@ export class HeadWitness {
         start: hashText(chainStart(key)),
         ...(name !== undefined && { name }),
         ...(log === undefined && key.kind === "grant" && { grant: key.id }),
+        ...(key.kind === "openings" && { openings: key.id }),
       },
       isAbsent: digest === undefined,
     };

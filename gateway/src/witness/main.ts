@@ -22,6 +22,7 @@ async function start(): Promise<Witness> {
   say(`ready ${witness.address}`);
   say(`  verifier key, for trust files   ${witness.vkey}`);
   say(`  key of its head notes           ${witness.headsKey}`);
+  say(`  key of its block notes          ${witness.blocksKey}`);
   say(`  fork proofs                     ${path.join(config.data, "evidence")}`);
   say(`  own peer                        ${witness.hasPeer ? "followed" : "none: it sees only that logs grow"}`);
   return witness;

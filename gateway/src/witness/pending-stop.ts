@@ -1,5 +1,5 @@
 /** Whether a stop of a grant stands on the ledger and is not in the grant's command chain yet. */
-import { type Grant, GRANT_MACHINE, stopDigest, type StopState } from "@quanji/chaincode/domain";
+import { stopDigest, type StopState } from "@quanji/chaincode/domain";
 import type { ChainKey } from "@quanji/chaincode/log";
 import { publicKeys } from "@quanji/chaincode/world";
 import type { WitnessView } from "../ledger/ledger.js";
@@ -7,8 +7,7 @@ import type { LedgerIndex } from "../readmodel/ledger-index.js";
 
 /**
  * @param n entries of the grant's chain in the view.
- * A stop that can never be folded (the grant is stopped for good already, the epoch is over, or the signer is not the
- * grantor) says nothing, and keeps no note back: else a stray value could hide a grant's trail for ever.
+ * A stop that can never be folded (the epoch is over, or the signer is not the grantor) says nothing, and keeps no note back: else a stray value could hide a grant's trail for ever.
  */
 export async function hasPendingStop(
   index: LedgerIndex,
@@ -24,8 +23,5 @@ export async function hasPendingStop(
   const place = known?.stored.chains.find((chain) => chain.scope === scope.scope && chain.id === id);
   // The index may be ahead of the view: folded since then is not folded then.
   if (place !== undefined) return place.n > n;
-  return stop.signer === grant.grantor && epoch === grant.epoch && mayFold(grant, stop.verb);
+  return stop.signer === grant.grantor && epoch === grant.epoch;
 }
-
-const mayFold = (grant: Grant, verb: "grant.suspend" | "grant.revoke"): boolean =>
-  GRANT_MACHINE.some((row) => row.verb === verb && row.from.includes(grant.state));

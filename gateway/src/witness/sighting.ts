@@ -30,3 +30,11 @@ export const grantChain = (net: string, collection: string, grant: string): Chai
   kind: "grant",
   id: grant,
 });
+
+/** Chain of what was erased or sealed of a resource's records, in the collection of the organisation that serves it. */
+export const openingsChain = (net: string, collection: string, resource: string) =>
+  ({
+    scope: privateScope(net, collection.slice("org-".length)),
+    kind: "openings",
+    id: resource,
+  }) as const satisfies ChainKey;

@@ -158,10 +158,14 @@ describe("the heads key", () => {
       await expectCode(witness.state(sighting, key()), "STOP_PENDING");
     });
 
-    it("is not kept back by a stop that can never be folded, because the regulator revoked first", async () => {
-      await story.regulatorStop("grant.revoke", grant);
+    it("a stop that the regulator overtook is folded as well, and keeps the head back until then", async () => {
       await story.stop(story.bureau, "grant.suspend", grant);
-      expect((await state(key())).head?.n).to.equal(3);
+      await story.regulatorStop("grant.revoke", grant);
+      const sighting = await look(story.ledger, () => story.ledger.now);
+      await expectCode(state(key()), "STOP_PENDING");
+      await story.fold(grant);
+      expect((await state(key())).head?.n).to.equal(4);
+      await expectCode(witness.state(sighting, key()), "STOP_PENDING");
     });
 
     it("keeps back the uses' chain of no grant: a stop does not touch it", async () => {

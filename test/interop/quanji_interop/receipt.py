@@ -3,7 +3,7 @@ from hashlib import sha256
 
 from .keys import ANSWER, COMMAND, Jws, parse_jwk, signers_of, thumbprint
 from .schema import (
-    ACCEPT, ACCESS, BODIES, FACES, RECEIPT, RULES, TALLY, UPGRADED, VOID, check, fits, instant, instant_ms,
+    ACCEPT, ACCESS, BODIES, ERASE, FACES, RECEIPT, RULES, TALLY, UPGRADED, VOID, check, fits, instant, instant_ms,
 )
 from .text import Refused, canonical, from_base64url, hash_text, need, parse_canonical, parse_proof
 from .trust import within, without_final_newline
@@ -45,6 +45,7 @@ def verify_receipt(text, trust):
     # 5. What is opened was committed to.
     for path, opening in receipt["openings"].items():
         verify_opening(path, opening, record, request)
+    verify_erased(receipt, record, trust)
     # 6. The record is in the log, under a checkpoint that counts.
     level, size, root = verify_included(record, receipt["proof"], trust)
     need(within(gateway, size), "KEY_EXPIRED_AT_SIZE")
@@ -164,6 +165,52 @@ def verify_opening(path, opening, record, request):
     need(isinstance(committed, str), "COMMITMENT_MISMATCH")
     context = [request.jws.header["kid"], request.jws.header["jti"]]
     need(commitment(context, path, opening) == committed, "COMMITMENT_MISMATCH")
+
+
+def erasures_of(command):
+    """What an erasing command names, one a field."""
+    payload = command.payload
+    return [
+        {"id": named["id"], "index": named["index"], "field": field, "log": payload["log"],
+         "resource": payload["resource"], "by": command.jws.party}
+        for named in payload["records"] for field in named["fields"]
+    ]
+
+
+def names(erasure, record):
+    """Whether an erasure is of that record."""
+    if erasure is None or record.type != "access":
+        return False
+    own = (record.face["log"], record.face["index"], record.body["id"], record.body["resource"].rpartition("@")[0])
+    return own == (erasure["log"], erasure["index"], erasure["id"], erasure["resource"])
+
+
+def assert_erased(erasure, record, trust):
+    need(names(erasure, record), "ERASURE_UNPROVEN")
+    may = (record.face["unit"], record.face["steward"], trust.trust["regulator"])
+    need(erasure["by"] in may, "ROLE_REQUIRED")
+
+
+def verify_erased(receipt, record, trust):
+    from .trail import Command
+
+    found = []
+    for said in receipt.get("erased", []):
+        command = Command(said)
+        need(command.verb == "record.erase", "ERASURE_UNPROVEN")
+        check(ERASE, command.payload)
+        need(command.payload["net"] == trust.trust["net"], "NETWORK_MISMATCH")
+        urls = [row["publicUrl"] + "/v1/commands/record.erase" for row in trust.trust["gateways"]]
+        need(command.jws.header["url"] in urls, "URL_MISMATCH")
+        key = parse_jwk(said["key"])
+        need(command.jws.print == thumbprint(key), "KEY_THUMBPRINT")
+        command.jws.verify(key)
+        found.append((said["field"], erasures_of(command)))
+    for field, erasures in found:
+        opened = [each for each in erasures if each["field"] in receipt["openings"]]
+        need(not any(names(each, record) for each in opened), "ERASURE_UNDONE")
+        own = [each for each in erasures if each["field"] == field and names(each, record)]
+        assert_erased(own[0] if own else None, record, trust)
 
 
 def is_hash(value):

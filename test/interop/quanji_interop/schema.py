@@ -290,6 +290,7 @@ TRUST = {
     "logs": rows({"origin": LOG, "org": pattern(ORG)}),
     "keys": rows({"vkey": string, "log": LOG} | BOUNDS),
     "heads": by_org(string),
+    "blocks?": by_org(string),
     "msps": by_org(items(string, 0, SAFE)),
     "policy": string,
     "signers": rows({"kid": string, "jwk": JWK}, 1),
@@ -298,3 +299,13 @@ TRUST = {
 }
 TRUST_FILE = {"payload": string, "signatures": rows({"protected": string, "signature": string}, 1, 64)}
 
+ERASABLE = one_of("operator", "query")
+ERASE = {
+    "net": NET,
+    "resource": RESOURCE,
+    "log": LOG,
+    "records": rows({"id": UUID, "index": integer(), "fields": items(ERASABLE, 1, 2, distinct=True)}, 1, 64),
+    "basis": one_of("retention", "request", "order"),
+    "ground?": digest,
+}
+RECEIPT["erased?"] = rows({"field": ERASABLE, "entry": string, "request": JWS, "key": JWK}, 1, 2)

@@ -6,8 +6,12 @@ import re
 from hashlib import sha256
 
 from .keys import COMMAND, Jws, parse_jwk, signers_of, thumbprint
-from .receipt import LEVELS, Record, Request, is_hash, verify_included, verify_opening
-from .schema import JWS, LOG, NET, check, digest, fits, instant, integer, is_instant, one_of, openings, string
+from .receipt import (
+    LEVELS, Record, Request, assert_erased, erasures_of, is_hash, names, verify_included, verify_opening,
+)
+from .schema import (
+    ERASABLE, ERASE, JWS, LOG, NET, check, digest, fits, instant, integer, is_instant, items, one_of, openings, string,
+)
 from .text import (
     KEY_NAME,
     SAFE,
@@ -26,7 +30,9 @@ from .text import (
 
 HEAD = {"h": digest, "n": integer(), "salt": digest}
 OPENING = {"salt": digest, "value": lambda value: True}
-CHAINS = ("directory", "boundary", "orders", "party", "resource", "grant")
+CHAINS = ("directory", "boundary", "orders", "party", "resource", "grant", "openings")
+#: Chains that live in an organisation's collection.
+HIDDEN = ("grant", "openings")
 LINES = {
     "trail": {
         "t": string,
@@ -45,7 +51,7 @@ LINES = {
         "start": lambda value: fits({"n": integer(0, 0)}, value) is None
         or fits({"record": string, "opening": OPENING}, value) is None,
     },
-    "record": {"t": string, "r": string, "o": openings, "q?": JWS},
+    "record": {"t": string, "r": string, "o": openings, "e?": items(ERASABLE, 1, 2, distinct=True), "q?": JWS},
     "logEnd": {
         "t": string,
         "log": LOG,
@@ -67,13 +73,14 @@ GROUPS = {
     "party": "party",
     "resource": "resource",
     "grant": "grant",
+    "record": "openings",
 }
 VERBS = set(
     "network.init gateway.register log.create clock.set party.register party.admit party.rotateKey party.compromiseKey "
     "party.tagKey party.openTagKey "
     "party.suspend party.resume resource.register resource.amend resource.suspend resource.resume boundary.publish "
     "order.freeze order.lift grant.request grant.offer grant.derive grant.accept grant.approve grant.refuse "
-    "grant.withdraw grant.suspend grant.revoke grant.resume grant.allot".split()
+    "grant.withdraw grant.suspend grant.revoke grant.resume grant.allot record.erase".split()
 )
 ZERO = "A" * 43
 
@@ -90,7 +97,7 @@ class Trail:
     def __init__(self, trust):
         self.trust, self.net = trust, trust.trust["net"]
         self.header = self.chain = self.section = None
-        self.chains, self.sections, self.world, self.done = {}, {}, None, False
+        self.chains, self.scopes, self.sections, self.world, self.done = {}, {}, {}, None, False
         self.count, self.hashing = 0, sha256()
 
     def read(self, data, number):
@@ -118,7 +125,7 @@ class Trail:
         need(key[1:] not in self.chains, "TRAIL_DUPLICATE")
         private = key[0].startswith(f"{self.net}/org-")
         named = key[1] not in ("directory", "boundary", "orders") or key[2] == self.net
-        need(named and (private if key[1] == "grant" else key[0] == self.net), "CHAIN_KEY")
+        need(named and (private if key[1] in HIDDEN else key[0] == self.net), "CHAIN_KEY")
         self.chain, self.head, self.commands = key, (0, start_of(key)), []
 
     def on_command(self, line):
@@ -133,13 +140,14 @@ class Trail:
     def on_chainEnd(self, line):
         need(self.chain is not None, "LINE_ORDER")
         kind = self.chain[1]
-        head, _, time = self.verify_head(line["note"], line["opening"], self.chain, self.net, kind != "grant")
+        head, _, time = self.verify_head(line["note"], line["opening"], self.chain, self.net, kind not in HIDDEN)
         stale = "DIRECTORY_STALE" if kind == "directory" else "TRAIL_STALE"
         need(self.head[0] >= head[0], "DIRECTORY_STALE" if kind == "directory" else "TRAIL_TRUNCATED")
         need(self.head[0] <= head[0], "TRAIL_STALE")
         need(self.head == head, "LEAF_MISMATCH")
         need(self.to is None or time >= self.to, stale)
         self.chains[self.chain[1:]] = self.commands
+        self.scopes[self.chain[1:]] = self.chain[0]
         self.chain = None
 
     def verify_head(self, text, opening, key, scope, public):
@@ -172,7 +180,7 @@ class Trail:
     def replayed(self):
         need(self.chain is None, "LINE_ORDER")
         if self.world is None:
-            self.world = World(self.chains, self.trust)
+            self.world = World(self.chains, self.scopes, self.trust)
         return self.world
 
     # 4. Logs.
@@ -249,13 +257,14 @@ class Command:
             return False
         if kind == "grant" and "grant" not in self.payload:
             return self.payload.get("target") == hash_text(canonical(["stop", name]).encode())
-        return kind in ("directory", "boundary", "orders") or self.payload.get(kind) == name
+        named = "resource" if kind == "openings" else kind
+        return kind in ("directory", "boundary", "orders") or self.payload.get(named) == name
 
 
 class World:
     """Keys, gateways and logs as the chains name them."""
 
-    def __init__(self, chains, trust):
+    def __init__(self, chains, scopes, trust):
         directory = chains.get(("directory", trust.trust["net"]))
         need(directory is not None, "LOG_SET_INCOMPLETE")
         self.chains, self.net = chains, trust.trust["net"]
@@ -276,6 +285,22 @@ class World:
         for name in order:
             for command in chains[name]:
                 self.verify(command)
+        self.erased = {}
+        for (kind, name), chain in chains.items():
+            if kind == "openings":
+                self.replay_openings(name, chain, scopes[(kind, name)])
+
+    def replay_openings(self, name, chain, scope):
+        """Erasures by log, index and field."""
+        resource = self.chains.get(("resource", name))
+        need(resource, "CHAIN_MISSING")
+        need(scope == f"{self.net}/org-{resource[0].payload['servedBy']}", "CHAIN_KEY")
+        for command in chain:
+            payload = check(ERASE, command.payload)
+            for erasure in erasures_of(command):
+                place = (payload["log"], erasure["index"], erasure["field"])
+                need(place not in self.erased, "COMMAND_REFUSED")
+                self.erased[place] = erasure
 
     def verify(self, command):
         if command.verb in ("network.init", "party.register"):
@@ -350,7 +375,7 @@ class Section:
         record = Record(line["r"])
         self.assert_own(record)
         path = f"links.{self.kind}"
-        need(set(line["o"]) <= {path}, "LINK_OPENING")
+        need(all(name == path or not name.startswith("links.") for name in line["o"]), "LINK_OPENING")
         before = self.link(record, line["o"].get(path))
         if self.skipped is not None:
             need(before[0] != self.skipped, "TRAIL_ORDER")
@@ -363,6 +388,7 @@ class Section:
         # 2. A delivery belongs to one permit.
         if record.type == "delivery":
             need("q" not in line, "REQUEST_MISMATCH")
+            self.said(line, record, None)
             return self.deliver(record)
         # 3. The requester signed it, once.
         need("q" in line, "REQUEST_MISSING")
@@ -377,6 +403,7 @@ class Section:
         bases = self.world.gateways.get(self.world.logs[self.log], [])
         need(any(request.jws.header["url"] == base + request.path for base in bases), "URL_MISMATCH")
         request.verify(record, key)
+        self.said(line, record, request)
         if record.type == "acceptance":
             return self.accept(record)
         if record.type == "tally":
@@ -387,6 +414,17 @@ class Section:
         if record.type == "access" and record.face["decision"] == "permit":
             self.open[record.face["index"]] = record
             self.permits[record.face["index"]] = None
+
+    def said(self, line, record, request):
+        """What the request committed to: opened, or erased by a command."""
+        paths = [path for path in line["o"] if not path.startswith("links.")]
+        for path in paths:
+            need(request is not None, "COMMITMENT_MISMATCH")
+            verify_opening(path, line["o"][path], record, request)
+        erased = {field: self.world.erased.get((self.log, record.face["index"], field)) for field in ("operator", "query")}
+        need(not any(names(erased.get(path), record) for path in paths), "ERASURE_UNDONE")
+        for field in line.get("e", []):
+            assert_erased(erased[field], record, self.trust)
 
     def assert_follows(self, record, before):
         if before[0] < self.head[0]:

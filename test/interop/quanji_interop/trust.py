@@ -88,8 +88,10 @@ class Trust:
         self.log_keys = [(NoteKey(row["vkey"], 1), row) for row in trust["keys"]]
         need(all(key.name == row["log"] for key, row in self.log_keys), "LOG_MISMATCH")
         self.heads = {org: NoteKey(vkey, 1) for org, vkey in trust["heads"].items()}
-        keys = [key.key for key in self.heads.values()]
-        need(len(keys) == len(set(keys)), "POLICY_DUPLICATE_KEY")
+        self.blocks = {org: NoteKey(vkey, 1) for org, vkey in trust.get("blocks", {}).items()}
+        for named in (self.heads, self.blocks):
+            keys = [key.key for key in named.values()]
+            need(len(keys) == len(set(keys)), "POLICY_DUPLICATE_KEY")
         self.assert_logs()
         self.assert_one_purpose()
 
@@ -140,6 +142,7 @@ class Trust:
             "gateway": [thumbprint(row["jwk"]) for row in self.trust["gateways"]],
             "log": [note_print(key) for key, _ in self.log_keys],
             "heads": [note_print(key) for key in self.heads.values()],
+            "blocks": [note_print(key) for key in self.blocks.values()],
             "witness": [note_print(key) for key in self.policy.witnesses.values()],
         }
         owners = {}

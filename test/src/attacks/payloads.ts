@@ -158,6 +158,13 @@ export const TEMPLATES: Readonly<Record<Verb, (names: Names) => JsonObject>> = {
   "grant.revoke": ({ target }) => ({ target, epoch: 9, ground: COMMITMENT }),
   "grant.resume": ({ grant }) => ({ grant, epoch: 9 }),
   "grant.allot": ({ grant }) => ({ grant, allotted: [{ log: LOG, n: 1 }] }),
+  "record.erase": ({ id }) => ({
+    resource: TARGET,
+    log: LOG,
+    records: [{ id, index: 0, fields: ["operator"] }],
+    basis: "request",
+    ground: COMMITMENT,
+  }),
   access: ({ grant }) => ({
     log: LOG,
     seq: 900,

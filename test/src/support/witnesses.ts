@@ -34,8 +34,8 @@ export function witnessed(ground: Ground): Witnessed {
       const logger = pino({ level: "silent" });
       const witness = await openWitness(config, { clock: Date.now, logger, ...(ledger !== undefined && { ledger }) });
       witnesses.push(witness);
-      const { address: url, vkey, headsKey } = witness;
-      rows.push({ organisation, url, vkey, headsKey });
+      const { address: url, vkey, headsKey, blocksKey } = witness;
+      rows.push({ organisation, url, vkey, headsKey, blocksKey });
     }
     return {
       ...base,

@@ -3,6 +3,7 @@ import { Evidence, parseWith, PROOF_LIMITS } from "@quanji/chaincode/domain";
 import { type JsonObject, parseCanonical } from "@quanji/chaincode/log";
 import { type OpenedTrust, withoutFinalNewline } from "../trust.js";
 import { refusalOf, refuse } from "../verdict.js";
+import { checkBlockFork } from "./block-fork.js";
 import { checkChainFork } from "./chain-fork.js";
 import { checkFork } from "./fork.js";
 import { checkHeadLie } from "./head-lie.js";
@@ -43,6 +44,8 @@ function check(evidence: Evidence, trust: OpenedTrust): Promise<Shown> {
       return checkChainFork(evidence, trust);
     case "head-lie":
       return checkHeadLie(evidence, trust);
+    case "block-fork":
+      return checkBlockFork(evidence, trust);
     case "refusal":
       return checkRefusal(evidence, trust);
   }

@@ -5,7 +5,9 @@ import type { Verdict } from "../verdict.js";
 export interface Accused {
   /** Name of the key: a log's origin, a witness's, a gateway's. */
   readonly name: string;
-  readonly role: "log" | "witness" | "heads" | "gateway";
+  readonly role: "log" | "witness" | "heads" | "blocks" | "gateway";
+  /** One of those accused, or who stands behind them, is at fault; which of them the file does not show. */
+  readonly either?: true;
 }
 
 /** What somebody can no longer deny. */
@@ -18,6 +20,8 @@ export interface Shown {
   readonly sizes?: readonly [older: number, newer: number];
   /** Indexes in the log of the records that contradict each other, or the head note. */
   readonly indexes?: readonly number[];
+  /** Number of the block of which two things are said, and what differs. */
+  readonly block?: { readonly number: number; readonly differs: "header" | "state" };
   /** What was refused, and with which code. */
   readonly refused?: {
     readonly request: string;

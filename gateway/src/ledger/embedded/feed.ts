@@ -20,6 +20,8 @@ export interface CommittedTransaction {
 export interface CommittedBlock {
   readonly number: number;
   readonly hash: Uint8Array;
+  /** Empty for block 0. */
+  readonly commitHash: Uint8Array;
   /** Empty for block 0, which holds the configuration. */
   readonly transactions: readonly CommittedTransaction[];
 }
@@ -65,6 +67,7 @@ export async function readCommitted(store: Store, number: number): Promise<Commi
   return {
     number,
     hash: headerHash(block.header),
+    commitHash: block.commitHash,
     transactions: envelopes.map((envelope, index) => {
       const transaction = parseTransaction(envelope);
       if (typeof transaction === "string") throw corrupt(number);
@@ -109,6 +112,7 @@ export function toLedgerBlock(block: CommittedBlock, isMember: (collection: stri
   return {
     number: block.number,
     hash: Buffer.from(block.hash).toString("base64url"),
+    ...(block.commitHash.length > 0 && { commitHash: Buffer.from(block.commitHash).toString("base64url") }),
     transactions: block.transactions.map((committed, index): BlockTransaction => {
       const { txId, timestampMs, name, args, event } = committed.transaction;
       const valid = committed.code === CODE.VALID;

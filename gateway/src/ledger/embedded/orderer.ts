@@ -178,6 +178,7 @@ export class Orderer {
     this.#recent.set(tip.number, {
       number: tip.number,
       hash: tip.hash,
+      commitHash: tip.commitHash,
       transactions: waiting.map(({ transaction, privateWrites }, index) => {
         const code = block.codes[index] ?? CODE.NOT_VALIDATED;
         return { transaction, code, privateWrites: code === CODE.VALID ? privateWrites : [], purged: [] };

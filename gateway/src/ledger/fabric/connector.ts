@@ -30,6 +30,8 @@ export interface Connector {
   evaluate(request: TransactionRequest): Promise<string>;
   /** Number of blocks at one of the organisation's own peers. Throws LedgerError UNAVAILABLE. */
   height(): Promise<number>;
+  /** A serialised `Block` as one of the organisation's own peers stores it. Throws LedgerError REFUSED (no such block), UNAVAILABLE. */
+  block(number: number): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -44,6 +46,9 @@ export function endorsersOf(
   if (endorsers !== undefined && endorsers.length > 0) return [...new Set(endorsers)];
   return msp === regulator ? undefined : [msp, regulator];
 }
+
+/** How a peer is asked for a block: the channel and its number. */
+export const BLOCK_BY_NUMBER = { chaincode: "qscc", name: "GetBlockByNumber" } as const;
 
 /** How a peer is asked for its height. */
 export const CHAIN_INFO = { chaincode: "qscc", name: "GetChainInfo" } as const;

@@ -97,8 +97,15 @@ export function decodeBlock(message: peerProtos.BlockAndPrivateData, options: De
     hash,
     ...scene.gathered,
     ...(scene.roots !== undefined && { roots: scene.roots }),
-    block: { number, hash, transactions: scene.transactions },
+    block: { number, hash, ...commitHashIn(block), transactions: scene.transactions },
   };
+}
+
+/** A peer keeps it beside the block; no orderer signs it. */
+function commitHashIn(block: common.Block): Pick<LedgerBlock, "commitHash"> {
+  const slot = block.getMetadata()?.getMetadataList_asU8()[common.BlockMetadataIndex.COMMIT_HASH] ?? new Uint8Array();
+  const value = common.Metadata.deserializeBinary(slot).getValue_asU8();
+  return value.length === 0 ? {} : { commitHash: base64urlOf(value) };
 }
 
 /** Gathers the transactions of one block. */

@@ -2,7 +2,15 @@
 import { GatewayError, type Proposal } from "@hyperledger/fabric-gateway";
 import type { LedgerError } from "../ledger.js";
 import { type TransactionRequest } from "../ledger.js";
-import { CHAIN_INFO, type Connector, type Endorsed, endorsersOf, heightIn, Unsure } from "./connector.js";
+import {
+  BLOCK_BY_NUMBER,
+  CHAIN_INFO,
+  type Connector,
+  type Endorsed,
+  endorsersOf,
+  heightIn,
+  Unsure,
+} from "./connector.js";
 import type { Endpoint, Endpoints } from "./endpoint.js";
 import {
   broadcastRefusal,
@@ -66,12 +74,21 @@ export class GatewayConnector implements Connector {
     });
   }
 
-  height(): Promise<number> {
+  async height(): Promise<number> {
+    return heightIn(await this.#queryPeer(CHAIN_INFO));
+  }
+
+  block(number: number): Promise<Uint8Array> {
+    return this.#queryPeer(BLOCK_BY_NUMBER, String(number));
+  }
+
+  /** Of the channel, by the chaincode that every peer has for it. */
+  #queryPeer({ chaincode, name }: { readonly chaincode: string; readonly name: string }, ...more: readonly string[]) {
     const { channel } = this.#options;
-    return this.#atOnePeer(async ({ network }) => {
-      const proposal = network.getContract(CHAIN_INFO.chaincode).newProposal(CHAIN_INFO.name, { arguments: [channel] });
+    return this.#atOnePeer(async ({ network }): Promise<Uint8Array> => {
+      const proposal = network.getContract(chaincode).newProposal(name, { arguments: [channel, ...more] });
       try {
-        return heightIn(await proposal.evaluate());
+        return await proposal.evaluate();
       } catch (error) {
         throw new Failed(failureOf(error), (failure) => evaluateFault(failure, proposal.getTransactionId()));
       }

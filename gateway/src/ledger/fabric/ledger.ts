@@ -185,6 +185,12 @@ class ConnectedLedger implements FabricLedger {
     return Promise.resolve(this.#parts.tail.height);
   }
 
+  async blockBytes(number: number): Promise<Uint8Array | undefined> {
+    this.#assertOpen();
+    const { connector, tail } = this.#parts;
+    return number < tail.height ? connector.block(number) : undefined;
+  }
+
   /** Knows every block that anybody has seen through this ledger: what is not found is in none of those. */
   async find(txId: string): ReturnType<Ledger["find"]> {
     this.#assertOpen();

@@ -5,7 +5,15 @@
 import { peer as peerProtos } from "@hyperledger/fabric-protos";
 import type { Gateway, Network } from "fabric-network";
 import { LedgerError, type TransactionRequest } from "../ledger.js";
-import { CHAIN_INFO, type Connector, type Endorsed, endorsersOf, heightIn, Unsure } from "./connector.js";
+import {
+  BLOCK_BY_NUMBER,
+  CHAIN_INFO,
+  type Connector,
+  type Endorsed,
+  endorsersOf,
+  heightIn,
+  Unsure,
+} from "./connector.js";
 import { collectionsTouched } from "./decode.js";
 import { DEADLINES } from "./endpoint.js";
 import { broadcastRefusal, endorseFault, evaluateFault, type Failure, type Said, STATUS } from "./faults.js";
@@ -119,6 +127,12 @@ export class NetworkConnector implements Connector {
     const { msp, topology } = this.#profile;
     const { chaincode, name } = CHAIN_INFO;
     return heightIn(await this.#query(chaincode, msp, { fcn: name, args: [topology.channel] }));
+  }
+
+  block(number: number): Promise<Uint8Array> {
+    const { msp, topology } = this.#profile;
+    const { chaincode, name } = BLOCK_BY_NUMBER;
+    return this.#query(chaincode, msp, { fcn: name, args: [topology.channel, String(number)] });
   }
 
   async close(): Promise<void> {

@@ -59,6 +59,8 @@ export interface CosignerOptions {
   /** Ledger time, ms since 1970. */
   readonly clock: () => number;
   readonly verify: VerifySignature;
+  /** Why nothing may be signed at all; undefined if it may. */
+  readonly halted?: () => string | undefined;
   /** Keeps a fork proof; it is kept before the request is refused. */
   readonly publish: (fork: ForkProof) => Promise<void>;
   /** For tests: called at each step. */
@@ -110,7 +112,7 @@ export class Cosigner {
   refresh(origin: string): Promise<boolean> {
     return this.#inLine(origin, async () => {
       const held = await this.#options.memory.held(origin);
-      if (held === undefined || this.#seconds() < held.time) return false;
+      if (held === undefined || this.#seconds() < held.time || this.#options.halted?.() !== undefined) return false;
       const { peer } = this.#options;
       // The peer has something newer: to sign the old one with a new time would hide it.
       if (peer !== undefined && (await peer.newest(origin)) !== held.size) return false;
@@ -147,6 +149,8 @@ export class Cosigner {
 
   /** What speaks against it in this organisation's own ledger. */
   async #peersRefusal({ origin, size, root }: Checkpoint): Promise<Added | undefined> {
+    const halted = this.#options.halted?.();
+    if (halted !== undefined) return { outcome: "contradiction", message: halted };
     const standing = await this.#options.peer?.standing(origin, size);
     if (standing === undefined || (standing.state === "committed" && standing.root === hashText(root))) {
       return undefined;

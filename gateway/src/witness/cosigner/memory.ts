@@ -31,6 +31,36 @@ export interface Spoken {
 const SpokenSchema = z.strictObject({ block: z.int().min(0), hash: z.string() });
 const SPOKEN = "spoken";
 
+/** The newest block of which a block note was signed. */
+export interface Told extends Spoken {
+  /** Base64url, or `none`. */
+  readonly commit: string;
+}
+
+const ToldSchema = SpokenSchema.extend({ commit: z.string() });
+const TOLD = "told";
+
+/** What another witness said of a block and this one's peer has otherwise. */
+export interface Dispute {
+  readonly block: number;
+  /** Signed block notes: this witness's and the other's. */
+  readonly own: string;
+  readonly theirs: string;
+  /** Orderers have signed both blocks: nobody's word is needed. */
+  readonly proven: boolean;
+  /** Names of the evidence files that were made of it. */
+  readonly files: readonly string[];
+}
+
+const DisputeSchema = z.strictObject({
+  block: z.int().min(0),
+  own: z.string(),
+  theirs: z.string(),
+  proven: z.boolean(),
+  files: z.array(z.string()),
+});
+
+const disputeKey = (witness: string): string => `dispute/${witness}`;
 const keyOf = (origin: string): string => `held/${origin}`;
 const damaged = (origin: string, cause?: unknown): QuanjiError =>
   new QuanjiError(
@@ -89,19 +119,37 @@ export class WitnessMemory {
   }
 
   /** Errors: INTERNAL · WITNESS_STATE. */
-  async spoken(): Promise<Spoken | undefined> {
-    const text = await valueOf(this.#db, SPOKEN);
-    if (text === undefined) return undefined;
-    try {
-      return SpokenSchema.parse(JSON.parse(text));
-    } catch (cause) {
-      throw damaged("head notes", cause);
-    }
+  spoken(): Promise<Spoken | undefined> {
+    return this.#one(SPOKEN, SpokenSchema, "head notes");
   }
 
   /** Resolves once it is on disk. */
   speak(spoken: Spoken): Promise<void> {
     return this.#db.put(SPOKEN, JSON.stringify(spoken), { sync: true });
+  }
+
+  /** Errors: INTERNAL · WITNESS_STATE. */
+  told(): Promise<Told | undefined> {
+    return this.#one(TOLD, ToldSchema, "block notes");
+  }
+
+  /** Resolves once it is on disk. */
+  tell(told: Told): Promise<void> {
+    return this.#db.put(TOLD, JSON.stringify(told), { sync: true });
+  }
+
+  /** By the name of the other witness's key. Errors: INTERNAL · WITNESS_STATE. */
+  async disputes(): Promise<ReadonlyMap<string, Dispute>> {
+    const disputes = new Map<string, Dispute>();
+    for await (const [key, text] of this.#db.iterator({ gte: "dispute/", lt: "dispute0" })) {
+      disputes.set(key.slice("dispute/".length), read(DisputeSchema, text, "other witnesses' blocks"));
+    }
+    return disputes;
+  }
+
+  /** Resolves once it is on disk. */
+  dispute(witness: string, dispute: Dispute): Promise<void> {
+    return this.#db.put(disputeKey(witness), JSON.stringify(dispute), { sync: true });
   }
 
   /** Origins of which something is held. */
@@ -112,5 +160,18 @@ export class WitnessMemory {
 
   close(): Promise<void> {
     return this.#db.close();
+  }
+
+  async #one<T>(key: string, schema: z.ZodType<T>, what: string): Promise<T | undefined> {
+    const text = await valueOf(this.#db, key);
+    return text === undefined ? undefined : read(schema, text, what);
+  }
+}
+
+function read<T>(schema: z.ZodType<T>, text: string, what: string): T {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw damaged(what, cause);
   }
 }

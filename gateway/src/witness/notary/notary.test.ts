@@ -244,6 +244,16 @@ describe("G4 a witness's head notes", () => {
       expect((await ask(notary, await request([key]))).outcome).to.equal("stated");
     });
 
+    it("wait for one that the regulator overtook, and no longer than it takes to fold it", async () => {
+      const notary = make();
+      const key = grantChain(NET, COLLECTION, grant);
+      await story.stop(story.bureau, "grant.revoke", grant);
+      await story.regulatorStop("grant.revoke", grant);
+      expect(await ask(notary, await request([key]))).to.deep.equal({ outcome: "pending" });
+      await story.fold(grant);
+      expect((await ask(notary, await request([key]))).outcome).to.equal("stated");
+    });
+
     it("take no other grant's id for it: its stop would be looked for in the wrong place", async () => {
       await story.stop(story.bureau, "grant.revoke", grant);
       const asked = await request([grantChain(NET, COLLECTION, grant)]);

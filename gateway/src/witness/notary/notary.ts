@@ -48,6 +48,8 @@ export interface NotaryOptions {
   readonly signer: NoteSigner;
   readonly memory: Pick<WitnessMemory, "spoken" | "speak">;
   readonly peer: HeadPeer;
+  /** Why nothing may be signed at all; undefined if it may. */
+  readonly halted?: () => string | undefined;
   /** How long a request waits for the peer to have read its block. */
   readonly patienceMs: number;
   /** For tests: called at each step. */
@@ -79,6 +81,8 @@ export class Notary {
   async state(body: string): Promise<Stated> {
     try {
       const request = parseRequest(body);
+      const halted = this.#options.halted?.();
+      if (halted !== undefined) return { outcome: "contradiction", message: halted };
       const texts = await this.#texts(request);
       this.#options.atStep?.("read");
       await this.#inLine(() => this.#remember(request));
@@ -182,8 +186,10 @@ export class Notary {
   }
 
   /** A stop bites before it is in the chain: until it is there, the chain's head says too little. */
-  async #assertNoStop({ scope, start, grant }: AskedChain, collection: string, block: number): Promise<void> {
+  async #assertNoStop({ scope, start, grant, openings }: AskedChain, collection: string, block: number): Promise<void> {
     const { peer } = this.#options;
+    // Its start says what chain it is, so nobody can pass a grant's for one that cannot be stopped.
+    if (openings !== undefined && hashText(chainStart({ scope, kind: "openings", id: openings })) === start) return;
     if (grant === undefined || hashText(chainStart({ scope, kind: "grant", id: grant })) !== start) {
       refuse({ outcome: "malformed", message: "grant: is the id from which the chain starts" });
       return;

@@ -25,6 +25,8 @@ export const HeadsRequest = z.strictObject({
         name: z.string().min(1).max(512).optional(),
         /** The grant's id, for its command chain alone: its stop is looked up by it. */
         grant: z.string().min(1).max(64).optional(),
+        /** The resource's id, for the chain of what was erased of its records: no stop waits for that one. */
+        openings: z.string().min(1).max(128).optional(),
         /** The collection's blinding secret as it is stored, for a private chain that was never touched: it proves the name. */
         secret: z.string().min(1).max(512).optional(),
       }),

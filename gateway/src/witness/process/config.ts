@@ -8,13 +8,19 @@ import { CLIENTS } from "../../ledger/fabric/clients.js";
 
 const ms = z.int().min(1).max(600_000);
 
+const Address = z
+  .string()
+  .max(2048)
+  .regex(/^https?:\/\/[^\s?#@]+[^\s?#@/]$/, "an http(s) URL without user, query, fragment and final slash")
+  .refine((text) => URL.canParse(text), "a URL");
+
 const WitnessFile = z.strictObject({
   host: z.string().min(1).max(253).default("127.0.0.1"),
   port: z.int().min(0).max(65_535).default(8090),
   /** Name of the witness's key, e.g. `witness.example/w`: stands before every cosignature, and in trust files. */
   name: z.string().max(253).refine(isName, "a name has at least one character, no space and no plus"),
   /** Verifier keys of the logs to cosign. Not read where the witness has a peer: there the ledger says which logs there are. */
-  logs: z.array(z.string().refine(isLogKey, "must be the verifier key of a log")).max(1024).default([]),
+  logs: z.array(z.string().refine(isNoteKey, "must be the verifier key of a log")).max(1024).default([]),
   /** The organisation's own peer. Without it the witness sees that a log only grows, and not what the ledger says. */
   fabric: z
     .strictObject({
@@ -24,11 +30,28 @@ const WitnessFile = z.strictObject({
     })
     .prefault({}),
   /** Address of a gateway that publishes the blocks of its embedded ledger: followed where there are no peers. */
-  blocks: z
-    .string()
-    .regex(/^https?:\/\/[^\s?#@]+[^\s?#@/]$/, "an http(s) URL without user, query, fragment and final slash")
-    .refine((text) => URL.canParse(text), "a URL")
-    .optional(),
+  blocks: Address.optional(),
+  /** Witnesses of other organisations, with which blocks are compared. */
+  others: z
+    .array(
+      z.strictObject({
+        url: Address,
+        /** Of its block notes, as it prints it when it starts. */
+        blocksKey: z.string().max(512).refine(isNoteKey, "must be the verifier key of a witness's block notes"),
+      }),
+    )
+    .max(64)
+    .default([]),
+  /** How often they are asked. */
+  exchangeMs: ms.default(10_000),
+  /**
+   * Names of evidence files about blocks whose cause this organisation has settled: they keep the witness from signing no more,
+   * and whom they accuse is heard no more.
+   */
+  settled: z
+    .array(z.string().regex(/^[A-Za-z0-9_-]{43}\.evidence\.json$/, "the name of an evidence file"))
+    .max(1024)
+    .default([]),
   /** How often what is held is signed again. */
   refreshMs: ms.default(60_000),
   /** How often the own peer is asked whether it has anything newer; head notes say no later time than the last answer. */
@@ -56,7 +79,7 @@ export interface WitnessConfig extends z.infer<typeof WitnessFile> {
 
 export const WITNESS_FILE = "witness.json";
 
-function isLogKey(text: string): boolean {
+function isNoteKey(text: string): boolean {
   try {
     parseVkey(text, NOTE_TYPES.ed25519);
     return true;
@@ -90,6 +113,12 @@ export function witnessConfigOf(data: string, input: unknown, environment: Envir
   if (profile !== undefined && config.blocks !== undefined) {
     throw invalid("blocks", "is for an embedded ledger: this witness follows the peer of its profile");
   }
+  if (config.others.length > 0 && profile === undefined && config.blocks === undefined) {
+    throw invalid("others", "has nothing to compare: this witness follows no peer and no blocks");
+  }
+  const keys = config.others.map(({ blocksKey }) => blocksKey);
+  const twice = keys.findIndex((key, i) => keys.indexOf(key) < i);
+  if (twice >= 0) throw invalid(`others.${twice}.blocksKey`, "stands there twice: it would count twice");
   return {
     ...config,
     data,

@@ -1,13 +1,22 @@
-/** Where fork proofs are kept for everybody to fetch: one file each, named by its digest, whole or not there. */
+/** Where proofs are kept for everybody to fetch: one file each, named by its digest, whole or not there. */
 import { mkdir, open, readdir, readFile, rename } from "node:fs/promises";
 import path from "node:path";
-import { FORK_LIMITS, type ForkProof } from "@quanji/chaincode/domain";
+import {
+  type BlockForkProof,
+  type ForkProof,
+  LEDGER_FORK_LIMITS,
+  type LedgerForkProof,
+} from "@quanji/chaincode/domain";
 import { canonical, sha256Text } from "@quanji/chaincode/log";
 
 const SUFFIX = ".evidence.json";
 const NAME = /^[A-Za-z0-9_-]{43}\.evidence\.json$/;
 /** A log that lies in a loop may not fill the disk: one proof convicts it as well as a thousand. */
 const MAX_FILES = 1_000;
+const LIMITS = { ...LEDGER_FORK_LIMITS, maxDepth: 3 };
+
+/** What witnesses and gateways find and publish. */
+export type Published = ForkProof | BlockForkProof | LedgerForkProof;
 
 export class EvidenceFolder {
   readonly #folder: string;
@@ -22,8 +31,8 @@ export class EvidenceFolder {
   }
 
   /** Resolves once the file is on disk; answers its path, or undefined where the folder is full. */
-  async keep(fork: ForkProof): Promise<string | undefined> {
-    const text = canonical(fork, FORK_LIMITS);
+  async keep(proof: Published): Promise<string | undefined> {
+    const text = canonical(proof, LIMITS);
     const file = path.join(this.#folder, `${sha256Text(text)}${SUFFIX}`);
     const names = await this.names();
     if (names.includes(path.basename(file))) return file;

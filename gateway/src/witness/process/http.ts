@@ -1,12 +1,14 @@
 /**
- * The witness's door: `POST /add-checkpoint` as C2SP tlog-witness says, `POST /head-notes`, the newest cosigned checkpoints and
- * the fork proofs by plain GET, health and metrics.
+ * The witness's door: `POST /add-checkpoint` as C2SP tlog-witness says, `POST /head-notes`, `POST /block-notes` for other
+ * witnesses, the newest cosigned checkpoints, blocks' headers and the proofs by plain GET, health and metrics.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { isQuanjiError } from "@quanji/chaincode/domain";
 import { formatNote, MAX_ADD_CHECKPOINT_BYTES, sha256, utf8 } from "@quanji/chaincode/log";
 import { readBody } from "../../http/body.js";
 import type { Added, Cosigner } from "../cosigner/cosigner.js";
+import type { Exchange } from "../exchange/exchange.js";
+import { MAX_EXCHANGE_BYTES } from "../exchange/message.js";
 import type { Notary, Stated } from "../notary/notary.js";
 import { MAX_HEADS_BYTES } from "../notary/request.js";
 import type { EvidenceFolder } from "./evidence-folder.js";
@@ -16,6 +18,8 @@ export interface WitnessDoor {
   readonly cosigner: Cosigner;
   /** Undefined where there is no peer: it could only repeat what a gateway says. */
   readonly notary: Notary | undefined;
+  /** Undefined where there is no peer whose blocks could be told of. */
+  readonly exchange: Exchange | undefined;
   /** Origins of which something is held. */
   readonly origins: () => Promise<readonly string[]>;
   readonly evidence: EvidenceFolder;
@@ -28,7 +32,7 @@ export interface WitnessDoor {
 
 interface Reply {
   readonly status: number;
-  readonly body: string;
+  readonly body: string | Uint8Array;
   readonly type?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -66,6 +70,7 @@ function replyTo(door: WitnessDoor, request: IncomingMessage): Promise<Reply> {
 const ACTS: ReadonlyMap<string, (door: WitnessDoor, request: IncomingMessage) => Promise<Reply>> = new Map([
   ["/add-checkpoint", addCheckpoint],
   ["/head-notes", headNotes],
+  ["/block-notes", blockNotes],
 ]);
 
 async function addCheckpoint({ cosigner, metrics, bodyMs }: WitnessDoor, request: IncomingMessage): Promise<Reply> {
@@ -103,6 +108,23 @@ async function headNotes({ notary, metrics, bodyMs }: WitnessDoor, request: Inco
       : await notary.state(body.toString("utf8"));
   metrics.headsAsked(stated.outcome);
   return headsReply(stated);
+}
+
+async function blockNotes({ exchange, bodyMs }: WitnessDoor, request: IncomingMessage): Promise<Reply> {
+  const body = await readBody(request, { maxBytes: MAX_EXCHANGE_BYTES, timeoutMs: bodyMs });
+  if (exchange === undefined) return json(404, { code: "NOT_FOUND", message: "this witness follows no peer" });
+  const answer = await exchange.answer(body.toString("utf8"));
+  switch (answer.outcome) {
+    case "told":
+      return { status: 200, type: JSON_TYPE, body: answer.body };
+    case "stranger":
+      return json(403, {
+        code: "ROLE_REQUIRED",
+        message: "the block note is not signed by a witness that is known here",
+      });
+    case "behind":
+      return json(503, { code: "BEHIND", message: "not that far yet: ask again" }, { "retry-after": "1" });
+  }
 }
 
 const json = (status: number, body: object, headers: Reply["headers"] = {}): Reply => ({
@@ -150,6 +172,11 @@ async function read(door: WitnessDoor, url: string): Promise<Reply> {
     const text = await door.evidence.read(file);
     return text === undefined ? NOT_FOUND : { status: 200, type: JSON_TYPE, body: text };
   }
+  const block = /^\/blocks\/(0|[1-9]\d{0,15})$/.exec(url)?.[1];
+  if (block !== undefined) {
+    const bytes = await door.exchange?.block(Number(block));
+    return bytes === undefined ? NOT_FOUND : { status: 200, type: "application/octet-stream", body: bytes };
+  }
   switch (url) {
     case "/healthz": {
       const health = door.health();
@@ -170,7 +197,13 @@ async function newest({ cosigner, origins }: WitnessDoor, hash: string): Promise
   return note === undefined ? NOT_FOUND : { status: 200, body: note };
 }
 
-const STATUS: Readonly<Record<string, number>> = { TOO_LARGE: 413, TIMEOUT: 408, MEDIA_TYPE: 415 };
+const STATUS: Readonly<Record<string, number>> = {
+  MALFORMED: 400,
+  PROOF_INVALID: 422,
+  TOO_LARGE: 413,
+  TIMEOUT: 408,
+  MEDIA_TYPE: 415,
+};
 
 function refusalOf(error: unknown): Reply {
   const status = isQuanjiError(error) ? (STATUS[error.code] ?? 500) : 500;

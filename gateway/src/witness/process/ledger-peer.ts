@@ -11,6 +11,7 @@ import { keyHashOf } from "../../ledger/embedded/rwset.js";
 import type { BlockStream, BlockTransaction, HashedWrite, LedgerBlock } from "../../ledger/ledger.js";
 import { valueOf } from "../cosigner/memory.js";
 import type { Peer, Standing } from "../cosigner/peer.js";
+import type { BlockPeer } from "../exchange/peer.js";
 import type { HeadPeer, LogPosition } from "../notary/peer.js";
 import { Confirmations } from "./confirmations.js";
 import { fixed, Versions } from "./versions.js";
@@ -20,6 +21,11 @@ export interface Followed {
   blocks(from: number): BlockStream;
   /** Number of blocks that the peer has now: asked of it, not what was heard last. */
   newest(): Promise<number>;
+}
+/** Blocks as the peer stores them, for proofs. */
+export interface StoredBlocks {
+  /** A serialised Fabric `Block`; undefined if the peer has none of that number. */
+  bytes(number: number): Promise<Uint8Array | undefined>;
 }
 
 export interface LedgerPeerOptions {
@@ -40,7 +46,7 @@ interface KnownLog {
 }
 
 /** Raised when the rows change: another format is read again from the blocks. */
-const FORMAT = "2";
+const FORMAT = "3";
 /** Blocks of which it is known what stood after them: some minutes of the heaviest load. */
 export const HORIZON_BLOCKS = 4096;
 
@@ -51,9 +57,10 @@ const ROWS = { format: "format", height: "height", newest: "newest", offset: "of
 const rootKey = (origin: string, size: number): string => `root/${origin}/${fixed(size)}`;
 const logKey = (origin: string): string => `log/${origin}`;
 const blockKey = (number: number): string => `block/${fixed(number)}`;
+const commitKey = (number: number): string => `commit/${fixed(number)}`;
 const privateName = (collection: string, keyHash: string): string => `${collection}|${keyHash}`;
 
-export class LedgerPeer implements Peer, HeadPeer {
+export class LedgerPeer implements Peer, HeadPeer, BlockPeer {
   readonly #db: Level;
   readonly #options: LedgerPeerOptions;
   readonly #stream: BlockStream;
@@ -121,6 +128,8 @@ export class LedgerPeer implements Peer, HeadPeer {
   net = (): Promise<string | undefined> => valueOf(this.#db, ROWS.net);
 
   hashOf = (block: number): Promise<string | undefined> => valueOf(this.#db, blockKey(block));
+
+  commitOf = (block: number): Promise<string | undefined> => valueOf(this.#db, commitKey(block));
 
   get oldest(): number {
     return Math.max(0, this.#height - HORIZON_BLOCKS);
@@ -238,6 +247,7 @@ export class LedgerPeer implements Peer, HeadPeer {
       .put(ROWS.newest, block.hash)
       .put(blockKey(block.number), block.hash)
       .put(ROWS.height, String(block.number + 1));
+    if (block.commitHash !== undefined) batch.put(commitKey(block.number), block.commitHash);
     await batch.write();
     this.#height = block.number + 1;
     this.#offsetMs = offsetMs;

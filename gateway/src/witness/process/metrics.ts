@@ -1,6 +1,7 @@
 /** Prometheus metrics of one witness; a registry of its own, so that several fit into one process. */
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import type { Added } from "../cosigner/cosigner.js";
+import type { Heard } from "../exchange/exchange.js";
 import type { Stated } from "../notary/notary.js";
 
 export interface WitnessMetrics {
@@ -8,14 +9,23 @@ export interface WitnessMetrics {
   asked(outcome: Added["outcome"]): void;
   /** One answered request for head notes. */
   headsAsked(outcome: Stated["outcome"]): void;
+  /** One answer of another witness about its peer's blocks, or none. */
+  exchanged(witness: string, outcome: Heard | "failed"): void;
   /** One fork proof kept. */
   forked(): void;
   readonly contentType: string;
   text(): Promise<string>;
 }
 
-/** @param peerHeight blocks of the own peer that were read; 0 without one */
-export function newWitnessMetrics(peerHeight: () => number): WitnessMetrics {
+export interface WitnessGauges {
+  /** Blocks of the own peer that were read; 0 without one. */
+  readonly peerHeight: () => number;
+  /** Other witnesses that contradict the own peer. */
+  readonly contradicting: () => number;
+  readonly isHalted: () => boolean;
+}
+
+export function newWitnessMetrics({ peerHeight, contradicting, isHalted }: WitnessGauges): WitnessMetrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -36,6 +46,28 @@ export function newWitnessMetrics(peerHeight: () => number): WitnessMetrics {
     help: "Requests that proved a fork. Any is an alarm.",
     registers,
   });
+  const exchanges = new Counter({
+    name: "quanji_witness_exchanges_total",
+    help: "Answers of other witnesses about their peers' blocks: agrees, ahead, contradicts, foreign, failed.",
+    labelNames: ["witness", "outcome"],
+    registers,
+  });
+  new Gauge({
+    name: "quanji_witness_contradicting",
+    help: "Other witnesses whose peers have other blocks. Any is an alarm.",
+    registers,
+    collect() {
+      this.set(contradicting());
+    },
+  });
+  new Gauge({
+    name: "quanji_witness_halted",
+    help: "1 while a contradiction among peers keeps this witness from signing.",
+    registers,
+    collect() {
+      this.set(isHalted() ? 1 : 0);
+    },
+  });
   new Gauge({
     name: "quanji_witness_peer_blocks",
     help: "Blocks of this organisation's own peer that were read.",
@@ -47,6 +79,7 @@ export function newWitnessMetrics(peerHeight: () => number): WitnessMetrics {
   return {
     asked: (outcome) => asked.inc({ outcome }),
     headsAsked: (outcome) => heads.inc({ outcome }),
+    exchanged: (witness, outcome) => exchanges.inc({ witness, outcome }),
     forked: () => forks.inc(),
     contentType: registry.contentType,
     text: () => registry.metrics(),

@@ -122,8 +122,9 @@ describe("quanji-witness", () => {
   });
 
   it("says in its health that it has no peer", async () => {
-    const { address, vkey, headsKey } = await start();
-    expect(await (await fetch(`${address}/healthz`)).json()).to.deep.equal({ ok: true, vkey, headsKey, peer: "none" });
+    const { address, vkey, headsKey, blocksKey } = await start();
+    const health: unknown = await (await fetch(`${address}/healthz`)).json();
+    expect(health).to.deep.equal({ ok: true, vkey, headsKey, blocksKey, peer: "none" });
     const asked = await fetch(`${address}/head-notes`, { method: "POST", body: "{}" });
     expect([asked.status, ((await asked.json()) as { code: string }).code]).to.deep.equal([404, "NOT_FOUND"]);
   });

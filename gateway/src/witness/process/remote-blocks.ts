@@ -12,7 +12,7 @@ import { dataHashOf, decodeBlock as partsOf, headerHash } from "../../ledger/emb
 import { decodeBlock } from "../../ledger/fabric/decode.js";
 import type { BlockStream, LedgerBlock } from "../../ledger/ledger.js";
 import type { Pause } from "../../recorder/pause.js";
-import type { Followed } from "./ledger-peer.js";
+import type { Followed, StoredBlocks } from "./ledger-peer.js";
 
 export interface RemoteBlocksOptions {
   /** The gateway's address, without a slash at its end. */
@@ -31,7 +31,7 @@ const BACK_OFF = { firstMs: 100, mostMs: 5_000 } as const;
 const CHAINCODE = "quanji";
 const Height = z.strictObject({ height: z.int().min(0) });
 
-export class RemoteBlocks implements Followed {
+export class RemoteBlocks implements Followed, StoredBlocks {
   readonly #options: RemoteBlocksOptions;
 
   constructor(options: RemoteBlocksOptions) {
@@ -43,6 +43,10 @@ export class RemoteBlocks implements Followed {
     const response = await fetch(`${url}/v1/blocks`, { redirect: "error", signal: AbortSignal.timeout(ANSWER_MS) });
     if (!response.ok) throw new Error(`${url} publishes no blocks: ${response.status}`);
     return parseWith(Height, JSON.parse(await readWithin(response, 1024))).height;
+  }
+
+  bytes(number: number): Promise<Uint8Array | undefined> {
+    return this.#ask(number, new AbortController().signal);
   }
 
   blocks(from: number): BlockStream {

@@ -487,6 +487,34 @@ const grants: Record<Extract<CommandVerb, `grant.${string}`>, Maker> = {
   ),
 };
 
+/** Of a record of which something is kept, mostly; sometimes of one of which nothing is, by somebody, or in another batch. */
+const erase: Maker = (scene) => {
+  const one = scene.likely(scene.said(), ({ fields }) => fields.length > 0);
+  if (one === undefined) return undefined;
+  const { log, first, index, record } = one;
+  const resource = record.body.resource.slice(0, record.body.resource.lastIndexOf("@"));
+  const who = scene.dice.one([record.face.unit, record.face.steward, IDS.regulator]);
+  return {
+    by: who === IDS.regulator ? scene.named("regulator") : scene.by(who),
+    payload: json({
+      net: NET,
+      resource,
+      log: log.origin,
+      records: [
+        {
+          id: scene.dice.once(12) ? randomUUID() : record.body.id,
+          index,
+          fields: scene.dice.once(4) ? ["operator", "query"] : ["operator"],
+        },
+      ],
+      basis: scene.dice.one(["retention", "request", "order"]),
+    }),
+    ...(scene.dice.once(2) && { secrets: ground }),
+    via: scene.dice.once(12) ? anyGateway(scene) : gatewayOf(log.msp),
+    transient: { firsts: JSON.stringify(scene.dice.once(12) ? [first + 1] : [first]) },
+  };
+};
+
 export const MAKERS: Readonly<Record<CommandVerb, Maker>> = {
   ...network,
   ...parties,
@@ -494,4 +522,5 @@ export const MAKERS: Readonly<Record<CommandVerb, Maker>> = {
   "boundary.publish": publish,
   ...orders,
   ...grants,
+  "record.erase": erase,
 };

@@ -11,7 +11,7 @@ import type {
 } from "@quanji/chaincode/domain";
 import { decodeRecord, stopDigest } from "@quanji/chaincode/domain";
 import { type Actor, actor, IDS, type Name, NET, URL_BASE } from "@quanji/chaincode/testing";
-import { decodeBatch, publicKeys } from "@quanji/chaincode/world";
+import { decodeBatch, publicKeys, type StoredOpenings } from "@quanji/chaincode/world";
 import type { Dice } from "../dice.js";
 import type { Msp } from "../pair.js";
 import type { PairedNetwork } from "./paired-network.js";
@@ -45,6 +45,11 @@ export interface Permit {
 
 export interface Handover extends Permit {
   readonly record: Extract<QuanjiRecord, { readonly type: "delivery" }>;
+}
+
+export interface Access extends Permit {
+  readonly fields: readonly string[];
+  readonly record: Extract<QuanjiRecord, { readonly type: "access" }>;
 }
 
 export class Scene {
@@ -148,6 +153,26 @@ export class Scene {
           return records.flatMap((stored, i) => {
             const record = decodeRecord(stored);
             return record.type === "delivery" ? [{ log, first, index: first + i, record }] : [];
+          });
+        }),
+    );
+  }
+
+  /** Accesses, with what is kept of what their requests committed to. */
+  said(): readonly Access[] {
+    return this.logs().flatMap((log) =>
+      [...this.network.state.values]
+        .filter(([key]) => key.startsWith(`org-${log.msp}\u0000batch/${log.origin}/`))
+        .flatMap(([, text]) => {
+          const { first, records } = decodeBatch(text);
+          const prefix = `org-${log.msp}\u0000said/${log.origin}/${first}/`;
+          const kept = [...this.network.state.values].find(([key]) => key.startsWith(prefix))?.[1];
+          const said = kept === undefined ? {} : (JSON.parse(kept) as StoredOpenings).value;
+          return records.flatMap((stored, i) => {
+            const record = decodeRecord(stored);
+            const index = first + i;
+            const fields = Object.keys(said[String(index)] ?? {});
+            return record.type === "access" ? [{ log, first, index, fields, record }] : [];
           });
         }),
     );

@@ -230,6 +230,18 @@ describe("G9 the contracts on both ledgers", () => {
     const rules = stored.records.map(({ body }) => (JSON.parse(body) as { rule: string }).rule);
     expect(rules).to.deep.equal(["permit", "PURPOSE_OUTSIDE_GRANT", "permit", "QUOTA_EXCEEDED", "GRANT_MISSING"]);
 
+    const erasure = (named: object) => ({
+      resource: WEATHER,
+      log: LOG,
+      basis: "request",
+      records: [{ index: stored.first + 1, fields: ["operator"], ...named }],
+    });
+    const { id } = JSON.parse(stored.records[1]!.body) as { id: string };
+    const at1 = { transient: { firsts: JSON.stringify([stored.first]) } };
+    expect(codeOf(await send("stranger", "record.erase", erasure({ id }), at1))).to.equal("NOT_FOUND");
+    await done("insurer", "record.erase", erasure({ id }), { ...at1, secrets: GROUND });
+    expect(codeOf(await send("bureau", "record.erase", erasure({ id }), at1))).to.equal("STATE_CONFLICT");
+
     const voided = { net: NET, log: LOG, seq: network.nextSeq(network.actors.insurer.kid) };
     const options = { url: `${GATEWAYS.holder.url}/v1/commands/access.void` };
     const request = await network.sign("insurer", "access.void", voided, options);
