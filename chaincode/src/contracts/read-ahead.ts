@@ -35,7 +35,8 @@ export async function namedBy(
       if (item.type !== "delivery" && item.type !== "acceptance") return;
       const index = item.type === "delivery" ? item.access : item.delivery;
       const stored = await state.stored(log.msp, log.origin, item.first, index);
-      if (stored !== undefined) named.set(place, decodeRecord(stored));
+      // An index is neither, and has none of a record's objects.
+      if (stored !== undefined && stored.seed === undefined) named.set(place, decodeRecord(stored));
     }),
   );
   return named;
