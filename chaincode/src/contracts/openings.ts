@@ -1,39 +1,47 @@
 import { z } from "zod";
-import { assertErasable, decodeRecord, type Payload, QuanjiError } from "../domain/index.js";
-import type { Openings, VerifySignature } from "../log/index.js";
-import { privateScope } from "../world/keys.js";
+import {
+  applySeal,
+  assertErasable,
+  assertSealable,
+  type CommandFacts,
+  decodeRecord,
+  type Payload,
+  QuanjiError,
+  recordLeaf,
+  type SealCommand,
+} from "../domain/index.js";
+import { hashText, type Openings, type VerifySignature } from "../log/index.js";
+import { privateKeys, privateScope } from "../world/keys.js";
 import type { State } from "../world/state.js";
-import { filePrivate, privateNonce, receive, transientJson, useJti } from "./command.js";
+import { filePrivate, privateNonce, type Received, receive, transientJson, useJti } from "./command.js";
 import { DONE, QuanjiContract, type QuanjiContext } from "./context.js";
 
 type Erase = Payload<"record.erase">;
 
 const Firsts = z.array(z.int().min(0));
 
-/** What is opened of records: erased for ever. Commands enter through the organisation in whose log the records are. */
+type Command = Received & { readonly verb: "record.erase" | "record.seal" | "record.unseal" };
+
+/** What is opened of records: erased for ever, or sealed for a time. Commands enter where the records are. */
 export class OpeningsContract extends QuanjiContract {
   constructor(verify: VerifySignature) {
     super("openings", verify);
   }
 
-  /** Transient also `firsts`. Errors: those of a command; NOT_FOUND; STATE_CONFLICT: nothing of that field is kept. */
+  /**
+   * Transient also `firsts`, where records are named. Errors: those of a command; NOT_FOUND; STATE_CONFLICT: nothing of that field
+   * is kept, or no such order is in force; ROLE_REQUIRED.
+   */
   submit(context: QuanjiContext, argument: string): Promise<string> {
     return this.run(context, async (state) => {
-      const command = await receive(state, this.verify, "openings", argument);
-      if (command.verb !== "record.erase") throw new QuanjiError("MALFORMED", "no command of this contract");
-      const { payload, facts } = command;
+      const command = (await receive(state, this.verify, "openings", argument)) as Command;
       const msp = state.world.submitterMsp;
-      const firsts = firstsOf(state, payload);
-      for (const [i, named] of payload.records.entries()) {
-        const stored = await state.stored(msp, payload.log, firsts[i] ?? 0, named.index);
-        const record = stored === undefined ? undefined : decodeRecord(stored);
-        assertErasable(record, payload, named, facts);
-      }
-      await erase(state, msp, payload, firsts);
+      if (command.verb === "record.erase") await eraseNamed(state, msp, command.payload, command.facts);
+      else await sealNamed(state, msp, command, command.facts);
       const scope = privateScope((await state.network()).net, msp);
       await filePrivate(state, command, msp, [
-        { scope, kind: "openings", id: payload.resource },
-        { scope, kind: "acts", id: facts.signer },
+        { scope, kind: "openings", id: command.payload.resource },
+        { scope, kind: "acts", id: command.facts.signer },
       ]);
       await useJti(state, command);
       return DONE;
@@ -41,8 +49,34 @@ export class OpeningsContract extends QuanjiContract {
   }
 }
 
+async function eraseNamed(state: State, msp: string, payload: Erase, facts: CommandFacts): Promise<void> {
+  const firsts = firstsOf(state, payload);
+  for (const [i, named] of payload.records.entries()) {
+    const stored = await state.stored(msp, payload.log, firsts[i] ?? 0, named.index);
+    assertErasable(stored === undefined ? undefined : decodeRecord(stored), payload, named, facts);
+  }
+  await erase(state, msp, payload, firsts);
+}
+
+async function sealNamed(state: State, msp: string, command: SealCommand, facts: CommandFacts): Promise<void> {
+  const { order } = command.payload;
+  const after = applySeal(await state.seal(msp, order), command, facts);
+  if (command.verb === "record.seal") {
+    const { log, records } = command.payload;
+    const firsts = firstsOf(state, command.payload);
+    const found = [];
+    for (const [i, { index }] of records.entries()) {
+      const stored = await state.stored(msp, log, firsts[i] ?? 0, index);
+      const leaf = stored === undefined ? "" : hashText(recordLeaf(stored));
+      found.push({ record: stored === undefined ? undefined : decodeRecord(stored), leaf });
+    }
+    assertSealable(found, command.payload);
+  }
+  await state.putSealed(msp, privateKeys.seal(order), after, privateNonce(await state.secret(msp), state));
+}
+
 /** Where the records are stored the submitting gateway says: nobody else knows batches. A wrong word finds nothing. */
-function firstsOf(state: State, { records }: Erase): readonly number[] {
+function firstsOf(state: State, { records }: Pick<Erase | Payload<"record.seal">, "records">): readonly number[] {
   const parsed = Firsts.safeParse(transientJson(state, "firsts"));
   if (parsed.success && parsed.data.length === records.length) return parsed.data;
   throw new QuanjiError("MALFORMED", "transient firsts has one batch for each record", { field: "firsts" });

@@ -7,7 +7,7 @@ import { BoundaryPublish } from "./boundary.js";
 import { QuanjiError } from "./errors.js";
 import * as grant from "./grant.js";
 import * as network from "./network.js";
-import { RecordErase } from "./openings.js";
+import { RecordErase, RecordSeal, RecordUnseal } from "./openings.js";
 import * as order from "./order.js";
 import * as party from "./party.js";
 import * as resource from "./resource.js";
@@ -68,6 +68,10 @@ export const COMMANDS = {
   "grant.resume": row("grants", grant.GrantResume, "Resume a suspended grant."),
   "grant.allot": row("grants", grant.GrantAllot, "Share a grant's quota out among its logs anew."),
   "record.erase": row("openings", RecordErase, "Erase what a record's request committed to, for ever.", ["ground"]),
+  "record.seal": row("openings", RecordSeal, "Hide whole records until a date; they are counted all the same.", [
+    "ground",
+  ]),
+  "record.unseal": row("openings", RecordUnseal, "Show sealed records before their date.", ["ground"]),
   access: row("accesses", AccessRequest, "Use a resource.", ["operator", "query"]),
   "access.void": row("accesses", AccessVoid, "Declare a sequence number as never used."),
   "access.accept": row("accesses", AccessAccept, "Confirm what was delivered: its digest and rows."),

@@ -147,6 +147,11 @@ export const TrailLine = z.discriminatedUnion("t", [
     /** Of a subject: audit path to the root of the tree of `size` leaves. */
     p: z.array(Digest).max(63).optional(),
   }),
+  /**
+   * A record that an order seals until its date: SHA-256 of its face and of its body. Which order, the chain `openings` of the
+   * resource says, by the leaf. It opens nothing.
+   */
+  z.strictObject({ t: z.literal("sealed"), f: Digest, b: Digest, o: OpeningsSchema.optional() }),
   /** Ends a log: head note with its opening and a proof of the last record; or the next record after `to` with its proof. */
   z.strictObject({
     t: z.literal("logEnd"),
@@ -158,7 +163,7 @@ export const TrailLine = z.discriminatedUnion("t", [
     proof: z.string().optional(),
     next: z.strictObject({ record: z.string(), opening: Opening, proof: z.string() }).optional(),
   }),
-  /** `digest`: SHA-256 of all bytes before this line. `count`: records. */
+  /** `digest`: SHA-256 of all bytes before this line. `count`: records, sealed ones too. */
   z.strictObject({ t: z.literal("end"), count, digest: Digest }),
 ]);
 export type TrailLine = z.infer<typeof TrailLine>;

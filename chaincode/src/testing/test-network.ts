@@ -190,7 +190,7 @@ export class TestNetwork {
     // Taking a share back needs to know what was used of it: that meets the batches with uses of this one grant.
     const own = (key: string): boolean => verb === "grant.allot" && key.includes("\u0000count/");
     // A batch that stands is never written again.
-    const old = (key: string): boolean => verb === "record.erase" && key.includes("\u0000batch/");
+    const old = (key: string): boolean => verb.startsWith("record.") && key.includes("\u0000batch/");
     const shared = [...(this.lastEffects?.reads ?? [])].filter((key) => written.test(key) && !own(key) && !old(key));
     if (shared.length > 0) throw new Error(`${verb} reads what every batch writes: ${shared.join(", ")}`);
   }

@@ -63,6 +63,8 @@ export const privateKeys = {
    * under it in the same transaction.
    */
   said: (log: string, first: number, generation: number) => `said/${log}/${first}/${generation}`,
+  /** An order that seals records. */
+  seal: (order: string) => `seal/${order}`,
   /** How many erasures have touched the batch: which generation is its newest. Absent: 0. */
   erasures: (log: string, first: number) => `erasures/${log}/${first}`,
 } as const;

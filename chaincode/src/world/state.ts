@@ -14,6 +14,7 @@ import type {
   Orders,
   Party,
   Resource,
+  Seal,
   SeqWindow,
   StopState,
 } from "../domain/index.js";
@@ -188,6 +189,10 @@ export class State {
     }
     const line = (await lines)[index - first];
     return line === undefined ? undefined : recordOf(line);
+  }
+
+  async seal(msp: string, order: string): Promise<Seal | undefined> {
+    return (await this.#private<Sealed<Seal>>(msp, privateKeys.seal(order)))?.value;
   }
 
   /** What the requests of a batch committed to, as far as it is kept, and which generation that is. */

@@ -71,6 +71,7 @@ const WORDS = {
   replayed: ["Rules decided again", "已重放规则"],
   attested: ["Believed, not decided again", "采信而未重放"],
   hosted: ["Keys held by a host, which could have signed", "托管密钥（托管方可代签）"],
+  sealed: ["Sealed", "已密封"],
   erased: ["Erased", "已删除"],
   beware: ["Beware", "注意"],
   trustFile: ["Trust file", "信任文件"],

@@ -285,6 +285,10 @@ export const WORDS = {
     "fields: {n}, erased by command {command} of {by}, {time}",
     "字段 {n} 个，由 {by} 于 {time} 以命令 {command} 删除",
   ],
+  sealed: [
+    "entries: {n}, sealed until {until} by {authority} (order {order})",
+    "条目 {n} 个，由 {authority} 密封至 {until}（令 {order}）",
+  ],
   erasedMore: ["and by {n} more commands", "另有 {n} 条删除命令"],
   hosted: ["keys held by a host, which could have signed:", "托管密钥（托管方可代签）："],
   trustFile: ["trust file", "信任文件"],

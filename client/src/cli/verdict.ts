@@ -19,6 +19,7 @@ export function verdictText(file: string, verdict: Verdict, lang: Lang): string 
     ...list(say("attested"), verdict.attested),
     ...list(say("hosted"), verdict.hosted ?? []),
     ...erasedLines(verdict, lang),
+    ...sealedLines(verdict, lang),
     ...(verdict.singleOperator ? [say("singleOperator")] : []),
     ...(verdict.testClock ? [say("testClock")] : []),
     `${say("trustFile")} ${verdict.trustDigest}`,
@@ -103,6 +104,16 @@ export function erasedLines({ erased = [] }: Pick<Verdict, "erased">, lang: Lang
     ...(more > 0 ? [word("erasedMore", lang).replace("{n}", String(more))] : []),
   ];
 }
+
+/** `3 entries sealed until 2027-01-01T00:00:00.000Z by … (order …)` */
+export const sealedLines = ({ sealed = [] }: Pick<Verdict, "sealed">, lang: Lang): readonly string[] =>
+  sealed.map(({ order, authority, until, entries }) =>
+    word("sealed", lang)
+      .replace("{n}", String(entries))
+      .replace("{until}", until)
+      .replace("{authority}", authority)
+      .replace("{order}", order),
+  );
 
 const list = (title: string, items: readonly string[]): readonly string[] =>
   items.length === 0 ? [] : [`${title} ${items.join(", ")}`];

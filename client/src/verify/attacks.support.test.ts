@@ -6,6 +6,7 @@
 import { canonical, type HashText, sha256Text } from "@quanji/chaincode/log";
 import { BY_COLLUSION } from "./attacks-collusion.support.test.js";
 import * as erasures from "./attacks-erasure.support.test.js";
+import * as seals from "./attacks-seal.support.test.js";
 import { ON_RECEIPT_FILES, ON_TRAIL_FILES } from "./attacks-files.support.test.js";
 import * as handovers from "./attacks-handover.support.test.js";
 import { ON_LINES } from "./attacks-lines.support.test.js";
@@ -49,6 +50,7 @@ export async function prepareAttacks(): Promise<void> {
     handovers.prepareHandovers(),
     tallies.prepareTallies(),
     erasures.prepareErasures(),
+    seals.prepareSeals(),
   ]);
 }
 
@@ -128,6 +130,19 @@ const onErased: readonly Attack[] = [
   on,
   expected,
   exhibit: async () => erasureExhibit(await make(), on),
+}));
+
+const sealExhibit = (evidence: string): Exhibit => ({
+  kind: "trail",
+  evidence,
+  trust: trustFile(seals.world.trustPayload()),
+  now: seals.world.nowMs + 2 * 86_400_000,
+});
+const onSeals: readonly Attack[] = seals.ON_SEALS.map(([name, expected, make]) => ({
+  name,
+  on: "trail",
+  expected,
+  exhibit: async () => sealExhibit(await make()),
 }));
 
 const onReceipts: readonly Attack[] = receipts.ON_RECEIPTS.map(([name, expected, edit]) => ({
@@ -222,6 +237,7 @@ export const ATTACKS: readonly Attack[] = [
   ...onHandovers,
   ...onTallies,
   ...onErased,
+  ...onSeals,
   ...onTrust,
 ];
 
@@ -260,6 +276,8 @@ export async function untouched(): Promise<readonly (readonly [name: string, exh
     ["a tally's receipt", { ...tallyExhibit(await tallyReceipt()), kind: "receipt" }],
     ["a trail with erasures", erasureExhibit(sealed(erasures.lines))],
     ["a receipt with an erasure", erasureExhibit(await erasures.receiptOf(), "receipt")],
+    ["a trail with sealed entries", sealExhibit(sealed(seals.lines))],
+    ["the same, shown", sealExhibit(sealed(seals.openTrail()))],
     ["a trust file", trustExhibit(trusts.trustWith({}))],
   ];
 }

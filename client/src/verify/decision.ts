@@ -92,6 +92,11 @@ export class DecisionReplay {
     this.#uses.set(log, NO_USES);
   }
 
+  /** Something of this log is sealed from here on, and may have used the grant: uses cannot be counted any more. */
+  blur(log: string): void {
+    this.#uses.delete(log);
+  }
+
   get replayed(): readonly string[] {
     return this.#decided ? [...RULES.values()].filter((name) => !this.#attested.has(name)) : [];
   }

@@ -78,6 +78,8 @@ export const FINDINGS = {
     "something is said to be erased, and no command erases that field of that record",
   ),
   ERASURE_UNDONE: invalid("breach", "something is opened that a command erased: somebody kept it"),
+  SEAL_OPENED: invalid("distrust", "an entry is sealed, and something of it is opened"),
+  SEAL_MISMATCH: invalid("breach", "a record is shown that is not the one which was sealed at its place"),
   REQUEST_MISSING: invalid("missing", "the requester's signed request is not in the file"),
   REQUEST_MISMATCH: invalid("distrust", "the record or entry names another request than the one beside it"),
   REQUEST_CONTENT: invalid("breach", "the record says otherwise than the request that was signed"),
@@ -189,6 +191,8 @@ export const FINDINGS = {
   DELIVERY_UNMATCHED: incomplete("breach", "a delivery without its permit, or a second delivery of one"),
   TALLY_MISMATCH: incomplete("breach", "a source counted other accesses than were permitted and delivered, or twice"),
   ACCEPTANCE_UNMATCHED: incomplete("breach", "an acceptance without its delivery, or a second acceptance of one"),
+  SEAL_UNPROVEN: incomplete("missing", "an entry is sealed, and no order names it"),
+  SEAL_EXPIRED: incomplete("missing", "an entry is still sealed although its order has ended or was lifted"),
   RECEIPT_NOT_IN_TRAIL: incomplete("missing", "a receipt that you hold is not in the trail that should contain it"),
   FILE_TRUNCATED: incomplete("again", "the file ends before its end line, or counts other lines than it has"),
 

@@ -6,9 +6,11 @@ import {
   emptyHead,
   equalBytes,
   extend,
+  type Hash,
   type Opening,
   type Openings,
 } from "@quanji/chaincode/log";
+import { type Entry, entryOf } from "./inclusion.js";
 import { type LinkKind, openLink } from "./openings.js";
 import { type OpenedRecord, touches } from "./record.js";
 import { refuse } from "./verdict.js";
@@ -20,7 +22,7 @@ export interface RecordChainKey extends ChainKey {
 export class RecordFold {
   readonly key: RecordChainKey;
   #head: ChainHead;
-  #last: OpenedRecord | undefined;
+  #last: Entry | undefined;
   #count = 0;
   /** Position that was skipped: what follows is only looked at to tell a gap from an exchange. */
   #skipped: number | undefined;
@@ -31,7 +33,7 @@ export class RecordFold {
   }
 
   /** The newest record, the predecessor of the trail's first included. */
-  get last(): OpenedRecord | undefined {
+  get last(): Entry | undefined {
     return this.#last;
   }
 
@@ -70,6 +72,16 @@ export class RecordFold {
     return true;
   }
 
+  /** An entry of which only the leaf is known, and from its order the index. Errors: TRAIL_ORDER. */
+  addSealed(leaf: Hash, index: number): void {
+    if (this.#skipped !== undefined) return;
+    if (this.#last !== undefined && index <= this.#last.index)
+      refuse("TRAIL_ORDER", "indexes must rise along the chain");
+    this.#head = extend(this.#head, leaf);
+    this.#last = { leaf, log: this.key.scope, index, timeMs: this.#last?.timeMs };
+    this.#count++;
+  }
+
   #assertOwn(record: QuanjiRecord): void {
     if (record.face.log !== this.key.scope) refuse("LOG_MISMATCH", "the record is from another log than its section");
     if (touches(record, this.key.kind) !== this.key.id)
@@ -88,13 +100,13 @@ export class RecordFold {
       refuse("LEAF_MISMATCH", "the record follows on another record than the one before it");
     }
     if (this.#last === undefined) return;
-    if (record.face.index <= this.#last.record.face.index) refuse("TRAIL_ORDER", "indexes must rise along the chain");
-    if (timeMs < this.#last.timeMs) refuse("TIME_ORDER", "times never decrease within a log");
+    if (record.face.index <= this.#last.index) refuse("TRAIL_ORDER", "indexes must rise along the chain");
+    if (timeMs < (this.#last.timeMs ?? 0)) refuse("TIME_ORDER", "times never decrease within a log");
   }
 
   #append(opened: OpenedRecord, before: ChainHead): void {
     this.#head = extend(before, opened.leaf);
-    this.#last = opened;
+    this.#last = entryOf(opened);
   }
 
   /** Nothing was skipped. Errors: TRAIL_START, TRAIL_GAP. */

@@ -10,6 +10,7 @@ export {
   verifyEvidence,
 } from "./evidence/index.js";
 export { type ErasedBy } from "./erasures.js";
+export { type SealedBy } from "./seals.js";
 export { isQuorum, parsePolicy, type Policy } from "./policy.js";
 export { type ReceiptInput, type ReceiptOptions, verifyReceipt } from "./receipt.js";
 export { signatureVerifier, verifySignature } from "./signatures.js";

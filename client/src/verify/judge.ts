@@ -7,7 +7,7 @@ import {
   splitVersion,
   type TrailLineOf,
 } from "@quanji/chaincode/domain";
-import { type HashText, type Opening, sha256Text, thumbprintOf } from "@quanji/chaincode/log";
+import { hashText, type HashText, type Opening, sha256Text, thumbprintOf } from "@quanji/chaincode/log";
 import type { DecisionReplay } from "./decision.js";
 import type { SignatureCheck } from "./engine.js";
 import { Handovers } from "./handovers.js";
@@ -78,6 +78,8 @@ export class RecordJudge {
   readonly #permits = new Map<number, OpenPermit>();
   readonly #handovers = new Handovers();
   readonly #tallies: Tallies;
+  /** Indexes of sealed entries: what belongs to one cannot be compared with it. */
+  readonly #sealed = new Set<number>();
   /** Index of the record before the trail's first; records up to it are not shown. */
   readonly #before: number | undefined;
 
@@ -96,9 +98,17 @@ export class RecordJudge {
     this.#tallies = before === undefined ? new Tallies() : new Tallies(before);
   }
 
+  /** An entry that an order hides. */
+  sealed(index: number): void {
+    this.#sealed.add(index);
+    this.#context.decisions.blur(this.#log);
+    if (this.#kind === "resource") this.#tallies.sealed(index);
+  }
+
   /** A record that is well formed and stands where it must. */
   judge(line: TrailLineOf<"record">, opened: OpenedRecord): void {
     const { record } = opened;
+    this.#context.world.seals.assertMatches(this.#log, record.face.index, () => hashText(opened.leaf));
     if (record.type === "delivery") {
       // 2. A delivery belongs to one permit, which is in the trail.
       if (line.q !== undefined) refuse("REQUEST_MISMATCH", "a delivery has the request of its access, none of its own");
@@ -120,7 +130,10 @@ export class RecordJudge {
       if (record.face.decision === "permit") this.#permit(record, opened.timeMs);
     }
     // 5. An acceptance is of one delivery, which is in the trail, and says what that says.
-    const isShown = record.type === "acceptance" && record.body.delivery > (this.#before ?? -1);
+    const isShown =
+      record.type === "acceptance" &&
+      record.body.delivery > (this.#before ?? -1) &&
+      !this.#sealed.has(record.body.delivery);
     if (isShown) this.#handovers.accept(record);
     // 6. A tally is the steward's, and agrees with permits and deliveries.
     if (record.type === "tally") this.#tally(record);
@@ -185,6 +198,7 @@ export class RecordJudge {
   #deliver(delivery: Delivery): void {
     const { face, body } = delivery;
     if (this.#before !== undefined && body.access <= this.#before) return; // its access is before the trail's period
+    if (this.#sealed.has(body.access)) return;
     const permit = this.#permits.get(body.access);
     if (permit === undefined) refuse("DELIVERY_UNMATCHED", "the delivery has no permit, or a second delivery of one");
     if (permit.what !== whatOf(delivery) || face.count !== 1) {

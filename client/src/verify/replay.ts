@@ -26,6 +26,7 @@ import {
 } from "@quanji/chaincode/domain";
 import type { CommandChain } from "./chains.js";
 import { Erasures } from "./erasures.js";
+import { Seals } from "./seals.js";
 import type { AnyCommand, ChainCommand } from "./commands.js";
 import { factsOf, verifyCommand } from "./signers.js";
 import { type Step, stepOf, Timeline } from "./timeline.js";
@@ -47,6 +48,7 @@ export interface Replayed {
   readonly boundaries: Timeline<Boundaries> | undefined;
   readonly cells: Cells;
   readonly erasures: Erasures;
+  readonly seals: Seals;
 }
 
 /** Cells by list version and bucket, as the chaincode stores them. */
@@ -90,7 +92,10 @@ export async function replay(chains: readonly CommandChain[], trust: OpenedTrust
   for (const chain of of("grant")) assertServed(chain, grants, resources, trust.trust.net);
   assertDerived(grants);
   const erasures = new Erasures();
-  for (const chain of of("openings")) await replayOpenings(chain, parties, resources, trust.trust.net, erasures);
+  const seals = new Seals();
+  for (const chain of of("openings")) {
+    await replayOpenings(chain, { parties, resources, net: trust.trust.net, erasures, seals });
+  }
   const cells = new Cells();
   const [boundary] = of("boundary");
   const [orders] = of("orders");
@@ -105,6 +110,7 @@ export async function replay(chains: readonly CommandChain[], trust: OpenedTrust
     orders: orders === undefined ? undefined : await orderTimeline(orders, parties),
     cells,
     erasures,
+    seals,
   };
 }
 
@@ -236,11 +242,8 @@ async function grantTimeline({ commands }: CommandChain, parties: Replayed["part
 
 /** Errors: CHAIN_MISSING (the resource's own chain), CHAIN_KEY, and those of {@link verifyCommand} and of {@link Erasures.add}. */
 async function replayOpenings(
-  { key, commands }: CommandChain,
-  parties: Replayed["parties"],
-  resources: Replayed["resources"],
-  net: string,
-  erasures: Erasures,
+  { key, commands, time }: CommandChain,
+  { parties, resources, net, erasures, seals }: Pick<Replayed, "parties" | "resources" | "net" | "erasures" | "seals">,
 ): Promise<void> {
   const resource = resources.get(key.id)?.last;
   if (resource === undefined) return refuse("CHAIN_MISSING", "the chain of a resource is not in the file");
@@ -249,7 +252,9 @@ async function replayOpenings(
   }
   for (const item of commands) {
     const facts = await verifyCommand(item, parties);
-    erasures.add(only(item, ["record.erase"]).payload, facts);
+    const command = only(item, ["record.erase", "record.seal", "record.unseal"]);
+    if (command.verb === "record.erase") erasures.add(command.payload, facts);
+    else applied(() => seals.add(command, facts, time));
   }
 }
 

@@ -1,9 +1,17 @@
 /** One log of a trail: its records in order, each checked alone, with its request, and against what came before it. */
 import type { TrailLineOf } from "@quanji/chaincode/domain";
-import { equalBytes, type Opening, type Openings } from "@quanji/chaincode/log";
+import {
+  equalBytes,
+  hashText,
+  type HashText,
+  leafOfHashes,
+  type Opening,
+  type Openings,
+  parseHash,
+} from "@quanji/chaincode/log";
 import { RecordFold, type RecordChainKey } from "./fold.js";
 import { type AttestedHead, type SealedHead, verifyHead } from "./head.js";
-import { verifyIncluded } from "./inclusion.js";
+import { verifyEntry, verifyIncluded } from "./inclusion.js";
 import { RecordJudge, type SectionContext } from "./judge.js";
 import { type OpenedRecord, openRecord } from "./record.js";
 import { type Level, refuse } from "./verdict.js";
@@ -52,6 +60,22 @@ export class LogSection {
     return opened;
   }
 
+  /**
+   * An entry that an order hides: counted by its leaf. Whatever it used or served is unknown, so bounds on counts widen by it; a
+   * party's trail, which its own party and the regulator may see, hides nothing. Answers the leaf.
+   * Errors: SEAL_OPENED, SEAL_UNPROVEN, SEAL_EXPIRED, TRAIL_ORDER.
+   */
+  sealed({ f, b, o }: TrailLineOf<"sealed">): HashText {
+    if (o !== undefined) refuse("SEAL_OPENED", "an entry is sealed, and something of it is opened");
+    const leaf = leafOfHashes(parseHash(f), parseHash(b));
+    const text = hashText(leaf);
+    if (this.#fold.key.kind === "party") return refuse("SEAL_UNPROVEN", "a party's own trail hides nothing");
+    const index = this.#context.world.seals.indexOf(this.log, text);
+    this.#fold.addSealed(leaf, index);
+    this.#judge.sealed(index);
+    return text;
+  }
+
   /** Errors: TRAIL_GAP, TRAIL_START, TRAIL_TRUNCATED, TRAIL_STALE, ABSENCE_UNPROVEN, SEQ_GAP, and those of notes and proofs. */
   async end(line: TrailLineOf<"logEnd">): Promise<SectionEnd> {
     if (line.log !== this.log) refuse("LOG_MISMATCH", "the section ends under another log's name");
@@ -79,8 +103,8 @@ export class LogSection {
       return undefined;
     }
     if (proof === undefined) return refuse("PROOF_MISSING", "the last record has no inclusion proof");
-    const { level, size, root } = await verifyIncluded(last, proof, this.#context.trust);
-    if (at.number <= last.record.face.index) refuse("TRAIL_STALE", "the head note is older than the last record");
+    const { level, size, root } = await verifyEntry(last, proof, this.#context.trust);
+    if (at.number <= last.index) refuse("TRAIL_STALE", "the head note is older than the last record");
     if (size === at.number && !equalBytes(root, at.hash))
       refuse("FORK", "two roots are stated for one size of the log");
     return level;

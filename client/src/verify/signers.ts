@@ -137,6 +137,8 @@ const OFFICES: Partial<Record<Verb, readonly Role[]>> = {
   "resource.amend": [],
   "resource.suspend": ["regulator"],
   "resource.resume": ["regulator"],
+  "record.seal": ["regulator"],
+  "record.unseal": ["regulator"],
 };
 
 function mayAct(command: AnyCommand, signer: Party, resource: Resource | undefined): boolean {

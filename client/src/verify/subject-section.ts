@@ -25,7 +25,7 @@ import {
   verifyInclusion,
 } from "@quanji/chaincode/log";
 import type { SealedHead } from "./head.js";
-import { verifyIncluded } from "./inclusion.js";
+import { verifyEntry } from "./inclusion.js";
 import { RecordJudge, type SectionContext } from "./judge.js";
 import { type OpenedRecord, openRecord } from "./record.js";
 import type { SectionEnd } from "./section.js";
@@ -173,6 +173,11 @@ export class SubjectSection {
     return opened;
   }
 
+  /** Whom a sealed entry is about cannot be seen, so none can stand here. */
+  sealed(_line: TrailLineOf<"sealed">): never {
+    return refuse("SEAL_UNPROVEN", "a subject's trail hides nothing");
+  }
+
   /** A record counts under each of the asked tags that it has. */
   #extend({ record, leaf }: OpenedRecord): void {
     let found = false;
@@ -205,11 +210,8 @@ export class SubjectSection {
       return refuse("PROOF_MISSING", "a log of a subject's trail ends with the proof of its last index");
     }
     const { face, body, leaf } = index;
-    const { level, size, root } = await verifyIncluded(
-      { record: { face, body }, leaf },
-      line.proof,
-      this.#context.trust,
-    );
+    const entry = { leaf, log: face.log, index: face.index, timeMs: msOf(body.time) };
+    const { level, size, root } = await verifyEntry(entry, line.proof, this.#context.trust);
     if (size !== this.#size || (this.#root !== undefined && !equalBytes(this.#root, root))) {
       refuse("INCLUSION_INVALID", "the records' paths and the proof of the last index lead to two trees");
     }

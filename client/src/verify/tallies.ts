@@ -44,6 +44,12 @@ export class Tallies {
     this.#end++;
   }
 
+  /** What is sealed may be a permit, and may have been served. */
+  sealed(index: number): void {
+    this.permit(index);
+    this.#states[this.#end - 1] = UNCERTAIN;
+  }
+
   /** Errors: TALLY_MISMATCH: the source did not serve it. */
   deliver({ body: { access, outcome } }: Delivery): void {
     const served = outcome === "delivered" || outcome === "partial";

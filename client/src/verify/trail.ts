@@ -88,6 +88,7 @@ type Findings = Pick<
   | "attested"
   | "hosted"
   | "erased"
+  | "sealed"
 >;
 
 class TrailReader {
@@ -184,6 +185,9 @@ class TrailReader {
         return undefined;
       case "record":
         this.#record(line);
+        return undefined;
+      case "sealed":
+        this.#sealed(line);
         return undefined;
       case "logEnd":
         return this.#endLog(line);
@@ -284,6 +288,13 @@ class TrailReader {
     if (this.#records % PROGRESS_EVERY === 0) this.#options.progress?.(this.#records);
   }
 
+  #sealed(line: TrailLineOf<"sealed">): void {
+    if (this.#section === undefined) return refuse("LINE_ORDER", "a sealed entry stands outside a log");
+    this.#index = undefined;
+    this.#held.delete(this.#section.sealed(line));
+    this.#records++;
+  }
+
   #tally({ record, leaf }: OpenedRecord): void {
     this.#index = record.face.index;
     if (this.#held.size > 0) this.#held.delete(hashText(leaf));
@@ -335,6 +346,7 @@ class TrailReader {
       denied: this.#denied,
       ...rules,
       ...(this.#hosted.size > 0 && { hosted: [...this.#hosted] }),
+      ...(world.seals.used.length > 0 && { sealed: world.seals.used }),
       ...(world.erasures.used.length > 0 && { erased: world.erasures.used }),
     };
   }

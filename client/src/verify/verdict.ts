@@ -1,6 +1,7 @@
 /** What a verification answers. */
 import { isQuanjiError, LEVELS, QuanjiError, type QuanjiRecord, type TrailLineOf } from "@quanji/chaincode/domain";
 import type { ErasedBy } from "./erasures.js";
+import type { SealedBy } from "./seals.js";
 import { codeOf, type Finding, type VerifierCode } from "./findings.js";
 
 export type Level = (typeof LEVELS)[number];
@@ -54,6 +55,8 @@ export interface Verdict {
   readonly hosted?: readonly string[];
   /** What is not opened because a command erased it; absent: nothing. */
   readonly erased?: readonly ErasedBy[];
+  /** Entries that orders hide until a date, counted and not shown; absent: none. */
+  readonly sealed?: readonly SealedBy[];
   readonly trustDigest: string;
   /** Fewer than two organisations witness: one operator could show two histories. */
   readonly singleOperator: boolean;

@@ -11,6 +11,7 @@ import {
   type Orders,
   type Payload,
   type Receipt,
+  recordLeaf,
   recordText,
   type TrailKind,
   type TrailLine,
@@ -104,6 +105,8 @@ export interface TrailParts {
   readonly successor?: boolean;
   /** With what requests committed to, what of it was erased, and the commands that erased it. */
   readonly said?: true;
+  /** With the chain of what was erased or sealed. */
+  readonly openings?: true;
 }
 
 /** A source's own key, where a test gives it one. */
@@ -529,6 +532,25 @@ export class SmallWorld {
     return this.command("record.erase", payload, by, { transient: { firsts } });
   }
 
+  /** Seals records, with what belongs to them. */
+  async seal(indexes: readonly number[], until: string, log = LOG): Promise<string> {
+    const order = this.uuid();
+    const found = indexes.map((index) => this.find(log, index));
+    const records = found.map(({ index, stored }) => ({ index, leaf: hashText(recordLeaf(stored)) }));
+    const firsts = JSON.stringify(found.map(({ first }) => first));
+    const payload = {
+      resource: RESOURCE,
+      log,
+      order,
+      authority: "inspectorate",
+      until,
+      ground: this.fresh("ground"),
+      records,
+    };
+    await this.command("record.seal", payload, "regulator", { transient: { firsts } });
+    return order;
+  }
+
   /** The command as receipts show it. */
   async erasedBy(request: FlattenedJws, field: "operator" | "query", by: Name) {
     const chain = await this.chainLines(privateScope(NET, MSP), "openings", RESOURCE);
@@ -635,7 +657,7 @@ export class SmallWorld {
       ...Object.values(PARTIES).map((party): [string, "party", string] => [NET, "party", party.id]),
       [NET, "resource", RESOURCE],
       ...grants.map((grant): [string, "grant", string] => [privateScope(NET, MSP), "grant", grant]),
-      ...(parts.said === undefined
+      ...(parts.said === undefined && parts.openings === undefined
         ? []
         : [[privateScope(NET, MSP), "openings", RESOURCE] as [string, "openings", string]]),
     ];
@@ -776,7 +798,8 @@ const LINE_LIMITS = { maxBytes: 4 * 1024 * 1024, maxDepth: 12 };
 /** Lines as a file: each canonical, and an `end` line that counts them. */
 export function sealed(lines: readonly unknown[]): string {
   const text = lines.map((line) => `${typeof line === "string" ? line : canonical(line, LINE_LIMITS)}\n`).join("");
-  return sealedText(text, lines.filter((line) => (line as TrailLine).t === "record").length);
+  const isEntry = ({ t }: TrailLine): boolean => t === "record" || t === "sealed";
+  return sealedText(text, lines.filter((line) => isEntry(line as TrailLine)).length);
 }
 
 export const sealedText = (text: string, count: number): string =>

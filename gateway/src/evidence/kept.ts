@@ -2,7 +2,7 @@
 import { type AccessBody, msOf, QuanjiError, type Resource, splitVersion } from "@quanji/chaincode/domain";
 import { bodyOf } from "../readmodel/body.js";
 import type { LedgerIndex } from "../readmodel/ledger-index.js";
-import type { Page } from "../readmodel/readmodel.js";
+import type { KnownRecord, Page } from "../readmodel/readmodel.js";
 
 export interface KeptRecord {
   readonly log: string;
@@ -27,6 +27,7 @@ export async function keptOf(
   index: LedgerIndex,
   resource: Resource,
   { before, cursor, limit }: KeptQuery,
+  isHidden: (record: KnownRecord) => Promise<boolean>,
 ): Promise<Page<KeptRecord>> {
   const beforeMs = before === undefined ? Infinity : msOf(before);
   const start = cursor === undefined ? { place: 0, from: 0 } : placeOf(cursor);
@@ -40,7 +41,7 @@ export async function keptOf(
       if (known === undefined) continue;
       const { id, time, resource: of } = bodyOf(known) as AccessBody;
       if (msOf(time) >= beforeMs) break; // times never decrease within a log
-      if (splitVersion(of).id !== resource.id) continue;
+      if (splitVersion(of).id !== resource.id || (await isHidden(known))) continue;
       items.push({ log, index: at, id, time, fields: Object.keys(await index.said(log, at)).sort() });
     }
   }

@@ -17,6 +17,7 @@ import type { KnownRecord } from "../readmodel/readmodel.js";
 import { readLog } from "../witness/heads.js";
 import { look, type Sighting } from "../witness/sighting.js";
 import { proofOf } from "./context.js";
+import { hiddenBy } from "./hidden.js";
 import { indexBodyOf, type SubjectTrees } from "./subject-tree.js";
 import { COSIGNED_WAIT_MS, commandLines, limitsOf, type TrailContext } from "./trail.js";
 import { chainKeys, type PlannedChain, touch, type Touched, withResources } from "./trail-plan.js";
@@ -89,10 +90,14 @@ async function planSubjectTrail(
   for (const state of await ownLogs(context, sighting)) {
     logs.push(await planIndexes(context, query, timeZone, state));
   }
+  const nowMs = clock() + (await index.clockOffsetMs());
   for (const { log, indexes } of logs) {
     for (const known of indexes) {
-      for (const at of await recordsOf(context, query, timeZone, known))
-        touch(touched, await recordAt(context, log, at));
+      for (const at of await recordsOf(context, query, timeZone, known)) {
+        const record = await recordAt(context, log, at);
+        if ((await hiddenBy(index, record, SUBJECT, nowMs)) !== undefined) throw sealed();
+        touch(touched, record);
+      }
     }
   }
   const chains: PlannedChain[] = [];
@@ -102,6 +107,12 @@ async function planSubjectTrail(
   const notes = gather === undefined ? [] : await gather(chains);
   return { net, timeZone, logs, chains: chains.map((chain, i) => ({ ...chain, note: notes[i] ?? chain.note })) };
 }
+
+/** Whom a sealed entry is about is part of what the order hides. What an order hides is not handed out, nor left out. */
+const sealed = (): QuanjiError =>
+  new QuanjiError("STATE_CONFLICT", "an order seals entries of this trail: ask again when it has ended", {
+    detail: "SEALED",
+  });
 
 /** As for a party: every log of this organisation. */
 async function ownLogs({ index }: SubjectTrailContext, { view }: Sighting): Promise<readonly LogState[]> {

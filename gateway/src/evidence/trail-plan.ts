@@ -11,6 +11,7 @@ import type { HeadWitness, StatedHead } from "../witness/heads.js";
 import { readLog } from "../witness/heads.js";
 import { grantChain, openingsChain, publicChain, type Sighting } from "../witness/sighting.js";
 import type { Audience } from "./context.js";
+import { hiddenIn } from "./hidden.js";
 import { signersOf } from "./signers.js";
 
 export interface TrailQuery {
@@ -35,6 +36,8 @@ export interface PlannedLog extends StatedHead {
   readonly length: number;
   /** Head of the log in the same look: what proofs lead to. */
   readonly tree: TreeHead;
+  /** Indexes of records that an order hides from this audience. */
+  readonly hidden: ReadonlySet<number>;
 }
 
 export interface TrailPlan {
@@ -67,15 +70,34 @@ export async function planTrail(
   const net = (await index.network())?.net;
   if (net === undefined) throw new QuanjiError("NOT_FOUND", "the network has not been initialised");
   const logs: PlannedLog[] = [];
-  for (const state of await logsOf(index, query, sighting)) logs.push(await planLog(context, query, state, sighting));
+  for (const state of await logsOf(index, query, sighting)) {
+    const hidden = await hiddenFrom(index, query, state.origin, audience, sighting);
+    logs.push(await planLog(context, query, state, sighting, hidden));
+  }
   const touched = await touchedBy(index, query, logs);
-  const openings = audience.regulator ? await planOpenings(context, net, touched, sighting) : [];
+  const isOpened = audience.regulator || logs.some(({ hidden }) => hidden.size > 0);
+  const openings = isOpened ? await planOpenings(context, net, touched, sighting) : [];
   const keys = await chainKeys(index, net, touched, audience, openings);
   const chains: PlannedChain[] = [];
   for (const key of keys) chains.push({ key, ...(await context.witness.state(sighting, key)) });
   chains.push(...openings);
   const opens = new Map(openings.map(({ key, head }) => [key.id, head?.n ?? 0]));
   return { net, opens: audience.regulator ? opens : undefined, chains, logs };
+}
+
+/** A party's own trail is its own and the regulator's: nothing of it is hidden from either. */
+async function hiddenFrom(
+  index: LedgerIndex,
+  { kind }: TrailQuery,
+  log: string,
+  audience: Audience,
+  { view, timeMs }: Sighting,
+): Promise<ReadonlySet<number>> {
+  if (kind === "party") return new Set();
+  return hiddenIn(index, log, audience, timeMs, async (request) => {
+    const known = await index.command(request);
+    return known !== undefined && known.block <= view.block;
+  });
 }
 
 /** Chains of what was erased of the resources' records, where anything was. */
@@ -114,14 +136,23 @@ async function planLog(
   { kind, id, from, to }: TrailQuery,
   state: LogState,
   sighting: Sighting,
+  hidden: ReadonlySet<number>,
 ): Promise<PlannedLog> {
   const key: ChainKey = { scope: state.origin, kind, id };
   const stated = await witness.state(sighting, key);
   const length = stated.head?.n ?? 0;
   const at = async (time: string): Promise<number> => Math.min(length, await index.chainPositionAt(key, msOf(time)));
-  const start = from === undefined ? 0 : await at(from);
-  const end = to === undefined ? length : await at(to);
-  return { key, ...stated, start, end, length, tree: { size: state.size, root: parseHash(state.root) } };
+  const isHidden = async (n: number): Promise<boolean> => {
+    if (hidden.size === 0) return false;
+    for await (const { record } of index.chainRecords(key, n)) return hidden.has(record);
+    return false;
+  };
+  let start = from === undefined ? 0 : await at(from);
+  let end = to === undefined ? length : await at(to);
+  // What stands before and after the period proves it, and cannot do so hidden: the next record that can is taken.
+  while (start > 0 && (await isHidden(start - 1))) start--;
+  while (end < length && (await isHidden(end))) end++;
+  return { key, ...stated, start, end, length, tree: { size: state.size, root: parseHash(state.root) }, hidden };
 }
 
 /** Whose chains the decisions in a trail rest on. Grows with the number of distinct keys, not of records. */

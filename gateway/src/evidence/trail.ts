@@ -10,7 +10,7 @@ import {
   type TrailLine,
   type TrailLineOf,
 } from "@quanji/chaincode/domain";
-import { canonical, emptyHead, type Limits, PUBLIC_SALT, type TreeHead } from "@quanji/chaincode/log";
+import { canonical, emptyHead, type Limits, PUBLIC_SALT, sha256Text, type TreeHead } from "@quanji/chaincode/log";
 import type { Ledger } from "../ledger/ledger.js";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 import type { HeadWitness, StatedHead } from "../witness/heads.js";
@@ -51,7 +51,7 @@ export async function* makeTrail(
   for await (const line of linesOf(context, query, plan)) {
     const text = `${canonical(line, limitsOf(line))}\n`;
     hash.update(text);
-    if (line.t === "record") count++;
+    if (line.t === "record" || line.t === "sealed") count++;
     yield text;
   }
   yield `${canonical({ t: "end", count, digest: hash.digest("base64url") })}\n`;
@@ -120,7 +120,8 @@ async function* logLines(
   let left = end - start;
   if (left > 0) {
     for await (const record of context.index.chainRecords(key, start)) {
-      yield recordLine(log, record, opens === undefined ? {} : await saidOf(context, record, opens));
+      if (log.hidden.has(record.record)) yield sealedLine(record);
+      else yield recordLine(log, record, opens === undefined ? {} : await saidOf(context, record, opens));
       if (--left === 0) break;
     }
   }
@@ -131,6 +132,10 @@ async function startOf(context: TrailContext, { key, start }: PlannedLog): Promi
   if (start === 0) return { n: 0 };
   const before = await recordAt(context, key, start - 1);
   return { record: recordText(before.stored), opening: linkOf(key, before) };
+}
+
+function sealedLine({ stored }: KnownRecord): TrailLine {
+  return { t: "sealed", f: sha256Text(stored.face), b: sha256Text(stored.body) };
 }
 
 interface Said {

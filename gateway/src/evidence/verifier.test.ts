@@ -1,5 +1,5 @@
-import { instant } from "@quanji/chaincode/domain";
-import { canonical } from "@quanji/chaincode/log";
+import { instant, recordLeaf } from "@quanji/chaincode/domain";
+import { canonical, hashText } from "@quanji/chaincode/log";
 import { openTrust, type OpenedTrust, type Verdict, verifyReceipt, verifyTrail } from "@quanji/client/verify";
 import { expect } from "chai";
 import type { LedgerIndex } from "../readmodel/ledger-index.js";
@@ -177,6 +177,88 @@ describe("what the gateway makes, the offline verifier accepts", () => {
       expect(await told(story.regulator.party, true)).to.deep.equal([request]);
       expect(await told(story.bureau.party, false)).to.deep.equal([request]);
       expect(await told(story.bank.party, false)).to.equal(undefined);
+    });
+  });
+
+  describe("under an order that seals", () => {
+    let order: string;
+    let until: string;
+    const bureau = () => ({ party: story.bureau.party, regulator: false });
+    const bank = () => ({ party: story.bank.party, regulator: false });
+
+    before(async () => {
+      const leaves = await Promise.all(
+        [0, 3].map(async (at) => hashText(recordLeaf((await index.record(LOG, at))!.stored))),
+      );
+      until = instant(story.ledger.now + HOUR);
+      const batch = (await index.record(LOG, 3))!.first;
+      const sealed = await story.seal(
+        [
+          { index: 0, leaf: leaves[0]! },
+          { index: 3, leaf: leaves[1]! },
+        ],
+        [0, batch],
+        until,
+      );
+      ({ order } = sealed);
+      await index.reached(sealed.block);
+    });
+
+    const entriesOf = (text: string): number => text.split("\n").filter((line) => line.includes('"t":"sealed"')).length;
+
+    for (const [kind, id] of [
+      ["resource", () => RESOURCE],
+      ["grant", () => grant],
+    ] as const) {
+      it(`its owner's trail of a ${kind} counts what is hidden, and verifies`, async () => {
+        const text = await trailText(context, { kind, id: id() }, bureau());
+        expect(entriesOf(text)).to.equal(2);
+        const found = await verifyTrail(text, trust);
+        expectOk(found);
+        expect(found.sealed).to.deep.equal([
+          { order, authority: "inspectorate", by: story.regulator.party, until, entries: 2 },
+        ]);
+        expect(found.records).to.equal((await verdict({ kind, id: id() })).records);
+      });
+    }
+
+    it("the regulator and the requester see all of it", async () => {
+      for (const audience of [regulator(), bank()]) {
+        expect(entriesOf(await trailText(context, { kind: "grant", id: grant }, audience))).to.equal(0);
+      }
+      expect(entriesOf(await trailText(context, { kind: "party", id: story.bank.party }, bank()))).to.equal(0);
+    });
+
+    it("a period that would begin or end at a hidden record begins or ends beside it", async () => {
+      const times = await Promise.all(
+        [0, 1, 3, 4].map(
+          async (at) => (JSON.parse((await index.record(LOG, at))!.stored.body) as { time: string }).time,
+        ),
+      );
+      for (const from of times) {
+        for (const to of [...times, undefined].filter((end) => end === undefined || end > from)) {
+          const query = { kind: "resource" as const, id: RESOURCE, from, ...(to !== undefined && { to }) };
+          expectOk(await verdict(query, bureau()));
+        }
+      }
+    });
+
+    it("is over at its time: then everything is shown again, and matches", async () => {
+      const now = story.ledger.now;
+      story.pass(HOUR);
+      expect(entriesOf(await trailText(context, { kind: "resource", id: RESOURCE }, bureau()))).to.equal(0);
+      story.pass(now - story.ledger.now);
+    });
+
+    it("is over when it is lifted", async () => {
+      const { block } = await story.unseal(order);
+      await index.reached(block);
+      const text = await trailText(context, { kind: "resource", id: RESOURCE }, bureau());
+      expect(entriesOf(text)).to.equal(0);
+      expectOk(await verifyTrail(text, trust));
+      const found = await verdict({ kind: "resource", id: RESOURCE });
+      expectOk(found);
+      expect(found).not.to.have.property("sealed");
     });
   });
 });

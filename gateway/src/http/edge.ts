@@ -33,8 +33,10 @@ export interface EvidenceFor {
   checkpoint(log: string): Promise<string>;
   /** The checkpoint that caches, copies and monitors are shown: where witnesses are asked, the largest with the quorum's cosignatures. */
   published(log: string): Promise<string>;
+  /** Until when an order hides a record from that viewer; undefined: it may be shown. */
+  hiddenUntil(record: KnownRecord, viewer: Party): Promise<string | undefined>;
   /** Of which records of a resource something is kept that can be erased. Errors: MALFORMED (cursor). */
-  kept(resource: Resource, query: KeptQuery): Promise<Page<KeptRecord>>;
+  kept(resource: Resource, query: KeptQuery, viewer: Party): Promise<Page<KeptRecord>>;
   /** Lines of a trail, each with its line feed, with the openings that are the viewer's. Refuses before the first line. */
   trail(query: TrailQuery, viewer: Party, signal: AbortSignal): AsyncIterable<string>;
   /** The same for a data subject: shows no grant's terms, whoever asks. */

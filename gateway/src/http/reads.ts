@@ -1,6 +1,6 @@
 /** Reads: POST-as-GET (RFC 8555 §6.3), answered to whom the object concerns and to nobody else. */
 import { isHashText, partyOf, thumbprintOf, toBase64url } from "@quanji/chaincode/log";
-import { keyOf, parseWith, type Resource, SEQ_WINDOW } from "@quanji/chaincode/domain";
+import { keyOf, parseWith, QuanjiError, type Resource, SEQ_WINDOW } from "@quanji/chaincode/domain";
 import type { Member } from "./authenticate.js";
 import { acceptanceOf, accessBodyOf } from "../service/records.js";
 import { notFound } from "./answers.js";
@@ -85,6 +85,11 @@ export const READ_HANDLERS: Readonly<Record<ReadId, Read>> = {
       named.type === "acceptance" ? await readModel.record(named.log, acceptanceOf(named).access) : named,
     );
     if (!(await maySeeRecord(readModel, access, party))) throw notFound();
+    const until = await evidence.hiddenUntil(access, party);
+    if (until !== undefined) {
+      // Its trails count it: that there is something is no secret, and "nothing" would be a lie.
+      throw new QuanjiError("ROLE_REQUIRED", `the record is sealed by an order until ${until}`, { detail: "SEALED" });
+    }
     const delivery = await readModel.deliveryOf(accessBodyOf(access).request);
     const acceptance = await readModel.acceptanceOf(access.log, access.record);
     return {
@@ -110,7 +115,7 @@ export const READ_HANDLERS: Readonly<Record<ReadId, Read>> = {
     const resource = found(await readModel.resource(resourceIdOf(context)));
     if (resource.steward !== party.id && !isRegulator(party)) throw notFound();
     const { before, cursor } = context.query;
-    return { body: await evidence.kept(resource, { before, cursor, limit: limitOf(context) }) };
+    return { body: await evidence.kept(resource, { before, cursor, limit: limitOf(context) }, party) };
   },
 
   trail: async (edge, context) => {

@@ -8,6 +8,7 @@ import { DECODE } from "./decode.js";
 import { FORMAT, KEYS, type Meta } from "./layout.js";
 import { fileGrant, readPublic } from "./objects.js";
 import { fileErasure, fileSaid } from "./said.js";
+import { fileSeal } from "./sealed.js";
 import { type Rooms, type Scene, storedHead, writesOf } from "./scene.js";
 import { Changes } from "./store.js";
 import { LogTips } from "./tips.js";
@@ -20,7 +21,7 @@ export interface Applied {
 
 /** Kept under keys of their own, or never asked for. */
 const NOT_MIRRORED_OPEN = ["jti/", "command/", "chain/"];
-const NOT_MIRRORED_OWN = ["head/", "command/", "batch/", "accepted/", "said/", "erasures/"];
+const NOT_MIRRORED_OWN = ["head/", "command/", "batch/", "accepted/", "said/", "erasures/", "seal/"];
 
 export class Applier {
   readonly #rooms: Rooms;
@@ -77,6 +78,7 @@ function applyCommands(scene: Scene): void {
   const file = (stored: StoredCommand): void => {
     fileCommand(changes, chains, position, stored, (key) => storedHead(scene, key));
     fileErasure(changes, stored);
+    fileSeal(changes, stored);
   };
   for (const [key, value] of [...open, ...own]) {
     if (key.startsWith("command/")) file(JSON.parse(value) as StoredCommand);

@@ -26,6 +26,10 @@ export const KEYS = {
   said: (log: string, index: number) => `o|${log}|${fixed(index)}`,
   /** What of it was erased: requests of the commands, by field. */
   erased: (log: string, index: number) => `e|${log}|${fixed(index)}`,
+  /** Orders that seal it: their ids and ends. */
+  sealed: (log: string, index: number) => `z|${log}|${fixed(index)}`,
+  /** Request of the command that gave an order which seals records. */
+  seal: (order: string) => `w|${order}`,
   /** Place of the access, void or acceptance, and of the delivery, of a request. */
   request: (request: string) => `q|${request}`,
   delivery: (request: string) => `d|${request}`,
@@ -62,6 +66,6 @@ export const range = (prefix: string): { readonly gte: string; readonly lt: stri
 });
 
 /** Prefix of everything of one log or chain under one letter. */
-export const under = (letter: "g" | "u" | "i" | "n" | "o", name: string): string => `${letter}|${name}|`;
+export const under = (letter: "g" | "u" | "i" | "n" | "o" | "z", name: string): string => `${letter}|${name}|`;
 
 export const chainName = (key: ChainKey): string => `${key.scope}|${key.kind}|${key.id}`;

@@ -4,6 +4,7 @@ import type { ChainKey, Openings, TreeHead } from "@quanji/chaincode/log";
 import type { SealedHead } from "./chains.js";
 import type { KnownRecord, ReadModel } from "./readmodel.js";
 import type { ErasedFields } from "./said.js";
+import type { SealOrder } from "./sealed.js";
 
 /** A record and the tags that it stands under: its own, or its steward's tag of bulk uses. */
 export interface TaggedRecord {
@@ -33,6 +34,10 @@ export interface LedgerIndex extends ReadModel {
   erased(log: string, index: number): Promise<ErasedFields>;
   /** Indexes, from `from` on, of a log's records of which something is kept, oldest first. */
   saidIn(log: string, from?: number): AsyncIterable<number>;
+  /** Orders, not lifted, that seal a record; their time may be over. */
+  sealed(log: string, index: number): Promise<readonly SealOrder[]>;
+  /** The same for all records of a log that have any, by index. */
+  sealedIn(log: string): AsyncIterable<readonly [number, readonly SealOrder[]]>;
   /** Head of a log after the batch that begins at `first`. Errors: NOT_FOUND. */
   batchHead(log: string, first: number): Promise<TreeHead>;
 }

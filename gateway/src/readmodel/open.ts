@@ -11,6 +11,7 @@ import type { LedgerIndex } from "./ledger-index.js";
 import { Objects } from "./objects.js";
 import { Records } from "./records.js";
 import { readErased, readSaid, saidIn } from "./said.js";
+import { readSealed, sealedIn } from "./sealed.js";
 import { Store } from "./store.js";
 import { Trees } from "./tree.js";
 
@@ -120,6 +121,8 @@ function newIndex(options: ReadModelOptions, store: Store, height: number): Ledg
     said: now((log: string, index: number) => readSaid(store, log, index)),
     erased: now((log: string, index: number) => readErased(store, log, index)),
     saidIn: (log, from) => saidIn(store, log, from),
+    sealed: now((log: string, index: number) => readSealed(store, log, index)),
+    sealedIn: (log) => sealedIn(store, log),
     batchHead: now((log: string, first: number) => batchHead(store, log, first)),
     node: now((log: string, level: number, index: number) => trees.node(log, level, index)),
     close: async () => {

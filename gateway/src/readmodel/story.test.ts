@@ -254,6 +254,31 @@ export class Story {
     return this.send(TRANSACTIONS.openings, by, "record.erase", payload, transient);
   }
 
+  /** The regulator seals these records of batches that begin at `firsts`. */
+  async seal(
+    records: readonly { readonly index: number; readonly leaf: string }[],
+    firsts: readonly number[],
+    until: string,
+  ) {
+    const order = this.uuid();
+    const payload = {
+      resource: RESOURCE,
+      log: LOG,
+      order,
+      authority: "inspectorate",
+      until,
+      ground: this.random(),
+      records: [...records],
+    };
+    const transient = { firsts: JSON.stringify(firsts) };
+    return { order, ...(await this.send(TRANSACTIONS.openings, this.regulator, "record.seal", payload, transient)) };
+  }
+
+  unseal(order: string) {
+    const payload = { resource: RESOURCE, order, ground: this.random() };
+    return this.send(TRANSACTIONS.openings, this.regulator, "record.unseal", payload);
+  }
+
   async freeze(target: { readonly kind: string; readonly id: string }): Promise<string> {
     const order = this.uuid();
     await this.send(TRANSACTIONS.orders, this.regulator, "order.freeze", { order, target, ground: this.random() });

@@ -102,7 +102,7 @@ export class Commands {
       name: TRANSACTIONS[group],
       ...(grant !== undefined && { grant }),
       ...(group === "orders" && { endorsers: [this.#options.regulatorMsp] }),
-      ...(isErasure(command) && { firsts: await this.#firsts(command.payload) }),
+      ...(namesRecords(command) && { firsts: await this.#firsts(command.payload) }),
     };
     // An order stops something and extends no chain of its signer: it waits for nobody.
     const committed = await (group === "orders" || command.signer === undefined
@@ -112,7 +112,7 @@ export class Commands {
   }
 
   /** Batches that hold the records which a command names. */
-  async #firsts({ log, records }: Payload<"record.erase">): Promise<readonly number[]> {
+  async #firsts({ log, records }: Payload<"record.erase" | "record.seal">): Promise<readonly number[]> {
     const found = await Promise.all(records.map(({ index }) => this.#options.readModel.record(log, index)));
     return found.map((known) => {
       if (known !== undefined) return known.first;
@@ -186,9 +186,10 @@ export class Commands {
 const isStop = (command: CheckedCommand): command is CheckedCommand & { readonly payload: Payload<"grant.revoke"> } =>
   command.verb === "grant.suspend" || command.verb === "grant.revoke";
 
-const isErasure = (
+const namesRecords = (
   command: CheckedCommand,
-): command is CheckedCommand & { readonly payload: Payload<"record.erase"> } => command.verb === "record.erase";
+): command is CheckedCommand & { readonly payload: Payload<"record.erase" | "record.seal"> } =>
+  command.verb === "record.erase" || command.verb === "record.seal";
 
 const isRepeated = (error: unknown): boolean =>
   isQuanjiError(error, "COMMAND_REPLAYED") || isQuanjiError(error, "STATE_CONFLICT");

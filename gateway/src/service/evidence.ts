@@ -2,6 +2,7 @@
 import { type Party, QuanjiError } from "@quanji/chaincode/domain";
 import { equalBytes, parseHash, type TreeHead } from "@quanji/chaincode/log";
 import { type Audience, type EvidenceContext, signerOf } from "../evidence/context.js";
+import { hiddenBy } from "../evidence/hidden.js";
 import { keptOf } from "../evidence/kept.js";
 import { makeReceipt } from "../evidence/receipt.js";
 import { makeSubjectTrail, type SubjectTrailContext } from "../evidence/subject-trail.js";
@@ -56,6 +57,7 @@ export function newEvidence({
     if (log === undefined) throw new QuanjiError("NOT_FOUND", "there is no such log", { field: "log" });
     return { size: log.size, root: parseHash(log.root) };
   };
+  const ledgerNow = async (): Promise<number> => environment.clock() + (await readModel.clockOffsetMs());
   /** By log: size of the largest checkpoint that was published. */
   const shown = new Map<string, number>();
   return {
@@ -81,7 +83,14 @@ export function newEvidence({
     cosigned: async ({ log, record }, waitMs, signal) =>
       (await cosigned?.awaited(log, record, waitMs, signal)) ?? false,
     subjectTrail: (query, signal) => makeSubjectTrail(subjects, query, signal),
-    kept: (resource, query) => keptOf(readModel, resource, query),
+    hiddenUntil: async (record, viewer) =>
+      (await hiddenBy(readModel, record, audienceOf(viewer), await ledgerNow()))?.until,
+    kept: async (resource, query, viewer) => {
+      const nowMs = await ledgerNow();
+      const isHidden = async (record: KnownRecord): Promise<boolean> =>
+        (await hiddenBy(readModel, record, audienceOf(viewer), nowMs)) !== undefined;
+      return keptOf(readModel, resource, query, isHidden);
+    },
     trail: (query, viewer, signal) => makeTrail(trails, query, audienceOf(viewer), signal),
   };
 }

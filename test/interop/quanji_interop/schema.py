@@ -309,3 +309,14 @@ ERASE = {
     "ground?": digest,
 }
 RECEIPT["erased?"] = rows({"field": ERASABLE, "entry": string, "request": JWS, "key": JWK}, 1, 2)
+SEAL = {
+    "net": NET,
+    "resource": RESOURCE,
+    "log": LOG,
+    "order": UUID,
+    "authority": lambda value: isinstance(value, str) and 1 <= len(value.encode("utf-16-le")) // 2 <= 200,
+    "until": is_instant,
+    "ground": digest,
+    "records": rows({"index": integer(), "leaf": digest}, 1, 64),
+}
+UNSEAL = {"net": NET, "resource": RESOURCE, "order": UUID, "ground": digest}

@@ -10,7 +10,8 @@ from .receipt import (
     LEVELS, Record, Request, assert_erased, erasures_of, is_hash, names, verify_included, verify_opening,
 )
 from .schema import (
-    ERASABLE, ERASE, JWS, LOG, NET, check, digest, fits, instant, integer, is_instant, items, one_of, openings, string,
+    ERASABLE, ERASE, JWS, LOG, NET, SEAL, UNSEAL, check, digest, fits, instant, instant_ms, integer, is_instant, items,
+    one_of, openings, string,
 )
 from .text import (
     KEY_NAME,
@@ -52,6 +53,7 @@ LINES = {
         or fits({"record": string, "opening": OPENING}, value) is None,
     },
     "record": {"t": string, "r": string, "o": openings, "e?": items(ERASABLE, 1, 2, distinct=True), "q?": JWS},
+    "sealed": {"t": string, "f": digest, "b": digest, "o?": openings},
     "logEnd": {
         "t": string,
         "log": LOG,
@@ -80,7 +82,8 @@ VERBS = set(
     "party.tagKey party.openTagKey "
     "party.suspend party.resume resource.register resource.amend resource.suspend resource.resume boundary.publish "
     "order.freeze order.lift grant.request grant.offer grant.derive grant.accept grant.approve grant.refuse "
-    "grant.withdraw grant.suspend grant.revoke grant.resume grant.allot record.erase".split()
+    "grant.withdraw grant.suspend grant.revoke grant.resume grant.allot record.erase "
+    "record.seal record.unseal".split()
 )
 ZERO = "A" * 43
 
@@ -147,7 +150,7 @@ class Trail:
         need(self.head == head, "LEAF_MISMATCH")
         need(self.to is None or time >= self.to, stale)
         self.chains[self.chain[1:]] = self.commands
-        self.scopes[self.chain[1:]] = self.chain[0]
+        self.scopes[self.chain[1:]] = self.chain[0], time
         self.chain = None
 
     def verify_head(self, text, opening, key, scope, public):
@@ -194,6 +197,11 @@ class Trail:
         need(self.section is not None, "LINE_ORDER")
         self.count += 1
         self.section.record(line)
+
+    def on_sealed(self, line):
+        need(self.section is not None, "LINE_ORDER")
+        self.count += 1
+        self.section.sealed(line)
 
     def on_logEnd(self, line):
         need(self.section is not None, "LINE_ORDER")
@@ -245,6 +253,7 @@ class Command:
         self.verb = typ[len("quanji-") : -len("+jws")] if isinstance(typ, str) else ""
         need(self.verb in VERBS, "TYP_MISMATCH")
         limit = 1024 * 1024 if self.verb == "boundary.publish" else 16 * 1024
+        self.time = entry["time"]
         self.jws = Jws(line["request"], COMMAND, limit)
         need(self.jws.request == entry["request"], "REQUEST_MISMATCH")
         need(self.verb == entry["verb"], "TYP_MISMATCH")
@@ -267,7 +276,7 @@ class World:
     def __init__(self, chains, scopes, trust):
         directory = chains.get(("directory", trust.trust["net"]))
         need(directory is not None, "LOG_SET_INCOMPLETE")
-        self.chains, self.net = chains, trust.trust["net"]
+        self.chains, self.net, self.regulator = chains, trust.trust["net"], trust.trust["regulator"]
         first = directory[0] if directory else refuse("GENESIS_MISMATCH")
         same = first.jws.request == trust.trust["init"] and all(each.verb != "network.init" for each in directory[1:])
         need(first.verb == "network.init" and same, "GENESIS_MISMATCH")
@@ -285,22 +294,50 @@ class World:
         for name in order:
             for command in chains[name]:
                 self.verify(command)
-        self.erased = {}
+        self.erased, self.orders, self.sealed, self.leaves = {}, {}, {}, {}
         for (kind, name), chain in chains.items():
             if kind == "openings":
-                self.replay_openings(name, chain, scopes[(kind, name)])
+                self.replay_openings(name, chain, *scopes[(kind, name)])
 
-    def replay_openings(self, name, chain, scope):
-        """Erasures by log, index and field."""
+    def replay_openings(self, name, chain, scope, attested):
+        """Erasures by log, index and field; sealed entries by log and leaf."""
         resource = self.chains.get(("resource", name))
         need(resource, "CHAIN_MISSING")
         need(scope == f"{self.net}/org-{resource[0].payload['servedBy']}", "CHAIN_KEY")
         for command in chain:
+            if command.verb != "record.erase":
+                self.seal(command, attested)
+                continue
             payload = check(ERASE, command.payload)
             for erasure in erasures_of(command):
                 place = (payload["log"], erasure["index"], erasure["field"])
                 need(place not in self.erased, "COMMAND_REFUSED")
                 self.erased[place] = erasure
+
+    def seal(self, command, attested):
+        payload = check(SEAL if command.verb == "record.seal" else UNSEAL, command.payload)
+        order, now = self.orders.get(payload["order"]), instant_ms(command.time)
+        need(command.jws.party == self.regulator, "ROLE_REQUIRED")
+        if command.verb == "record.unseal":
+            fits_order = order is not None and order["resource"] == payload["resource"] and not order["lifted"]
+            need(fits_order and instant_ms(order["until"]) > now, "COMMAND_REFUSED")
+            order["lifted"] = True
+            return
+        ahead = instant_ms(payload["until"]) - now
+        need(order is None and 0 < ahead <= 731 * 86_400_000, "COMMAND_REFUSED")
+        self.orders[payload["order"]] = order = {
+            "resource": payload["resource"], "until": payload["until"], "lifted": False, "attested": attested,
+        }
+        for row in payload["records"]:
+            self.sealed.setdefault((payload["log"], row["leaf"]), []).append((order, row["index"]))
+            self.leaves[(payload["log"], row["index"])] = row["leaf"]
+
+    def sealed_index(self, log, leaf):
+        found = self.sealed.get((log, leaf))
+        need(found is not None, "SEAL_UNPROVEN")
+        live = [index for order, index in found if not order["lifted"] and order["until"] > order["attested"]]
+        need(live, "SEAL_EXPIRED")
+        return live[0]
 
     def verify(self, command):
         if command.verb in ("network.init", "party.register"):
@@ -335,6 +372,13 @@ def keys_of(commands):
     return found
 
 
+class Hidden:
+    """Of a sealed entry, what is known."""
+
+    def __init__(self, log, index, leaf, ms):
+        self.face, self.leaf, self.ms = {"log": log, "index": index}, leaf, ms
+
+
 class Section:
     def __init__(self, line, trail, world):
         self.log, self.trail, self.world, self.trust = line["log"], trail, world, trail.trust
@@ -345,7 +389,7 @@ class Section:
         self.key = (self.log, self.kind, self.id)
         self.head, self.last, self.skipped, self.shown, self.before = (0, start_of(self.key)), None, None, 0, None
         self.open, self.seqs = {}, {}
-        self.delivered, self.accepted = {}, set()
+        self.delivered, self.accepted, self.hidden = {}, set(), set()
         self.permits, self.tallies, self.tallied = {}, [], 0
         start = line["start"]
         if "record" in start:
@@ -385,6 +429,8 @@ class Section:
             return
         self.assert_follows(record, before)
         self.head, self.last, self.shown = extend(before, record.leaf), record, self.shown + 1
+        named = self.world.leaves.get((self.log, record.face["index"]))
+        need(named in (None, to_base64url(record.leaf)), "SEAL_MISMATCH")
         # 2. A delivery belongs to one permit.
         if record.type == "delivery":
             need("q" not in line, "REQUEST_MISMATCH")
@@ -415,6 +461,20 @@ class Section:
             self.open[record.face["index"]] = record
             self.permits[record.face["index"]] = None
 
+    def sealed(self, line):
+        """An entry that an order hides: counted by its leaf."""
+        need("o" not in line, "SEAL_OPENED")
+        leaf = sha256(b"\x00" + from_base64url(line["f"]) + from_base64url(line["b"])).digest()
+        need(self.kind != "party", "SEAL_UNPROVEN")
+        index = self.world.sealed_index(self.log, to_base64url(leaf))
+        if self.skipped is not None:
+            return
+        need(self.last is None or index > self.last.face["index"], "TRAIL_ORDER")
+        self.head, self.shown = extend(self.head, leaf), self.shown + 1
+        self.last = Hidden(self.log, index, leaf, 0 if self.last is None else self.last.ms)
+        self.hidden.add(index)
+        self.permits[index] = None
+
     def said(self, line, record, request):
         """What the request committed to: opened, or erased by a command."""
         paths = [path for path in line["o"] if not path.startswith("links.")]
@@ -438,6 +498,8 @@ class Section:
     def deliver(self, record):
         access = record.body["access"]
         if self.before is not None and access <= self.before:
+            return
+        if access in self.hidden:
             return
         permit = self.open.pop(access, None)
         need(permit is not None, "DELIVERY_UNMATCHED")
@@ -472,7 +534,7 @@ class Section:
 
     def accept(self, record):
         delivery = record.body["delivery"]
-        if self.before is not None and delivery <= self.before:
+        if delivery in self.hidden or (self.before is not None and delivery <= self.before):
             return
         told = self.delivered.get(delivery)
         need(told is not None and delivery not in self.accepted, "ACCEPTANCE_UNMATCHED")

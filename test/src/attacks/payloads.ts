@@ -165,6 +165,16 @@ export const TEMPLATES: Readonly<Record<Verb, (names: Names) => JsonObject>> = {
     basis: "request",
     ground: COMMITMENT,
   }),
+  "record.seal": ({ id }) => ({
+    resource: TARGET,
+    log: LOG,
+    order: id,
+    authority: "x",
+    until: "2026-12-31T00:00:00.000Z",
+    ground: COMMITMENT,
+    records: [{ index: 0, leaf: COMMITMENT }],
+  }),
+  "record.unseal": ({ id }) => ({ resource: TARGET, order: id, ground: COMMITMENT }),
   access: ({ grant }) => ({
     log: LOG,
     seq: 900,

@@ -1,5 +1,13 @@
 import { type Command } from "commander";
-import { BoundaryPublish, instant, parseWith } from "@quanji/chaincode/domain";
+import {
+  BoundaryPublish,
+  instant,
+  parseWith,
+  recordLeaf,
+  splitRecordText,
+  splitVersion,
+} from "@quanji/chaincode/domain";
+import { hashText } from "@quanji/chaincode/log";
 import type { Context } from "../context.js";
 import { type Options, toInstant, toJson, toOneOf, UsageError } from "../options.js";
 import { declare, group, type Runtime } from "../program.js";
@@ -23,6 +31,31 @@ export function boundaryCommands(program: Command, runtime: Runtime): void {
       examples: ["boundary publish cells.json --list negative --list-version 2 --from 2026-07-01T00:00:00Z"],
       run: publish,
     },
+  ]);
+}
+
+/** An access with its delivery and acceptance: what belongs to it would tell what the order hides. */
+async function sealAccess(context: Context, [request = ""]: readonly string[], options: Options) {
+  const ground = options.required("ground", "--ground");
+  const authority = options.required("authority", "--authority");
+  const until = toInstant(options.required("until", "--until"), "--until");
+  const client = await context.client();
+  const { access, delivery, acceptance } = await client.receipt(request);
+  if (access.record.type !== "access") throw new UsageError("give the request of an access");
+  const found = [access, delivery, acceptance].flatMap((one) => (one === undefined ? [] : [one]));
+  const records = found
+    .map(({ record, receipt }) => ({
+      index: record.face.index,
+      leaf: hashText(recordLeaf(splitRecordText(receipt.record))),
+    }))
+    .sort((a, b) => a.index - b.index);
+  const resource = splitVersion(access.record.body.resource).id;
+  const order = client.newId();
+  const { log } = access.record.face;
+  const payload = { resource, log, order, authority, until, records };
+  const sent = await client.send("record.seal", payload, { ground: { value: ground } });
+  return sentResult(sent, { order, resource, entries: records.length, until }, [
+    `to end it earlier: quanji order unseal ${order} ${resource} --ground …`,
   ]);
 }
 
@@ -79,6 +112,30 @@ export function orderCommands(program: Command, runtime: Runtime): void {
           order: id,
           state: "lifted",
         });
+      },
+    },
+    {
+      usage: "seal <request>",
+      summary:
+        "Hide an access, its delivery and acceptance from all but you and its requester, until a date: counted, not shown.",
+      options: [
+        ["--until <time>", "when it is shown again: two years ahead at most"],
+        ["--authority <name>", "who decided so; every trail that counts the entries names it"],
+        ["--ground <text>", "why; committed to, never public"],
+      ],
+      examples: ['order seal 6sZ1Qk… --until 2027-01-01T00:00:00Z --authority "district court" --ground "case 31"'],
+      run: sealAccess,
+    },
+    {
+      usage: "unseal <order> <resource>",
+      summary: "Show sealed entries before their date.",
+      options: [["--ground <text>", "why; committed to, never public"]],
+      examples: ['order unseal 2f6b9a1e-… res/weather.daily --ground "case 31 closed"'],
+      run: async (context, [order = "", resource = ""], options) => {
+        const ground = options.required("ground", "--ground");
+        const client = await context.client();
+        const sent = await client.send("record.unseal", { order, resource }, { ground: { value: ground } });
+        return sentResult(sent, { order, state: "lifted" });
       },
     },
   ]);

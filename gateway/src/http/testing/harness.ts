@@ -387,6 +387,7 @@ const standInEvidence = (answers: Answers): EvidenceFor => ({
   async *subjectTrail({ steward, tags, bulk }) {
     yield await Promise.resolve(`${JSON.stringify({ t: "trail", kind: "subject", id: steward, tags, bulk })}\n`);
   },
+  hiddenUntil: () => Promise.resolve(undefined),
   kept: ({ logs: [log = ""] }) => {
     const time = "2026-03-02T01:00:00.000Z";
     return Promise.resolve({ items: [{ log, index: 0, id: "nobody's", time, fields: ["operator"] }] });

@@ -515,6 +515,41 @@ const erase: Maker = (scene) => {
   };
 };
 
+/** Of an access alone, mostly until some day that is allowed. */
+const seal: Maker = (scene) => {
+  const one = scene.likely(scene.said(), () => true);
+  if (one === undefined) return undefined;
+  const { log, first, index, leaf, record } = one;
+  const days = scene.dice.one([1, 30, 700, 700, 0, 800]);
+  return {
+    by: scene.named("regulator"),
+    payload: json({
+      net: NET,
+      resource: record.body.resource.slice(0, record.body.resource.lastIndexOf("@")),
+      log: log.origin,
+      order: scene.likely(scene.seals(), () => false)?.order ?? randomUUID(),
+      authority: "督查 inspectorate",
+      until: instant(scene.network.now() + days * 86_400_000),
+      records: [{ index, leaf: scene.dice.once(12) ? randomText(32) : leaf }],
+    }),
+    secrets: ground,
+    via: scene.dice.once(12) ? anyGateway(scene) : gatewayOf(log.msp),
+    transient: { firsts: JSON.stringify(scene.dice.once(12) ? [first + 1] : [first]) },
+  };
+};
+
+const unseal: Maker = (scene) => {
+  const one = scene.likely(scene.seals(), ({ lifted }) => lifted === undefined);
+  return (
+    one && {
+      by: scene.named("regulator"),
+      payload: json({ net: NET, resource: scene.dice.once(12) ? "res/none" : one.resource, order: one.order }),
+      secrets: ground,
+      via: scene.dice.once(12) ? anyGateway(scene) : gatewayOf(one.msp),
+    }
+  );
+};
+
 export const MAKERS: Readonly<Record<CommandVerb, Maker>> = {
   ...network,
   ...parties,
@@ -523,4 +558,6 @@ export const MAKERS: Readonly<Record<CommandVerb, Maker>> = {
   ...orders,
   ...grants,
   "record.erase": erase,
+  "record.seal": seal,
+  "record.unseal": unseal,
 };

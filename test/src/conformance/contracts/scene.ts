@@ -7,11 +7,13 @@ import type {
   Party,
   QuanjiRecord,
   Resource,
+  Seal,
   StopState,
 } from "@quanji/chaincode/domain";
-import { decodeRecord, stopDigest } from "@quanji/chaincode/domain";
+import { decodeRecord, recordLeaf, stopDigest } from "@quanji/chaincode/domain";
+import { hashText } from "@quanji/chaincode/log";
 import { type Actor, actor, IDS, type Name, NET, URL_BASE } from "@quanji/chaincode/testing";
-import { decodeBatch, publicKeys, type StoredOpenings } from "@quanji/chaincode/world";
+import { decodeBatch, publicKeys, type Sealed, type StoredOpenings } from "@quanji/chaincode/world";
 import type { Dice } from "../dice.js";
 import type { Msp } from "../pair.js";
 import type { PairedNetwork } from "./paired-network.js";
@@ -49,6 +51,7 @@ export interface Handover extends Permit {
 
 export interface Access extends Permit {
   readonly fields: readonly string[];
+  readonly leaf: string;
   readonly record: Extract<QuanjiRecord, { readonly type: "access" }>;
 }
 
@@ -172,10 +175,22 @@ export class Scene {
             const record = decodeRecord(stored);
             const index = first + i;
             const fields = Object.keys(said[String(index)] ?? {});
-            return record.type === "access" ? [{ log, first, index, fields, record }] : [];
+            return record.type === "access"
+              ? [{ log, first, index, fields, leaf: hashText(recordLeaf(stored)), record }]
+              : [];
           });
         }),
     );
+  }
+
+  /** Orders that seal records, with where they are. */
+  seals(): readonly (Seal & { readonly order: string; readonly msp: Msp })[] {
+    return (["HolderMSP", "ExchangeMSP"] as const).flatMap((msp) => {
+      const prefix = `org-${msp}\u0000seal/`;
+      return [...this.network.state.values]
+        .filter(([key]) => key.startsWith(prefix))
+        .map(([key, text]) => ({ msp, order: key.slice(prefix.length), ...(JSON.parse(text) as Sealed<Seal>).value }));
+    });
   }
 
   #all(prefix: string): readonly unknown[] {

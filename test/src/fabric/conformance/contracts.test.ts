@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createChaincode } from "@quanji/chaincode/contracts";
-import { COMMANDS, type Grant, instant, stopDigest, type Verb } from "@quanji/chaincode/domain";
-import { canonical, possessionInput, sha256Text, thumbprint, toBase64url } from "@quanji/chaincode/log";
+import { COMMANDS, type Grant, instant, recordLeaf, stopDigest, type Verb } from "@quanji/chaincode/domain";
+import { canonical, hashText, possessionInput, sha256Text, thumbprint, toBase64url } from "@quanji/chaincode/log";
 import {
   type Actor,
   actor,
@@ -241,6 +241,16 @@ describe("G9 the contracts on both ledgers", () => {
     expect(codeOf(await send("stranger", "record.erase", erasure({ id }), at1))).to.equal("NOT_FOUND");
     await done("insurer", "record.erase", erasure({ id }), { ...at1, secrets: GROUND });
     expect(codeOf(await send("bureau", "record.erase", erasure({ id }), at1))).to.equal("STATE_CONFLICT");
+
+    const order = randomUUID();
+    const records = [{ index: stored.first + 1, leaf: hashText(recordLeaf(stored.records[1]!)) }];
+    const until = instant(network.now() + 3_600_000);
+    const sealing = { resource: WEATHER, log: LOG, order, authority: "督查", until, records };
+    expect(codeOf(await send("bureau", "record.seal", sealing, { ...at1, secrets: GROUND }))).to.equal("ROLE_REQUIRED");
+    await done("regulator", "record.seal", sealing, { ...at1, secrets: GROUND });
+    const lift = { resource: WEATHER, order };
+    await done("regulator", "record.unseal", lift, { secrets: GROUND });
+    expect(codeOf(await send("regulator", "record.unseal", lift, { secrets: GROUND }))).to.equal("STATE_CONFLICT");
 
     const voided = { net: NET, log: LOG, seq: network.nextSeq(network.actors.insurer.kid) };
     const options = { url: `${GATEWAYS.holder.url}/v1/commands/access.void` };
