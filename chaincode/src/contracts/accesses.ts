@@ -17,10 +17,10 @@ import { BatchOverlay } from "./batch-overlay.js";
 import { assertClock, MAX_CLOCK_SKEW_MS, parseArguments } from "./command.js";
 import { QuanjiContract, type QuanjiContext } from "./context.js";
 import { checkRequests } from "./requests.js";
-import { namedBy, readAhead, readBasics } from "./read-ahead.js";
+import { lastsOf, namedBy, readAhead, readBasics } from "./read-ahead.js";
 import { appendRecords } from "./records.js";
 
-/** Accesses, deliveries, acceptances and voids, recorded in batches: one transaction, one log, one head. */
+/** Accesses, deliveries, acceptances, tallies, voids and indexes, recorded in batches: one transaction, one log, one head. */
 export class AccessContract extends QuanjiContract {
   constructor(verify: VerifySignature) {
     super("accesses", verify);
@@ -51,8 +51,9 @@ export class AccessContract extends QuanjiContract {
       const secret = await state.secret(log.msp);
       const overlay = new BatchOverlay(state, log, secret);
       const named = await namedBy(state, log, batch);
+      const lasts = await lastsOf(state, log, batch);
       await readAhead(state, overlay, requests, named);
-      const stored = await appendRecords({ state, overlay, network, named }, batch, requests);
+      const stored = await appendRecords({ state, overlay, network, named, lasts }, batch, requests);
       const leaves = stored.map(({ leaf }) => leaf);
       const frontier = appendLeaves(parseFrontier(log.size, log.frontier), leaves);
       const root = hashText(rootOf(frontier));

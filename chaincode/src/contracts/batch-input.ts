@@ -28,6 +28,15 @@ const Batch = z.strictObject({
         z.strictObject({ type: z.literal("tally"), ...item, request: Jws }),
         z.strictObject({ type: z.literal("acceptance"), ...item, request: Jws, delivery: count, first: count }),
         z.strictObject({
+          type: z.literal("index"),
+          ...item,
+          before: count,
+          first: count,
+          root: Digest,
+          size: count,
+          seed: Digest,
+        }),
+        z.strictObject({
           type: z.literal("delivery"),
           ...item,
           access: count,

@@ -7,6 +7,7 @@ import {
   type Counter,
   type Grant,
   type GrantView,
+  type IndexTip,
   type LogState,
   NO_USES,
   type Resource,
@@ -38,6 +39,7 @@ export class BatchOverlay {
   /** Deliveries accepted in this batch, by record id; value: index of the acceptance. */
   readonly #accepted = new Map<string, number>();
   readonly #tallied = new Map<string, number>();
+  #indexed: IndexTip | undefined;
   readonly #cells = new Map<string, Promise<readonly Cell[]>>();
   readonly #views = new Map<string, Promise<GrantView>>();
 
@@ -67,6 +69,15 @@ export class BatchOverlay {
 
   setTallied(resource: string, to: number): void {
     this.#tallied.set(resource, to);
+  }
+
+  /** Where the newest index of subjects ends. */
+  async indexed(): Promise<IndexTip | undefined> {
+    return this.#indexed ?? (await this.#state.indexed(this.log.msp, this.log.origin));
+  }
+
+  setIndexed(tip: IndexTip): void {
+    this.#indexed = tip;
   }
 
   /** As it was before the batch. */
@@ -160,6 +171,9 @@ export class BatchOverlay {
     }
     for (const [resource, to] of this.#tallied) {
       await this.#state.putSealed(msp, privateKeys.tallied(this.#secret, origin, resource), to, nonce);
+    }
+    if (this.#indexed !== undefined) {
+      await this.#state.putSealed(msp, privateKeys.indexed(origin), this.#indexed, nonce);
     }
     for (const [delivery, index] of this.#accepted) {
       await this.#state.putSealed(msp, privateKeys.accepted(delivery), index, nonce);

@@ -1,6 +1,12 @@
-import { applyParty, type Party, type PartyCommand, QuanjiError } from "../domain/index.js";
-import { fromBase64url, parsePublicJwk, possessionInput, type VerifySignature } from "../log/index.js";
-import { defined } from "../domain/index.js";
+import { applyParty, defined, keyIsValid, keyOf, type Party, type PartyCommand, QuanjiError } from "../domain/index.js";
+import {
+  fromBase64url,
+  parsePublicJwk,
+  partyOf,
+  possessionInput,
+  thumbprintOf,
+  type VerifySignature,
+} from "../log/index.js";
 import { publicKeys } from "../world/keys.js";
 import type { State } from "../world/state.js";
 import { filePublic, type Received, receive, requireRole } from "./command.js";
@@ -45,6 +51,12 @@ async function authorise(state: State, verify: VerifySignature, command: Receive
     case "party.rotateKey":
       assertSelf(command);
       return assertPossession(verify, command.payload);
+    case "party.tagKey":
+      assertSelf(command);
+      return assertEscrowed(state, command);
+    case "party.openTagKey":
+      requireRole(command, "regulator");
+      return;
   }
 }
 
@@ -77,3 +89,27 @@ async function assertPossession(
     });
   }
 }
+
+/** Sealed to a key that the regulator keeps for this alone, and handed in with the command: a promise of it is none. */
+async function assertEscrowed(
+  state: State,
+  { payload, openings, facts }: Received & Extract<PartyCommand, { verb: "party.tagKey" }>,
+): Promise<void> {
+  const holder = await state.party(partyOf(payload.recipient));
+  const key = holder?.roles.includes("regulator") === true ? keyOf(holder, thumbprintOf(payload.recipient)) : undefined;
+  if (key?.jwk.crv !== "P-256" || !keyIsValid(key, facts.timeMs, "escrow")) {
+    throw new QuanjiError(
+      "KEY_INVALID",
+      "a tag key is sealed to a P-256 key of the regulator with the purpose escrow",
+      {
+        field: "recipient",
+      },
+    );
+  }
+  if (typeof openings["escrow"]?.value !== "string" || !SEALED.test(openings["escrow"].value)) {
+    throw new QuanjiError("MALFORMED", "the sealed key travels with the command", { field: "escrow" });
+  }
+}
+
+/** JWE in compact form (RFC 7516 §7.1) with a key that was agreed upon directly: its second part is empty. */
+const SEALED = /^[A-Za-z0-9_-]{1,1024}\.\.[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]{1,1024}\.[A-Za-z0-9_-]{22}$/;

@@ -35,10 +35,27 @@ export async function namedBy(
       if (item.type !== "delivery" && item.type !== "acceptance") return;
       const index = item.type === "delivery" ? item.access : item.delivery;
       const stored = await state.stored(log.msp, log.origin, item.first, index);
-      if (stored !== undefined) named.set(place, decodeRecord(stored));
+      // An index is neither, and has none of a record's objects.
+      if (stored !== undefined && stored.seed === undefined) named.set(place, decodeRecord(stored));
     }),
   );
   return named;
+}
+
+/** Times of the last records of indexes, by the place in the batch of the index. */
+export async function lastsOf(
+  state: State,
+  log: LogState,
+  { records }: BatchInput,
+): Promise<ReadonlyMap<number, string>> {
+  const lasts = new Map<number, string>();
+  for (const [place, item] of records.entries()) {
+    if (item.type !== "index") continue;
+    await state.indexed(log.msp, log.origin);
+    const stored = await state.stored(log.msp, log.origin, item.first, item.before - 1);
+    if (stored !== undefined) lasts.set(place, (JSON.parse(stored.body) as { readonly time: string }).time);
+  }
+  return lasts;
 }
 
 /** Objects by which requests are decided; then what depends on them: counters, positions, sequence windows. */

@@ -17,6 +17,8 @@ import {
   giveBack,
   type GrantView,
   hourOf,
+  indexBytes,
+  indexRecord,
   instant,
   msOf,
   type Network,
@@ -26,11 +28,12 @@ import {
   recordLeaf,
   type Resource,
   splitVersion,
+  subjectsOf,
   tallied,
   type TallyBody,
   versionedId,
 } from "../domain/index.js";
-import { type ChainKey, commit, type Hash, type Opening, type Openings } from "../log/index.js";
+import { type ChainKey, commit, type Hash, hashText, type Opening, type Openings } from "../log/index.js";
 import type { State } from "../world/state.js";
 import type { BatchInput, BatchRecord, StoredRecord } from "../world/stored.js";
 import type { BatchOverlay } from "./batch-overlay.js";
@@ -65,6 +68,8 @@ export interface Batch {
   readonly network: Network;
   /** By place in the batch: the access that a delivery names, the delivery that an acceptance names, if it stands there. */
   readonly named: ReadonlyMap<number, QuanjiRecord>;
+  /** By place in the batch: time of the last record that an index is of, if it stands there. */
+  readonly lasts: ReadonlyMap<number, string>;
 }
 
 /** Errors, with `record`: NOT_FOUND (resource or log), COMMAND_REPLAYED (seq), MALFORMED, those of {@link acceptable}. */
@@ -77,6 +82,10 @@ export async function appendRecords(
   const appended: AppendedRecord[] = [];
   for (const [i, item] of input.records.entries()) {
     const index = overlay.log.size + i;
+    if (item.type === "index") {
+      appended.push(await naming(i, () => appendIndex(batch, item, index, batch.lasts.get(i))));
+      continue;
+    }
     const built = await naming(i, () => build(batch, item, requests[i], index, batch.named.get(i)));
     const bytes = recordBytes(built.value);
     const leaf = recordLeaf(bytes);
@@ -88,9 +97,38 @@ export async function appendRecords(
   return appended;
 }
 
+/** An index links to the one before it and to nothing else: whom it is of, only its tree says. */
+async function appendIndex(
+  { overlay, network }: Batch,
+  item: Extract<BatchRecord, { type: "index" }>,
+  index: number,
+  last: string | undefined,
+): Promise<AppendedRecord> {
+  const { id, nonce, time, before, root, size, seed } = item;
+  const tip = await overlay.indexed();
+  const { origin: log } = overlay.log;
+  const record = indexRecord({
+    log,
+    timeZone: network.timeZone,
+    id,
+    nonce,
+    time,
+    index,
+    to: before,
+    root,
+    size,
+    tip,
+    last,
+  });
+  const bytes = indexBytes(record);
+  const leaf = recordLeaf(bytes);
+  overlay.setIndexed({ to: before, through: record.body.through, leaf: hashText(leaf) });
+  return { leaf, record: { ...bytes, links: {}, seed } };
+}
+
 function build(
   batch: Batch,
-  item: BatchRecord,
+  item: Exclude<BatchRecord, { type: "index" }>,
   request: CheckedRequest | undefined,
   index: number,
   named: QuanjiRecord | undefined,
@@ -155,6 +193,7 @@ function accessBody(
 ): AccessBody {
   const { grantVersion, ...positions } = basis;
   const permitted = decision.decision === "permit";
+  const subjects = subjectsOf(resource, payload.subjects);
   return {
     action: payload.action,
     basis: positions,
@@ -170,7 +209,7 @@ function accessBody(
     resource: versionedId(resource),
     rule: decision.rule,
     ...(decision.stop !== undefined && { stop: decision.stop }),
-    ...(resource.subjectKind !== "none" && { subjects: "bulk" as const }),
+    ...(subjects !== undefined && { subjects }),
     time: item.time,
     used: decision.used,
   };
@@ -286,6 +325,7 @@ async function buildDelivery(
     requester: access.body.requester,
     resource: access.body.resource,
     rows: item.rows,
+    ...(typeof access.body.subjects === "object" && { subjects: access.body.subjects }),
     time: item.time,
   };
   return { value: { type: "delivery", face, body }, links };
@@ -341,6 +381,7 @@ async function buildAcceptance(
     requester: request.jws.header.kid,
     resource: delivery.resource,
     rows: delivery.rows,
+    ...(delivery.subjects !== undefined && { subjects: delivery.subjects }),
     time: item.time,
   };
   return { value: { type: "acceptance", face, body }, links, request: request.jws.jws };

@@ -42,7 +42,7 @@ interface Place {
   readonly log: string;
 }
 
-type Signed = Exclude<BatchRecord, { readonly type: "delivery" }>;
+type Signed = Exclude<BatchRecord, { readonly type: "delivery" | "index" }>;
 
 const ROUTES = {
   access: { typ: "quanji-access+jws", path: "/v1/access" },
@@ -52,7 +52,7 @@ const ROUTES = {
 } as const;
 
 /**
- * One entry a record, undefined for deliveries. All signatures are checked at once, on the engine's threads.
+ * One entry a record, undefined for deliveries and indexes. All signatures are checked at once, on the engine's threads.
  * Errors, with `record`: MALFORMED, SIGNATURE_INVALID, COMMAND_STALE, COMMAND_MISDIRECTED, NOT_FOUND.
  */
 export async function checkRequests(
@@ -63,7 +63,8 @@ export async function checkRequests(
 ): Promise<readonly (CheckedRequest | undefined)[]> {
   const parsed: (ParsedRequest | undefined)[] = [];
   for (const [record, item] of batch.records.entries()) {
-    parsed.push(item.type === "delivery" ? undefined : await naming(record, () => parseOne(item, place)));
+    const isSigned = item.type !== "delivery" && item.type !== "index";
+    parsed.push(!isSigned ? undefined : await naming(record, () => parseOne(item, place)));
   }
   // All parties at once: at a peer, each question alone is a round trip.
   const signers = new Set(parsed.flatMap((request) => (request === undefined ? [] : [signerOf(request)])));

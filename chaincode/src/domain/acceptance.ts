@@ -3,6 +3,7 @@ import type { AccessAccept } from "./access.js";
 import { QuanjiError } from "./errors.js";
 import { keyIsValid, keyOf, type Party } from "./party.js";
 import type { QuanjiRecord } from "./record.js";
+import { sameSubjects } from "./subject.js";
 
 export interface AcceptanceClaim {
   readonly payload: AccessAccept;
@@ -39,6 +40,12 @@ export function acceptable(
     if (delivery.body[field] === payload[field]) continue;
     throw new QuanjiError("STATE_CONFLICT", "what you accept is not what the delivery's record says", {
       field,
+      detail: "DELIVERY_DIFFERS",
+    });
+  }
+  if (!sameSubjects(delivery.body.subjects, payload.subjects)) {
+    throw new QuanjiError("STATE_CONFLICT", "what you accept is about others than the delivery's record says", {
+      field: "subjects",
       detail: "DELIVERY_DIFFERS",
     });
   }

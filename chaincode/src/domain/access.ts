@@ -4,6 +4,7 @@ import { acceptor } from "./acceptor.js";
 import { ACTIONS, ENVIRONMENTS } from "./grant.js";
 import { CodeName, Digest, FieldName, Jurisdiction, LogOrigin, ResourceId, Uuid } from "./ids.js";
 import { Committed, Net, setOf } from "./shared.js";
+import { Tags } from "./subject.js";
 import { DayOrInstant } from "./time.js";
 
 export const AccessRequest = z.strictObject({
@@ -23,6 +24,8 @@ export const AccessRequest = z.strictObject({
   operator: Committed,
   /** Commitment to the query. */
   query: Committed.optional(),
+  /** Tags of the persons or organisations that it is about, as their data's steward told the requester. Absent: a bulk use. */
+  subjects: Tags.optional(),
   mode: z.literal("normal"),
   /** Upper bound of the rows that may come: what a quota by row counts. */
   quantity: z.int().min(1).max(10_000_000),
@@ -46,5 +49,7 @@ export const AccessAccept = z.strictObject({
   record: z.int().min(0),
   digest: Digest,
   rows: z.int().min(0),
+  /** As the delivery says: whom it was about, countersigned. */
+  subjects: Tags.optional(),
 });
 export type AccessAccept = z.infer<typeof AccessAccept>;

@@ -11,6 +11,7 @@ import { RecordErase, RecordSeal, RecordUnseal } from "./openings.js";
 import * as order from "./order.js";
 import * as party from "./party.js";
 import * as resource from "./resource.js";
+import { PartyOpenTagKey, PartyTagKey } from "./subject.js";
 import { TallySign } from "./tally.js";
 
 /** Contract that carries the command. */
@@ -38,6 +39,12 @@ export const COMMANDS = {
   "party.compromiseKey": row("parties", party.PartyCompromiseKey, "Declare a key compromised: it ends at once."),
   "party.suspend": row("parties", party.PartySuspend, "Suspend a party.", ["ground"]),
   "party.resume": row("parties", party.PartyResume, "End a party's suspension."),
+  "party.tagKey": row("parties", PartyTagKey, "Register the key of a quarter for tags of data subjects, in escrow.", [
+    "escrow",
+  ]),
+  "party.openTagKey": row("parties", PartyOpenTagKey, "Declare that a steward's tag key is taken out of escrow.", [
+    "ground",
+  ]),
   "resource.register": row("resources", resource.ResourceRegister, "Register a resource and the three rights in it.", [
     "responsibleHead",
   ]),

@@ -4,6 +4,7 @@ import type { Limits } from "../log/canonical.js";
 import { Digest, GatewayName, LogOrigin, NetworkId, PartyId } from "./ids.js";
 import { ERASABLE } from "./openings.js";
 import { Jwk, setOf } from "./shared.js";
+import { Quarter, Tag } from "./subject.js";
 import { Instant } from "./time.js";
 
 const count = z.int().min(0);
@@ -73,6 +74,13 @@ export type Answer = z.infer<typeof Answer>;
 export const TRAIL_KINDS = ["grant", "resource", "party"] as const;
 export type TrailKind = (typeof TRAIL_KINDS)[number];
 
+/** Tags of one person by quarter, in order. */
+export const SubjectTags = z
+  .array(z.strictObject({ quarter: Quarter, tag: Tag }))
+  .min(1)
+  .max(64);
+export type SubjectTags = z.infer<typeof SubjectTags>;
+
 const SealedHead = z.strictObject({ h: Digest, n: count, salt: Digest });
 
 /** Lines of a trail, one JSON object a line in canonical form, in this order. */
@@ -81,7 +89,12 @@ export const TrailLine = z.discriminatedUnion("t", [
     t: z.literal("trail"),
     v: z.literal("quanji.trail.v1"),
     net: NetworkId,
-    key: z.strictObject({ kind: z.enum(TRAIL_KINDS), id: z.string() }),
+    /** Of a subject, `id` is the steward whose tags these are. */
+    key: z.strictObject({ kind: z.enum([...TRAIL_KINDS, "subject"]), id: z.string() }),
+    /** Of a subject: its tags, by quarters that follow on each other. */
+    tags: SubjectTags.optional(),
+    /** Of a subject: whether uses of the steward's data that name nobody are in the file too. */
+    bulk: z.boolean().optional(),
     from: Instant.optional(),
     to: Instant.optional(),
   }),
@@ -99,6 +112,27 @@ export const TrailLine = z.discriminatedUnion("t", [
     t: z.literal("log"),
     log: LogOrigin,
     start: z.union([z.strictObject({ n: z.literal(0) }), z.strictObject({ record: z.string(), opening: Opening })]),
+    /** Of a subject: size of the tree that the proofs of this section lead to. */
+    size: count.optional(),
+  }),
+  /**
+   * Of a subject: an index of the log, and for each tag its leaf, opened (`o`), or the neighbours between which it would stand. The
+   * records of these tags in it follow.
+   */
+  z.strictObject({
+    t: z.literal("day"),
+    r: z.string(),
+    leaves: z
+      .array(
+        z.strictObject({
+          i: count,
+          tag: Tag,
+          state: Digest,
+          path: z.array(Digest).max(63),
+          o: SealedHead.optional(),
+        }),
+      )
+      .max(256),
   }),
   /**
    * `o` opens the links of the trail's key only, and what the request committed to; `e` names what a command in the chain
@@ -110,6 +144,8 @@ export const TrailLine = z.discriminatedUnion("t", [
     o: OpeningsSchema,
     e: setOf(z.enum(ERASABLE), ERASABLE.length).optional(),
     q: Jws.optional(),
+    /** Of a subject: audit path to the root of the tree of `size` leaves. */
+    p: z.array(Digest).max(63).optional(),
   }),
   /**
    * A record that an order seals until its date: SHA-256 of its face and of its body. Which order, the chain `openings` of the

@@ -66,6 +66,8 @@ export const LogOrigin = pattern(
   "a log's origin",
 );
 export const Digest = pattern(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, "32 bytes in base64url");
+/** A party's key: `<party>#<thumbprint>`. */
+export const Kid = pattern(/^[A-Za-z0-9:._-]{1,128}#[A-Za-z0-9_-]{43}$/, "a key such as <party>#<thumbprint>");
 export const CodeName = pattern(/^[a-z][A-Za-z0-9.-]{0,63}$/, "a code such as credit.review");
 export const FieldName = pattern(/^[A-Za-z][A-Za-z0-9_]{0,63}$/, "a field's name");
 export const Jurisdiction = pattern(/^([A-Z]{2}|[0-9]{6})$/, "an ISO 3166 country code or a six-digit region code");

@@ -19,10 +19,15 @@ import {
   transitionFor,
   type Versioned,
 } from "./shared.js";
+import type { PartyOpenTagKey, PartyTagKey } from "./subject.js";
+import { addTagKey, openTagKey, type TagKey } from "./subject.js";
 import { Instant, msOf } from "./time.js";
 
-/** `act` signs commands and accesses; `recovery` only replaces keys; `tally` is a source's. One key, one purpose. */
-export const KEY_PURPOSES = ["act", "recovery", "tally"] as const;
+/**
+ * `act` signs commands and accesses; `recovery` only replaces keys; `tally` is a source's; `escrow` is what stewards encrypt
+ * their tag keys to, and signs nothing. One key, one purpose.
+ */
+export const KEY_PURPOSES = ["act", "recovery", "tally", "escrow"] as const;
 
 const NewKey = z.strictObject({
   jwk: Jwk,
@@ -87,10 +92,19 @@ export interface Party extends Versioned {
   readonly home: string;
   readonly keys: readonly PartyKey[];
   readonly responsibleHead?: string;
+  /** Of a steward: keys that its subjects' tags are made with, one a quarter. */
+  readonly tagKeys?: readonly TagKey[];
 }
 
 export type PartyVerb =
-  "party.register" | "party.admit" | "party.rotateKey" | "party.compromiseKey" | "party.suspend" | "party.resume";
+  | "party.register"
+  | "party.admit"
+  | "party.rotateKey"
+  | "party.compromiseKey"
+  | "party.suspend"
+  | "party.resume"
+  | "party.tagKey"
+  | "party.openTagKey";
 
 export const PARTY_MACHINE: readonly Transition<PartyState, PartyVerb>[] = [
   { verb: "party.register", from: [undefined], to: "pending", who: "the party's own new key, which proves possession" },
@@ -99,6 +113,8 @@ export const PARTY_MACHINE: readonly Transition<PartyState, PartyVerb>[] = [
   { verb: "party.compromiseKey", from: ["active"], to: "active", who: "the party, by an old or a recovery key" },
   { verb: "party.suspend", from: ["active"], to: "suspended", who: "regulator" },
   { verb: "party.resume", from: ["suspended"], to: "active", who: "regulator" },
+  { verb: "party.tagKey", from: ["active"], to: "active", who: "the party" },
+  { verb: "party.openTagKey", from: ["active", "suspended"], to: undefined, who: "regulator" },
 ];
 
 export type PartyCommand =
@@ -107,7 +123,9 @@ export type PartyCommand =
   | { readonly verb: "party.rotateKey"; readonly payload: z.infer<typeof PartyRotateKey> }
   | { readonly verb: "party.compromiseKey"; readonly payload: z.infer<typeof PartyCompromiseKey> }
   | { readonly verb: "party.suspend"; readonly payload: z.infer<typeof PartySuspend> }
-  | { readonly verb: "party.resume"; readonly payload: z.infer<typeof PartyResume> };
+  | { readonly verb: "party.resume"; readonly payload: z.infer<typeof PartyResume> }
+  | { readonly verb: "party.tagKey"; readonly payload: z.infer<typeof PartyTagKey> }
+  | { readonly verb: "party.openTagKey"; readonly payload: z.infer<typeof PartyOpenTagKey> };
 
 const MAX_KEYS = 64;
 
@@ -133,6 +151,10 @@ export function applyParty(party: Party | undefined, command: PartyCommand, fact
     case "party.suspend":
     case "party.resume":
       return next;
+    case "party.tagKey":
+      return { ...next, tagKeys: addTagKey(before.tagKeys ?? [], command.payload, facts) };
+    case "party.openTagKey":
+      return { ...next, tagKeys: openTagKey(before.tagKeys ?? [], command.payload.quarter) };
   }
 }
 

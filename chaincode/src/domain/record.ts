@@ -10,11 +10,11 @@ import { acceptor } from "./acceptor.js";
 import { CODES, isCode } from "./codes.js";
 import { QuanjiError } from "./errors.js";
 import { ACTIONS } from "./grant.js";
-import { CodeName, Digest, LogOrigin, PartyId, ResourceVersionId, Uuid } from "./ids.js";
+import { CodeName, Digest, Kid, LogOrigin, PartyId, ResourceVersionId, Uuid } from "./ids.js";
+import { Subjects, Tags } from "./subject.js";
 import { Instant } from "./time.js";
 
 const count = z.int().min(0);
-const Kid = z.string().regex(/^[A-Za-z0-9:._-]{1,128}#[A-Za-z0-9_-]{43}$/);
 /** 16 random bytes: without it a delivery could be guessed from its public leaf. */
 const Nonce = z.string().regex(/^[A-Za-z0-9_-]{21}[AQgw]$/);
 const GrantVersion = z.string().regex(/^[0-9a-f-]{36}@[1-9][0-9]{0,8}$/);
@@ -36,7 +36,8 @@ export const Face = z.discriminatedUnion("type", [
   z.strictObject({ ...faceCommon, class: CodeName, type: z.literal("tally") }),
 ]);
 export type Face = z.infer<typeof Face>;
-export type RecordType = Face["type"];
+/** All that stand in a log. Indexes have a form of their own: index-record.ts. */
+export type RecordType = Face["type"] | "index";
 
 /** On how many commands of each chain the decision rests. `ancestors`: nearest first. */
 export const Basis = z.strictObject({
@@ -65,8 +66,8 @@ export const AccessBody = z.strictObject({
   resource: ResourceVersionId,
   rule: z.string().refine((text) => text === "permit" || (isCode(text) && CODES[text].stage === "decide"), "a rule"),
   stop: Digest.optional(),
-  /** `bulk`: about persons or organisations, not tagged one by one. Absent where the resource is about nobody. */
-  subjects: z.literal("bulk").optional(),
+  /** As asked for; `bulk`: about persons or organisations, and none is named. Absent where the resource is about nobody. */
+  subjects: Subjects.optional(),
   used: count,
 });
 export type AccessBody = z.infer<typeof AccessBody>;
@@ -91,6 +92,8 @@ export const DeliveryBody = z.strictObject({
   outcome: z.enum(OUTCOMES),
   resource: ResourceVersionId,
   rows: count,
+  /** Tags of its access; absent where that has none. */
+  subjects: Tags.optional(),
 });
 export type DeliveryBody = z.infer<typeof DeliveryBody>;
 
@@ -110,6 +113,7 @@ export const AcceptanceBody = z.strictObject({
   links: useLinks,
   resource: ResourceVersionId,
   rows: count,
+  subjects: Tags.optional(),
 });
 export type AcceptanceBody = z.infer<typeof AcceptanceBody>;
 
@@ -215,7 +219,7 @@ interface Form<T> {
 const formOf = <T>(schema: z.ZodType<T>): Form<T> => ({ schema, fits: acceptor(schema) });
 
 const FACE: Form<Face> = formOf(Face);
-const BODIES: Readonly<Record<RecordType, Form<Body>>> = {
+const BODIES: Readonly<Record<Face["type"], Form<Body>>> = {
   acceptance: formOf<Body>(AcceptanceBody),
   access: formOf<Body>(AccessBody),
   delivery: formOf<Body>(DeliveryBody),
@@ -223,7 +227,7 @@ const BODIES: Readonly<Record<RecordType, Form<Body>>> = {
   void: formOf<Body>(VoidBody),
 };
 
-const isRecordType = (type: Json | undefined): type is RecordType =>
+const isRecordType = (type: Json | undefined): type is Face["type"] =>
   typeof type === "string" && Object.hasOwn(BODIES, type);
 
 const refuse = (detail: string, message: string): never => {

@@ -13,6 +13,7 @@ export * from "./note-signature.js";
 export * from "./note.js";
 export * from "./proof.js";
 export * from "./record.js";
+export * from "./subject.js";
 export * from "./tile.js";
 export * from "./tlog-proof.js";
 export {

@@ -91,6 +91,12 @@ export async function rootAt(size: number, read: ReadNode): Promise<Hash> {
  * @see RFC 9162 §2.1.3.2
  */
 export function verifyInclusion({ index, size, leaf, root, proof }: Inclusion): void {
+  const hash = inclusionRoot(index, size, leaf, proof);
+  if (!equalBytes(hash, root)) refuse("INCLUSION_INVALID", "the leaf and its proof do not lead to the root");
+}
+
+/** The root that a leaf and its proof lead to. Errors: PROOF_INVALID · INDEX_RANGE, LIMIT_EXCEEDED (> 63 hashes), PROOF_LENGTH. */
+export function inclusionRoot(index: number, size: number, leaf: Hash, proof: readonly Hash[]): Hash {
   assertInclusionRange(index, size);
   assertLimit(proof);
   let [path, last] = [index, size - 1];
@@ -107,7 +113,7 @@ export function verifyInclusion({ index, size, leaf, root, proof }: Inclusion): 
     [path, last] = [half(path), half(last)];
   }
   if (last !== 0) refuse("PROOF_LENGTH", "the inclusion proof has fewer hashes than the tree has levels");
-  if (!equalBytes(hash, root)) refuse("INCLUSION_INVALID", "the leaf and its proof do not lead to the root");
+  return hash;
 }
 
 /**

@@ -51,6 +51,8 @@ export const privateKeys = {
   seen: (secret: string, log: string, kid: string) => `seen/${log}/${blind(secret, kid)}`,
   /** Where the last tally of a resource in a log ended. */
   tallied: (secret: string, log: string, resource: string) => `tallied/${log}/${blind(secret, resource)}`,
+  /** IndexTip of a log: where its newest index of subjects ends. */
+  indexed: (log: string) => `indexed/${log}`,
   /** Present once a delivery is accepted: by the delivery's record id, which is random. */
   accepted: (delivery: string) => `accepted/${delivery}`,
   /** StoredBatch that begins with the record at index `first`. */

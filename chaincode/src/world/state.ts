@@ -8,6 +8,7 @@ import type {
   Counter,
   GatewayEntry,
   Grant,
+  IndexTip,
   LogState,
   Network,
   Orders,
@@ -171,6 +172,11 @@ export class State {
   /** Where the last tally of a resource in a log ended. */
   async tallied(msp: string, secret: string, log: string, resource: string): Promise<number | undefined> {
     return (await this.#private<Sealed<number>>(msp, privateKeys.tallied(secret, log, resource)))?.value;
+  }
+
+  /** Where the newest index of subjects of a log ends. */
+  async indexed(msp: string, log: string): Promise<IndexTip | undefined> {
+    return (await this.#private<Sealed<IndexTip>>(msp, privateKeys.indexed(log)))?.value;
   }
 
   /** One record of a stored batch. */

@@ -37,6 +37,8 @@ export interface StoredRecord {
   readonly links: Openings;
   /** The signed command: access, void, acceptance or tally; absent for deliveries. */
   readonly request?: FlattenedJws;
+  /** Of an index: what the salts of its heads derive from, 32 bytes. */
+  readonly seed?: string;
 }
 
 /**
@@ -98,6 +100,16 @@ export type BatchRecord =
       /** Index of the delivery, and first index of the batch that holds it. */
       readonly delivery: number;
       readonly first: number;
+    })
+  | (BatchItem & {
+      readonly type: "index";
+      /** It is of records below this index, from where the last one ended. `first`: of the batch that holds the last of them. */
+      readonly before: number;
+      readonly first: number;
+      readonly root: string;
+      readonly size: number;
+      /** 32 random bytes. */
+      readonly seed: string;
     });
 
 /** Transient `batch` of `accesses:recordBatch`. */

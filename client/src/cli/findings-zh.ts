@@ -95,6 +95,8 @@ const ZH: Readonly<Partial<Record<Finding, string>>> = {
   CHAIN_MISSING: "文件缺少判定或签名所依据的命令链",
   LOG_SET_INCOMPLETE: "文件缺少可能含有存证的日志，或缺少目录本身",
   ABSENCE_UNPROVEN: "未示任何存证，亦未证明确无存证",
+  INDEX_GAP: "缺少数据主体索引：起始处或两份之间",
+  TAG_QUARTER: "主体标签未能连续覆盖该期间：请取得所有季度的标签",
   LINK_MISSING: "存证缺少其应计入对象的链接",
   REQUEST_REPLAYED: "同一请求或同一序列号出现两次",
   SEQ_GAP: "请求方的某序列号既无存证亦未作废：可能有访问未存证",

@@ -267,6 +267,8 @@ export const WORDS = {
   trail: ["trail", "轨迹"],
   completeThrough: ["complete through", "完整至"],
   of: ["of", "对象："],
+  bulkIn: ["uses that name nobody are included", "含未指明主体的批量使用"],
+  bulkOut: ["uses that name nobody are not included", "不含未指明主体的批量使用"],
   from: ["from", "起"],
   to: ["to", "止"],
   request: ["request", "请求"],

@@ -13,6 +13,7 @@ import { listCommands } from "./commands/list.js";
 import { monitorCommand } from "./commands/monitor.js";
 import { boundaryCommands, orderCommands } from "./commands/orders.js";
 import { partyCommands } from "./commands/party.js";
+import { tagKeyCommands } from "./commands/tag-key.js";
 import { proxyCommands } from "./commands/proxy.js";
 import { reconcileCommands } from "./commands/reconcile.js";
 import { resourceCommands } from "./commands/resource.js";
@@ -99,6 +100,7 @@ const GROUPS: readonly ((program: Command, runtime: Runtime) => void)[] = [
   keysCommands,
   trustCommands,
   partyCommands,
+  tagKeyCommands,
   resourceCommands,
   sourceCommands,
   fsckCommand,

@@ -81,7 +81,9 @@ export function about(of: TrailKey | RecordKey, lang: Lang): string {
   }
   const from = of.from === undefined ? "" : `, ${say("from")} ${of.from}`;
   const to = of.to === undefined ? "" : `, ${say("to")} ${of.to}`;
-  return `${say("of")} ${of.kind} ${of.id}${from}${to}`;
+  const tags = (of.tags ?? []).map(({ quarter, tag }) => `, ${quarter} ${tag}`).join("");
+  const bulk = of.bulk === undefined ? "" : `; ${say(of.bulk ? "bulkIn" : "bulkOut")}`;
+  return `${say("of")} ${of.kind} ${of.id}${tags}${from}${to}${bulk}`;
 }
 
 /** `1 field erased by command … of …, 2026-03-02T01:00:00.000Z`. There may be thousands of commands; the file has them all. */

@@ -31,6 +31,8 @@ export interface Access extends Pick<AccessRequest, "resource" | "action" | "pur
   readonly query?: Json;
   /** Most rows that may come. Default 1. */
   readonly quantity?: number;
+  /** Tags of whom it is about (`tagOf`), as the data's steward gave them; in any order. Absent: a bulk use. */
+  readonly subjects?: readonly string[];
   /** Request hash of an access whose data did not arrive. */
   readonly retryOf?: string;
   readonly atLeast?: { readonly block: number };
@@ -54,6 +56,8 @@ export interface Acceptance {
   /** SHA-256 of the bytes, base64url. */
   readonly digest: string;
   readonly rows: number;
+  /** Tags of the access, if it has any. */
+  readonly subjects?: readonly string[];
 }
 
 /** An access that knows its log. */
@@ -229,8 +233,9 @@ export class Accesses {
   }
 
   /** Errors: NOT_FOUND, STATE_CONFLICT, KEY_INVALID, NOT_RECORDED, UNREACHABLE. */
-  accept({ log, record, digest, rows }: Acceptance): Promise<Sent> {
-    return this.#session.send("access.accept", { log, record, digest, rows });
+  accept({ log, record, digest, rows, subjects }: Acceptance): Promise<Sent> {
+    const about = subjects === undefined ? {} : { subjects: [...subjects] };
+    return this.#session.send("access.accept", { log, record, digest, rows, ...about });
   }
 
   /**
@@ -363,7 +368,7 @@ export class Accesses {
         cancel: async () => {
           await lines.return();
         },
-        accept: ({ digest, rows }) => this.accept({ ...placeOf(receipt), digest, rows }),
+        accept: ({ digest, rows }) => this.accept({ ...placeOf(receipt), digest, rows, ...subjectsOf(receipt) }),
         isAutomatic: this.#accepts,
       });
     } catch (error) {
@@ -394,6 +399,12 @@ const placeOf = ({ record: { face } }: CheckedReceipt): Pick<Acceptance, "log" |
   log: face.log,
   record: face.index,
 });
+
+/** What the requester countersigns: the receipt was held against its own request. */
+function subjectsOf({ record }: CheckedReceipt): Pick<Acceptance, "subjects"> {
+  const subjects = record.type === "access" ? record.body.subjects : undefined;
+  return typeof subjects === "object" ? { subjects } : {};
+}
 
 /** The access itself went well, and what could not be voided now can be voided after the next one, or by `quanji seq`. */
 function laterThen(error: unknown): void {
@@ -428,12 +439,13 @@ async function* startingWith(
 }
 
 function payloadOf(access: Placed, seq: number): { readonly payload: JsonObject; readonly values: Values } {
-  const { operator, query, quantity = 1, environment, range, atLeast, fields, ...rest } = access;
+  const { operator, query, quantity = 1, environment, range, atLeast, fields, subjects, ...rest } = access;
   return {
     payload: {
       ...(rest as JsonObject),
       ...(range !== undefined && { range: { ...range } }),
       ...(atLeast !== undefined && { atLeast: { ...atLeast } }),
+      ...(subjects !== undefined && { subjects: [...new Set(subjects)].sort() }),
       fields: [...fields],
       environment: { ...environment },
       quantity,

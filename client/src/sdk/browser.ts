@@ -27,4 +27,5 @@ export { holesBelow, memorySeqStore, SeqKeeper, type SeqStatus, type SeqStore } 
 export type { Sent } from "./session.js";
 export { type DeliveryAccount } from "./stream.js";
 export { httpTiles, isPath } from "./tiles.js";
+export { type TagKeyRing, tagKeyOf, tagOf, withNewTagKey } from "./tag-keys.js";
 export { DEADLINES, type Deadlines, type Fetch } from "./transport.js";

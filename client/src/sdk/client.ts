@@ -8,10 +8,11 @@ import {
   isVerb,
   QuanjiError,
   stopDigest,
+  type SubjectTags,
   type TrailKind,
   type Verb,
 } from "@quanji/chaincode/domain";
-import { fromBase64url, fromUtf8, type Json, type JsonObject } from "@quanji/chaincode/log";
+import { canonical, fromBase64url, fromUtf8, type Json, type JsonObject } from "@quanji/chaincode/log";
 import type { OpenedTrust, TrailKey } from "../verify/index.js";
 import { type Acceptance, type Access, Accesses, type EvidenceWish, type PermittedAccess } from "./access.js";
 import { asObject, mismatch, openAnswer, parseJson, successOf } from "./answer.js";
@@ -28,6 +29,7 @@ import { type CheckedReceipt, checkReceipt } from "./receipt.js";
 import { Resources } from "./resources.js";
 import { memorySeqStore, SeqKeeper, type SeqStatus, type SeqStore } from "./seq.js";
 import { pathOf, type Sent, Session } from "./session.js";
+import { TagKeys } from "./tag-keys.js";
 import { DEADLINES, type Deadlines, type Fetch, transportFault } from "./transport.js";
 import { type Alarm, Upgrades } from "./upgrades.js";
 
@@ -89,6 +91,7 @@ export class Client {
   readonly parties: Parties;
   readonly resources: Resources;
   readonly grants: Grants;
+  readonly tagKeys: TagKeys;
   readonly erasures: Erasures;
   readonly #session: Session;
   readonly #accesses: Accesses;
@@ -121,6 +124,7 @@ export class Client {
     this.parties = new Parties(session);
     this.resources = new Resources(session);
     this.grants = new Grants(session);
+    this.tagKeys = new TagKeys(session);
     this.erasures = new Erasures(session);
     this.#logs = new Logs(session, this.grants, this.resources);
     this.#accesses = new Accesses(
@@ -273,8 +277,40 @@ export class Client {
     id: string,
     period: { readonly from?: string; readonly to?: string } = {},
   ): AsyncGenerator<string, void, void> {
-    const { gateway, verify } = this.#session.parts;
     const path = pathOf(["trails", kind, ...id.split("/")], { from: period.from, to: period.to });
+    yield* this.#trail(path, { kind, id, ...period });
+  }
+
+  /**
+   * The trail of a person or organisation, for its steward and the regulator: `tags` by quarter, in order. `fresh`: what is not
+   * indexed yet is indexed first, so that the trail reaches to now. Lines as {@link trail} answers them.
+   * Errors: NOT_FOUND; STATE_CONFLICT · INDEX_MISSING: a log has no index yet; UNREACHABLE · CUT.
+   */
+  async *subjectTrail(
+    steward: string,
+    tags: SubjectTags,
+    options: { readonly from?: string; readonly to?: string; readonly bulk?: boolean; readonly fresh?: boolean } = {},
+  ): AsyncGenerator<string, void, void> {
+    const { from, to, bulk = false, fresh = false } = options;
+    const path = pathOf(["trails", "subject", steward], {
+      tags: tags.map(({ quarter, tag }) => `${quarter}.${tag}`).join(","),
+      from,
+      to,
+      bulk: bulk ? "1" : undefined,
+      fresh: fresh ? "1" : undefined,
+    });
+    yield* this.#trail(path, {
+      kind: "subject",
+      id: steward,
+      tags: tags.map(({ quarter, tag }) => ({ quarter, tag })),
+      bulk,
+      ...(from !== undefined && { from }),
+      ...(to !== undefined && { to }),
+    });
+  }
+
+  async *#trail(path: string, asked: TrailKey): AsyncGenerator<string, void, void> {
+    const { gateway, verify } = this.#session.parts;
     const signed = await this.#session.signRead(path);
     const reply = await this.#session.post(path, signed, "application/x-ndjson");
     if (reply.type !== "application/x-ndjson") {
@@ -284,7 +320,7 @@ export class Client {
     let last: string | undefined;
     for await (const line of reply.lines()) {
       const text = fromUtf8(line);
-      if (last === undefined) assertHeader(text, { kind, id, ...period });
+      if (last === undefined) assertHeader(text, asked);
       last = text;
       yield last;
     }
@@ -338,8 +374,11 @@ export class Client {
 
 /** A true trail of something else, or of a shorter period, would verify. Errors: ANSWER_MISMATCH · REQUEST_MISMATCH. */
 function assertHeader(line: string, asked: TrailKey): void {
-  const { t, key, from, to } = asObject(parseJson(line) as Json);
+  const { t, key, from, to, tags, bulk } = asObject(parseJson(line) as Json);
   const { kind, id } = asObject(key ?? "");
-  if (t === "trail" && kind === asked.kind && id === asked.id && from === asked.from && to === asked.to) return;
+  const same = t === "trail" && kind === asked.kind && id === asked.id && from === asked.from && to === asked.to;
+  if (same && bulk === asked.bulk && tagsText(tags) === tagsText(asked.tags)) return;
   throw mismatch("the gateway answered with a trail of something else, or of another period", "REQUEST_MISMATCH");
 }
+
+const tagsText = (tags: Json | TrailKey["tags"]): string => (tags === undefined ? "" : canonical(tags));

@@ -111,7 +111,7 @@ async function decrypt(path: string, jwe: FlattenedJWE, passphrase: string): Pro
 }
 
 /** Checks the opened file, not the path: nothing can be put in its place in between. */
-async function readPrivate(path: string): Promise<string> {
+export async function readPrivate(path: string): Promise<string> {
   const handle = await open(path, constants.O_RDONLY).catch((cause: unknown) => {
     throw refuse(`the key file ${path} cannot be read: make one with quanji keys new`, cause);
   });

@@ -65,6 +65,6 @@ export interface RotateOptions {
   readonly retire?: string;
   readonly from?: string;
   readonly until?: string;
-  readonly purpose?: "act" | "recovery" | "tally";
+  readonly purpose?: "act" | "recovery" | "tally" | "escrow";
   readonly custody?: "self" | "hosted";
 }

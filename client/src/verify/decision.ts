@@ -320,7 +320,7 @@ function assertFace({ face, body }: AccessRecord, resource: Resource): void {
     face.steward === resource.steward &&
     face.class === resource.class &&
     face.count === 1 &&
-    (body.subjects === "bulk") === (resource.subjectKind !== "none");
+    (body.subjects !== undefined) === (resource.subjectKind !== "none");
   if (!same) refuse("DECISION_MISMATCH", "the record describes the resource otherwise than its chain");
 }
 

@@ -177,6 +177,11 @@ export const FINDINGS = {
     "a log that could hold records is not in the file, or the directory itself is not",
   ),
   ABSENCE_UNPROVEN: incomplete("missing", "no record is shown, and it is not proven that there is none"),
+  INDEX_GAP: incomplete("missing", "an index of data subjects is missing, at the beginning or between two"),
+  TAG_QUARTER: incomplete(
+    "missing",
+    "a subject's tags do not cover the period without a hole: get those of all its quarters",
+  ),
   LINK_MISSING: incomplete("missing", "a record lacks the link of an object that it must count for"),
   REQUEST_REPLAYED: incomplete("breach", "one request, or one sequence number, stands there twice"),
   SEQ_GAP: incomplete(

@@ -59,6 +59,7 @@ export async function collude(
 ): Promise<TrailLine[]> {
   const header = lines[0] as TrailLineOf<"trail">;
   const { kind, id } = header.key;
+  if (kind === "subject") throw new Error("a subject's trail has no links to forge");
   const path = `links.${kind}`;
   const out: TrailLine[] = [];
   let key: ChainKey = { scope: "", kind, id };

@@ -16,7 +16,8 @@ const FIRST_ROOM = 256;
 /** All that an acceptance repeats of its delivery. Texts of records are printable, so a line feed separates them. */
 function printOf({ face, body }: Delivery | Acceptance): Uint8Array {
   const { access, digest, grant, resource, rows } = body;
-  const words = [access, digest, grant, resource, rows, face.unit, face.class, face.purpose, face.steward];
+  const about = body.subjects?.join() ?? "";
+  const words = [access, digest, grant, resource, rows, about, face.unit, face.class, face.purpose, face.steward];
   return sha256(utf8(words.join("\n"))).subarray(0, PRINT_BYTES);
 }
 

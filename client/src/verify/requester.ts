@@ -7,7 +7,10 @@ import {
   isAccessRequest,
   parseWith,
   type QuanjiRecord,
+  sameSubjects,
   splitVersion,
+  type Subjects,
+  type Tags,
   type TallyBody,
   TallySign,
 } from "@quanji/chaincode/domain";
@@ -148,13 +151,18 @@ function says(request: OpenedRequest, record: QuanjiRecord): boolean {
     record.face.purpose === payload.purpose &&
     // A grant that is not there is not named in the record, which then is a denial.
     (grantOf(record) ?? payload.grant) === payload.grant;
-  if (record.type === "delivery") return same;
-  return same && record.body.action === payload.action && record.body.quantity === payload.quantity;
+  if (record.type === "delivery") return same && sameSubjects(payload.subjects, record.body.subjects);
+  const { action, quantity, subjects } = record.body;
+  return same && action === payload.action && quantity === payload.quantity && isAbout(payload.subjects, subjects);
 }
 
+/** An access that names nobody is a bulk use, or of a resource that is about nobody. */
+const isAbout = (asked: Tags | undefined, recorded: Subjects | undefined): boolean =>
+  asked === undefined ? typeof recorded !== "object" : sameSubjects(asked, recorded);
+
 /** What else the record repeats of the delivery was not signed: a trail has both, and compares them. */
-const confirms = ({ record, digest, rows }: AccessAccept, body: AcceptanceBody): boolean =>
-  record === body.access && digest === body.digest && rows === body.rows;
+const confirms = ({ record, digest, rows, subjects }: AccessAccept, body: AcceptanceBody): boolean =>
+  record === body.access && digest === body.digest && rows === body.rows && sameSubjects(subjects, body.subjects);
 
 const counts = ({ resource, from, to, served }: TallySign, body: TallyBody): boolean =>
   resource === splitVersion(body.resource).id && from === body.from && to === body.to && served === body.served;

@@ -131,6 +131,8 @@ const OFFICES: Partial<Record<Verb, readonly Role[]>> = {
   "party.resume": ["regulator"],
   "party.rotateKey": [],
   "party.compromiseKey": [],
+  "party.tagKey": [],
+  "party.openTagKey": ["regulator"],
   "resource.register": ["registrar", "regulator"],
   "resource.amend": [],
   "resource.suspend": ["regulator"],
@@ -157,6 +159,7 @@ function ownerOf(command: AnyCommand, resource: Resource | undefined): string | 
   switch (command.verb) {
     case "party.rotateKey":
     case "party.compromiseKey":
+    case "party.tagKey":
       return command.payload.party;
     case "resource.register":
       return command.payload.steward;

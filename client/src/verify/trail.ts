@@ -1,4 +1,4 @@
-/** A trail: every use of a grant, of a resource or by a party, and the proof that none is missing. Read as a stream. */
+/** A trail: every use of a grant, of a resource, by a party or about a subject, and the proof that none is missing. Read as a stream. */
 import {
   msOf,
   type Receipt,
@@ -14,11 +14,13 @@ import { openCommand } from "./commands.js";
 import { openEngine } from "#signature-engine";
 import { DecisionReplay } from "./decision.js";
 import type { SealedHead } from "./head.js";
+import type { SectionContext } from "./judge.js";
 import { LineDigest, linesOf, parseLine, SourceFault, type TrailSource } from "./lines.js";
 import { Misplaced, PendingChecks } from "./pending.js";
 import type { OpenedRecord } from "./record.js";
 import { replay, type Replayed } from "./replay.js";
 import { LogSection, type SectionEnd } from "./section.js";
+import { type AskedTags, askedTags, SubjectSection } from "./subject-section.js";
 import type { OpenedTrust } from "./trust.js";
 import { type Level, levelRank, type Place, refusalOf, refuse, trustFacts, type Verdict } from "./verdict.js";
 
@@ -105,7 +107,8 @@ class TrailReader {
   #chain: ChainReader | undefined;
   #world: Replayed | undefined;
   #decisions: DecisionReplay | undefined;
-  #section: LogSection | undefined;
+  #section: LogSection | SubjectSection | undefined;
+  #asked: AskedTags | undefined;
   #records = 0;
   #permitted = 0;
   #denied = 0;
@@ -177,6 +180,9 @@ class TrailReader {
         return this.#endChain(line);
       case "log":
         return this.#beginLog(line);
+      case "day":
+        this.#day(line);
+        return undefined;
       case "record":
         this.#record(line);
         return undefined;
@@ -195,6 +201,9 @@ class TrailReader {
     if (line.net !== this.#trust.trust.net) refuse("NETWORK_MISMATCH", "the trail is another network's");
     if (line.from !== undefined && line.to !== undefined && line.from >= line.to) {
       refuse("TRAIL_START", "the trail's period is empty");
+    }
+    if ((line.key.kind === "subject") !== (line.tags !== undefined && line.bulk !== undefined)) {
+      refuse("TAG_QUARTER", "a subject's trail, and no other, names tags and says whether it has bulk uses");
     }
     this.#header = line;
     this.#options.observer?.begin?.(line);
@@ -233,6 +242,7 @@ class TrailReader {
     const { kind, id } = this.#headerLine.key;
     this.#world ??= await replay([...this.#chains.values()], this.#trust);
     this.#decisions ??= new DecisionReplay(this.#world, kind === "grant" ? id : undefined);
+    if (kind === "subject") this.#asked ??= askedTags(this.#headerLine, this.#world.timeZone);
     return { world: this.#world, decisions: this.#decisions };
   }
 
@@ -243,7 +253,7 @@ class TrailReader {
     if (this.#sections.has(line.log)) refuse("TRAIL_DUPLICATE", "a log stands in the trail twice");
     const { from, to, key } = this.#headerLine;
     this.#index = undefined;
-    this.#section = new LogSection(line, key, {
+    const context: SectionContext = {
       trust: this.#trust,
       world,
       decisions,
@@ -251,7 +261,19 @@ class TrailReader {
       begun: (check) => this.#signatures.add(check, this.place),
       fromMs: from === undefined ? undefined : msOf(from),
       toMs: to === undefined ? undefined : msOf(to),
-    });
+    };
+    const { kind, id } = key;
+    this.#section =
+      kind === "subject"
+        ? new SubjectSection(line, this.#headerLine, this.#askedTags, context)
+        : new LogSection(line, { kind, id }, context);
+  }
+
+  #day(line: TrailLineOf<"day">): void {
+    if (!(this.#section instanceof SubjectSection))
+      return refuse("LINE_ORDER", "an index stands outside a subject's log");
+    this.#index = undefined;
+    this.#section.day(line);
   }
 
   #record(line: TrailLineOf<"record">): void {
@@ -309,9 +331,14 @@ class TrailReader {
     if (this.#options.replay === "all" && rules.attested.length > 0) {
       refuse("CHAIN_MISSING", `rules that could not be replayed: ${rules.attested.join(", ")}`);
     }
-    const { key, from, to } = this.#headerLine;
+    const { key, tags, bulk, from, to } = this.#headerLine;
     this.#findings = {
-      of: { ...key, ...(from !== undefined && { from }), ...(to !== undefined && { to }) },
+      of: {
+        ...key,
+        ...(tags !== undefined && { tags, bulk }),
+        ...(from !== undefined && { from }),
+        ...(to !== undefined && { to }),
+      },
       level: this.#level(),
       ...this.#completeThrough(),
       records: this.#records,
@@ -354,6 +381,10 @@ class TrailReader {
     return this.#findings ?? refuse("FILE_TRUNCATED", "the trail has no end line");
   }
 
+  get #askedTags(): AskedTags {
+    return this.#asked ?? refuse("LINE_ORDER", "the trail is not a subject's");
+  }
+
   get #headerLine(): TrailLineOf<"trail"> {
     return this.#header ?? refuse("LINE_ORDER", "the trail has no header");
   }
@@ -372,6 +403,7 @@ function logsOf({ kind, id }: TrailLineOf<"trail">["key"], world: Replayed): rea
     case "resource":
       return world.resources.get(id)?.last?.logs ?? missing();
     case "party":
+    case "subject":
       if (!world.parties.has(id)) missing();
       return [...world.logs.keys()];
   }

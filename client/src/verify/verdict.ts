@@ -14,7 +14,7 @@ export interface Place {
 }
 
 /** What a trail is the trail of: all uses of that key, or those with `from` ≤ time < `to`. */
-export type TrailKey = TrailLineOf<"trail">["key"] & Pick<TrailLineOf<"trail">, "from" | "to">;
+export type TrailKey = TrailLineOf<"trail">["key"] & Pick<TrailLineOf<"trail">, "from" | "to" | "tags" | "bulk">;
 
 /** Which record a receipt proves. */
 export interface RecordKey {

@@ -138,6 +138,7 @@ async function readLog(
   rest: TrailLine[],
   story: Story,
 ): Promise<ReadLog> {
+  if (kind === "subject") throw new Error("a subject's trail has no chain of its own");
   const key: ChainKey = { scope: log, kind, id };
   const path = `links.${kind}`;
   let head: ChainHead = emptyHead(key);

@@ -6,6 +6,7 @@ import { type LogState, msOf, QuanjiError, splitVersion, type TrailKind } from "
 import { type ChainKey, partyOf, parseHash, type TreeHead } from "@quanji/chaincode/log";
 import { collectionOf } from "@quanji/chaincode/world";
 import type { LedgerIndex } from "../readmodel/ledger-index.js";
+import type { KnownRecord } from "../readmodel/readmodel.js";
 import type { HeadWitness, StatedHead } from "../witness/heads.js";
 import { readLog } from "../witness/heads.js";
 import { grantChain, openingsChain, publicChain, type Sighting } from "../witness/sighting.js";
@@ -155,7 +156,7 @@ async function planLog(
 }
 
 /** Whose chains the decisions in a trail rest on. Grows with the number of distinct keys, not of records. */
-interface Touched {
+export interface Touched {
   readonly parties: Set<string>;
   readonly resources: Set<string>;
   readonly grants: Set<string>;
@@ -167,14 +168,23 @@ async function touchedBy(index: LedgerIndex, { kind, id }: TrailQuery, logs: rea
   for (const { key, start, end } of logs) {
     let left = end - start;
     if (left === 0) continue;
-    for await (const { stored } of index.chainRecords(key, start)) {
-      const { requester, resource, grant } = JSON.parse(stored.body) as Record<string, string | undefined>;
-      if (requester !== undefined) touched.parties.add(partyOf(requester));
-      if (resource !== undefined) touched.resources.add(splitVersion(resource).id);
-      if (grant !== undefined) touched.grants.add(splitVersion(grant).id);
+    for await (const record of index.chainRecords(key, start)) {
+      touch(touched, record);
       if (--left === 0) break;
     }
   }
+  return withResources(index, touched);
+}
+
+export function touch({ parties, resources, grants }: Touched, { stored }: KnownRecord): void {
+  const { requester, resource, grant } = JSON.parse(stored.body) as Record<string, string | undefined>;
+  if (requester !== undefined) parties.add(partyOf(requester));
+  if (resource !== undefined) resources.add(splitVersion(resource).id);
+  if (grant !== undefined) grants.add(splitVersion(grant).id);
+}
+
+/** With the resources that the grants are on. */
+export async function withResources(index: LedgerIndex, touched: Touched): Promise<Touched> {
   for (const grant of touched.grants) {
     const known = await index.grant(grant);
     if (known !== undefined) touched.resources.add(splitVersion(known.resource).id);
@@ -183,7 +193,7 @@ async function touchedBy(index: LedgerIndex, { kind, id }: TrailQuery, logs: rea
 }
 
 /** Directory, boundary, orders, resources, parties, grants. */
-async function chainKeys(
+export async function chainKeys(
   index: LedgerIndex,
   net: string,
   touched: Touched,

@@ -31,7 +31,7 @@ export interface TrailContext extends Pick<EvidenceContext, "index" | "logs" | "
  * How long a trail waits for its last records to be cosigned. Witnesses take tens of milliseconds; after this the trail is what
  * it is, and the verifier says what it lacks.
  */
-const COSIGNED_WAIT_MS = 5_000;
+export const COSIGNED_WAIT_MS = 5_000;
 
 /**
  * Lines of a trail, each with its line feed. Whatever is refused is refused before the first line. Memory is bounded by the
@@ -57,7 +57,7 @@ export async function* makeTrail(
   yield `${canonical({ t: "end", count, digest: hash.digest("base64url") })}\n`;
 }
 
-const limitsOf = ({ t }: TrailLine): Limits => (t === "command" ? COMMAND_LINE_LIMITS : EVIDENCE_LIMITS);
+export const limitsOf = ({ t }: TrailLine): Limits => (t === "command" ? COMMAND_LINE_LIMITS : EVIDENCE_LIMITS);
 
 async function lookAndPlan(
   { index, ledger, witness, clock, gather }: TrailContext,
@@ -95,8 +95,8 @@ async function* linesOf(context: TrailContext, query: TrailQuery, plan: TrailPla
   for (const log of plan.logs) yield* logLines(context, log, plan.opens);
 }
 
-async function* commandLines(
-  { index }: TrailContext,
+export async function* commandLines(
+  { index }: Pick<TrailContext, "index">,
   { key, note, head }: PlannedChain,
 ): AsyncGenerator<TrailLine, void> {
   yield { t: "chain", ...key };

@@ -46,10 +46,11 @@ export async function identify(edge: Edge, { parsed }: Received, verb: Verb | "r
   return { kid: header.kid, id, party };
 }
 
-/** A source's key lies where the source stands: it signs tallies, and reads and does nothing else in its party's name. */
+/** A source's key lies where the source stands: it signs tallies, and reads and does nothing else in its party's name. An escrow key is not for signing at all. */
 function keyFor(party: Party, kid: string, verb: Verb | "read"): PublicJwk | undefined {
   const key = keyOf(party, thumbprintOf(kid));
-  return key?.purpose === "tally" && verb !== "tally.sign" ? undefined : key?.jwk;
+  if (key?.purpose === "escrow" || (key?.purpose === "tally" && verb !== "tally.sign")) return undefined;
+  return key?.jwk;
 }
 
 /** Who registers itself signs with the key that the command brings. */

@@ -1,5 +1,5 @@
 /** What the routes work with: made by the service, replaced by fakes in tests. */
-import type { Party, Resource } from "@quanji/chaincode/domain";
+import type { Party, Resource, SubjectTags } from "@quanji/chaincode/domain";
 import type { CommandHeader, FlattenedJws, ParsedJws, PublicJwk } from "@quanji/chaincode/log";
 import type { KeptQuery, KeptRecord } from "../evidence/kept.js";
 import type { KnownRecord, Page, ReadModel } from "../readmodel/readmodel.js";
@@ -39,11 +39,21 @@ export interface EvidenceFor {
   kept(resource: Resource, query: KeptQuery, viewer: Party): Promise<Page<KeptRecord>>;
   /** Lines of a trail, each with its line feed, with the openings that are the viewer's. Refuses before the first line. */
   trail(query: TrailQuery, viewer: Party, signal: AbortSignal): AsyncIterable<string>;
+  /** The same for a data subject: shows no grant's terms, whoever asks. */
+  subjectTrail(query: SubjectTrailQuery, signal: AbortSignal): AsyncIterable<string>;
 }
 
 export interface TrailQuery {
   readonly kind: "grant" | "resource" | "party";
   readonly id: string;
+  readonly from?: string;
+  readonly to?: string;
+}
+
+export interface SubjectTrailQuery {
+  readonly steward: string;
+  readonly tags: SubjectTags;
+  readonly bulk: boolean;
   readonly from?: string;
   readonly to?: string;
 }
@@ -57,6 +67,8 @@ export interface Edge {
   readonly commands: Commands;
   readonly accesses: Accesses;
   readonly evidence: EvidenceFor;
+  /** Indexes this gateway's logs up to now. Errors: NOT_RECORDED. */
+  readonly refreshIndexes: () => Promise<void>;
   readonly answers: Answers;
   /** Whether a command was signed with that key. */
   readonly verify: (jwk: PublicJwk, command: ParsedJws<CommandHeader>) => Promise<boolean>;

@@ -67,13 +67,15 @@ export const READ_HANDLERS: Readonly<Record<ReadId, Read>> = {
   grant: async (edge, { member, params }) => ({ body: await visibleGrant(edge, params["id"] ?? "", member) }),
 
   command: async ({ readModel }, { member: { party }, params }) => {
-    const known = found(await readModel.command(params["request"] ?? ""));
+    const request = params["request"] ?? "";
+    const known = found(await readModel.command(request));
     const { entry, command, chains, openings } = known.stored;
     const signer = signerOf(command.protected);
     if (!(await maySeeCommand(readModel, known, signer, party))) throw notFound();
-    const opened = openings !== undefined && (isRegulator(party) || party.id === signer);
+    const opened =
+      isRegulator(party) || party.id === signer ? (openings ?? (await readModel.openings(request))) : undefined;
     const { block, index, txId } = known;
-    return { body: { block, index, txId, entry, command, chains, ...(opened && { openings }) } };
+    return { body: { block, index, txId, entry, command, chains, ...(opened !== undefined && { openings: opened }) } };
   },
 
   receipts: async ({ readModel, evidence }, { member: { party }, params }) => {
@@ -127,6 +129,21 @@ export const READ_HANDLERS: Readonly<Record<ReadId, Read>> = {
     if (params["kind"] !== "party" || !own) throw notFound();
     found(await edge.readModel.party(id));
     return trailOf(edge, context, "party", id);
+  },
+  subjectTrail: async (edge, { member, params, query }) => {
+    const steward = params["steward"] ?? "";
+    if (member.id !== steward && !isRegulator(member.party)) throw notFound();
+    found(await edge.readModel.party(steward));
+    const { tags, from, to, bulk, fresh } = parseWith(schemas.SubjectTrailQuery, query);
+    if (fresh !== undefined) await edge.refreshIndexes();
+    const asked = {
+      steward,
+      tags: tags.split(",").map((text) => ({ quarter: text.slice(0, 6), tag: text.slice(7) })),
+      bulk: bulk !== undefined,
+      ...(from !== undefined && { from }),
+      ...(to !== undefined && { to }),
+    };
+    return { lines: edge.evidence.subjectTrail(asked, AbortSignal.timeout(edge.settings.atLeastMs)) };
   },
   resourceTrail: async (edge, context) => {
     const { id } = await resourceWithUses(edge, resourceIdOf(context), context.member);

@@ -32,6 +32,7 @@ export type ReadId =
   | "seq"
   | "trail"
   | "resourceTrail"
+  | "subjectTrail"
   | "kept";
 
 interface Common {
@@ -165,6 +166,13 @@ const READS: readonly ReadRoute[] = [
     "Trail of a resource (NDJSON, proves itself).",
     undefined,
     schemas.TrailQuery,
+  ),
+  read(
+    "subjectTrail",
+    "/v1/trails/subject/{steward}",
+    "Trail of a data subject, by the tags that its steward has for it (NDJSON, proves itself). For the steward and the regulator.",
+    undefined,
+    schemas.SubjectTrailQuery,
   ),
   read(
     "trail",

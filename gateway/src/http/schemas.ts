@@ -42,6 +42,18 @@ export const PageQuery = z.strictObject({
 export const SeqQuery = z.strictObject({ log: LogOrigin });
 export const TrailQuery = z.strictObject({ from: Instant.optional(), to: Instant.optional() });
 
+/** Flags are present or absent: one query has one spelling. */
+const flag = z.literal("1").optional();
+export const SubjectTrailQuery = z.strictObject({
+  tags: z
+    .string()
+    .regex(/^20\d{2}Q[1-4]\.[A-Za-z0-9_-]{43}(,20\d{2}Q[1-4]\.[A-Za-z0-9_-]{43}){0,63}$/)
+    .describe("Tags by quarter, in order: 2026Q3.<tag>,2026Q4.<tag>."),
+  from: Instant.optional(),
+  to: Instant.optional(),
+  bulk: flag.describe("Also the uses of the steward's data that name nobody."),
+  fresh: flag.describe("Index what is not indexed yet first: one record in each log."),
+});
 export const KeptQuery = z.strictObject({ ...PageQuery.shape, before: Instant.optional() });
 
 export const Jws = z.strictObject({ payload: z.string(), protected: z.string(), signature: z.string() });

@@ -100,7 +100,7 @@ function fileBatch(
     const facts = factsOf(one);
     const { log, first } = event;
     const known: KnownRecord = { ...scene.position, log, record, first, type: facts.type, stored: one };
-    scene.records.file(scene.changes, known, facts, line);
+    scene.records.file(scene.changes, known, facts, line, event.leaves[i] ?? "");
     extendChains(scene, extensions, known, facts, leaf);
     return { known, facts };
   });
@@ -110,6 +110,7 @@ function fileBatch(
 
 /** The chains of a record: those that its links open. */
 function keysOf(log: string, { type, requester, resource, grant }: Facts): readonly ChainKey[] {
+  if (type === "index") return [];
   const key = (kind: "grant" | "party" | "resource", id: string): ChainKey => ({ scope: log, kind, id });
   return [
     ...(grant === undefined ? [] : [key("grant", splitVersion(grant).id)]),

@@ -8,6 +8,7 @@ import type {
   Counter,
   GatewayEntry,
   Grant,
+  IndexTip,
   LogState,
   Network,
   Orders,
@@ -16,7 +17,7 @@ import type {
   SeqWindow,
   StopState,
 } from "@quanji/chaincode/domain";
-import { fromBase64url } from "@quanji/chaincode/log";
+import { fromBase64url, type Openings } from "@quanji/chaincode/log";
 import type { Sealed, StoredSeqWindow } from "@quanji/chaincode/world";
 
 export type Decode<T> = (text: string) => T;
@@ -39,6 +40,8 @@ export const DECODE = {
   cells: (text: string) => JSON.parse(text) as readonly Cell[],
   grant: (text: string) => (JSON.parse(text) as Sealed<Grant>).value,
   counter: (text: string) => (JSON.parse(text) as Sealed<Counter>).value,
+  indexTip: (text: string) => (JSON.parse(text) as Sealed<IndexTip>).value,
+  openings: (text: string) => (JSON.parse(text) as Sealed<Openings>).value,
   secret: (text: string) => (JSON.parse(text) as Sealed<string>).value,
   seen: decodeWindow,
 } as const;

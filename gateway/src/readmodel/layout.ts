@@ -5,7 +5,7 @@
 import type { ChainKey } from "@quanji/chaincode/log";
 
 /** Raised when the layout below changes: an index of another format is made anew. */
-export const FORMAT = 4;
+export const FORMAT = 5;
 
 const DIGITS = 16;
 const fixed = (value: number): string => String(value).padStart(DIGITS, "0");
@@ -35,6 +35,10 @@ export const KEYS = {
   delivery: (request: string) => `d|${request}`,
   /** Index of the acceptance of an access. */
   acceptance: (log: string, access: number) => `a|${log}|${fixed(access)}`,
+  /** Of a record about persons: its leaf and the tags that it stands under, with spaces between. */
+  tagged: (log: string, index: number) => `y|${log}|${fixed(index)}`,
+  /** Present for each index of subjects. */
+  index: (log: string, index: number) => `n|${log}|${fixed(index)}`,
   /** Present for a permit until its delivery is recorded. */
   open: (log: string, index: number) => `u|${log}|${fixed(index)}`,
   /** Size and root of a log after the batch that begins at `first`. */
@@ -62,6 +66,6 @@ export const range = (prefix: string): { readonly gte: string; readonly lt: stri
 });
 
 /** Prefix of everything of one log or chain under one letter. */
-export const under = (letter: "g" | "u" | "i" | "o" | "z", name: string): string => `${letter}|${name}|`;
+export const under = (letter: "g" | "u" | "i" | "n" | "o" | "z", name: string): string => `${letter}|${name}|`;
 
 export const chainName = (key: ChainKey): string => `${key.scope}|${key.kind}|${key.id}`;

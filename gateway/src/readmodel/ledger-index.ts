@@ -2,9 +2,16 @@
 import type { Cell } from "@quanji/chaincode/domain";
 import type { ChainKey, Openings, TreeHead } from "@quanji/chaincode/log";
 import type { SealedHead } from "./chains.js";
-import type { ReadModel } from "./readmodel.js";
+import type { KnownRecord, ReadModel } from "./readmodel.js";
 import type { ErasedFields } from "./said.js";
 import type { SealOrder } from "./sealed.js";
+
+/** A record and the tags that it stands under: its own, or its steward's tag of bulk uses. */
+export interface TaggedRecord {
+  readonly index: number;
+  readonly leaf: string;
+  readonly tags: readonly string[];
+}
 
 export interface LedgerIndex extends ReadModel {
   /** This organisation's private collection, `org-<MSP>`. */
@@ -17,6 +24,10 @@ export interface LedgerIndex extends ReadModel {
   headName(key: ChainKey): Promise<string | undefined>;
   /** The secret that blinds this organisation's private keys, as it is stored; undefined before its first log. */
   blindingSecret(): Promise<string | undefined>;
+  /** Records of a log with from ≤ index < to that are about persons, in order. */
+  tagged(log: string, from: number, to: number): AsyncIterable<TaggedRecord>;
+  /** Indexes of subjects of a log, in order. */
+  indexes(log: string): AsyncIterable<KnownRecord>;
   /** What the request of a record committed to, as far as it came with the openings and they are kept. */
   said(log: string, index: number): Promise<Openings>;
   /** What of it was erased, and by which commands. */

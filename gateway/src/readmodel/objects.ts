@@ -66,6 +66,8 @@ export class Objects {
 
   grant = (id: string) => this.#private(privateKeys.grant(id), DECODE.grant);
   counter = (log: string, grant: string) => this.#private(privateKeys.count(log, grant), DECODE.counter);
+  indexTip = (log: string) => this.#private(privateKeys.indexed(log), DECODE.indexTip);
+  openings = (request: string) => this.#private(privateKeys.opening(request), DECODE.openings);
   secretText = () => this.#store.get(KEYS.privateState(privateKeys.secret));
   secret = () => this.#private(privateKeys.secret, DECODE.secret);
 

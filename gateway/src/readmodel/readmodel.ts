@@ -7,6 +7,7 @@ import type {
   Counter,
   GatewayEntry,
   Grant,
+  IndexTip,
   LogState,
   Network,
   Orders,
@@ -16,7 +17,7 @@ import type {
   SeqWindow,
   StopState,
 } from "@quanji/chaincode/domain";
-import type { ChainHead, ChainKey, Hash } from "@quanji/chaincode/log";
+import type { ChainHead, ChainKey, Hash, Openings } from "@quanji/chaincode/log";
 import type { StoredCommand, StoredRecord } from "@quanji/chaincode/world";
 
 /** Position of a committed, valid transaction. */
@@ -69,6 +70,8 @@ export interface ReadModel {
   boundaries(): Promise<Boundaries>;
   counter(log: string, grant: string): Promise<Counter | undefined>;
   seen(log: string, kid: string): Promise<SeqWindow>;
+  /** Where the newest index of subjects of a log ends. */
+  indexTip(log: string): Promise<IndexTip | undefined>;
 
   /** In order of id; `after` is a cursor of an earlier page. */
   listParties(limit: number, after?: string): Promise<Page<Party>>;
@@ -77,6 +80,8 @@ export interface ReadModel {
   listGrants(party: string | undefined, limit: number, after?: string): Promise<Page<Grant>>;
 
   command(request: string): Promise<KnownCommand | undefined>;
+  /** What a command on a public object committed to, if it came through this organisation. */
+  openings(request: string): Promise<Openings | undefined>;
   /** The access, void or acceptance record of a request. */
   recordOf(request: string): Promise<KnownRecord | undefined>;
   deliveryOf(request: string): Promise<KnownRecord | undefined>;

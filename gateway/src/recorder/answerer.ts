@@ -174,7 +174,11 @@ export const recordOf = (
   type: Entry["item"]["type"],
   request: string,
 ): Promise<KnownRecord | undefined> =>
-  type === "delivery" ? readModel.deliveryOf(request) : readModel.recordOf(request);
+  type === "index"
+    ? Promise.resolve(undefined)
+    : type === "delivery"
+      ? readModel.deliveryOf(request)
+      : readModel.recordOf(request);
 
 /** Ids are the recorder's own and random, and stand in every body. */
 export const holds = (known: KnownRecord, entry: Entry): boolean => known.stored.body.includes(`"id":"${entry.id}"`);

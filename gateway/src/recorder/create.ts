@@ -142,6 +142,7 @@ class LogRecorder implements ClosingRecorder {
     // The chaincode would refuse all but one, each at the price of another endorsement of the whole batch.
     if (slot === undefined || !this.#slots.has(slot)) return;
     if (type === "acceptance") throw accepted();
+    if (type === "index") throw new QuanjiError("STATE_CONFLICT", "another index of the log is being recorded");
     if (type === "tally") throw new QuanjiError("STATE_CONFLICT", "another tally of the resource is being recorded");
     throw new QuanjiError("COMMAND_REPLAYED", "another request with that sequence number is being recorded", {
       field: "seq",

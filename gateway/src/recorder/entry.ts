@@ -3,7 +3,7 @@ import { instant, QuanjiError } from "@quanji/chaincode/domain";
 import { canonical, type FlattenedJws, type Openings, partyOf, requestOfJws } from "@quanji/chaincode/log";
 import { bodyOf } from "../readmodel/body.js";
 import type { KnownRecord } from "../readmodel/readmodel.js";
-import type { AcceptanceToRecord, DeliveryToRecord, ItemToRecord, RequestToRecord } from "./recorder.js";
+import type { AcceptanceToRecord, DeliveryToRecord, IndexToRecord, ItemToRecord, RequestToRecord } from "./recorder.js";
 
 export type Item = ItemToRecord;
 
@@ -60,6 +60,8 @@ export function subjectOf(item: Item): Subject {
       return ofDelivery(item);
     case "acceptance":
       return ofAcceptance(item);
+    case "index":
+      return ofIndex(item);
     case "access":
     case "void":
     case "tally":
@@ -79,6 +81,12 @@ function ofRequest({ type, jws, request, parsed }: RequestToRecord): Subject {
   }
   const slot = type === "tally" ? `tally ${textAt(payload, "resource")}` : `${kid} ${String(payload["seq"])}`;
   return { identity: request, request, slot, objects, requester };
+}
+
+/** It rests on nothing, and is nobody's. */
+function ofIndex({ before, root }: IndexToRecord): Subject {
+  const identity = `index ${before} ${root}`;
+  return { identity, request: identity, slot: "index", objects: [], requester: "party:" };
 }
 
 function ofDelivery({ access }: DeliveryToRecord): Subject {
@@ -134,12 +142,23 @@ export function makeEntry({ item, subject, admittedMs, random, resolve, reject }
 function textOf(item: Item, id: string, nonce: string, salts: string): string {
   if (item.type === "delivery") return deliveryText(item, id, nonce, salts);
   if (item.type === "acceptance") return acceptanceText(item, id, nonce, salts);
+  if (item.type === "index") return indexText(item, id, nonce, salts);
   return requestText(item, id, nonce, salts);
 }
 
 function acceptanceText({ jws, delivery }: AcceptanceToRecord, id: string, nonce: string, salts: string): string {
   const place = `"delivery":${delivery.record},"first":${delivery.first}`;
   return `{${place},"id":"${id}","nonce":"${nonce}","request":${jwsText(jws)},"salts":${salts}`;
+}
+
+function indexText(
+  { before, first, root, size, seed }: IndexToRecord,
+  id: string,
+  nonce: string,
+  salts: string,
+): string {
+  const place = `"before":${before},"first":${first}`;
+  return `{${place},"id":"${id}","nonce":"${nonce}","root":"${root}","salts":${salts},"seed":"${seed}","size":${size}`;
 }
 
 function requestText(item: RequestToRecord, id: string, nonce: string, salts: string): string {

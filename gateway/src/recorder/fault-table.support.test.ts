@@ -87,7 +87,8 @@ export class Trial {
   }
 
   async offer(item: Item): Promise<Answer> {
-    if (item.type !== "delivery") this.offered.set(item.request, (this.offered.get(item.request) ?? 0) + 1);
+    if (item.type !== "delivery" && item.type !== "index")
+      this.offered.set(item.request, (this.offered.get(item.request) ?? 0) + 1);
     try {
       const known = await this.recorder.record(item);
       this.acknowledged.push(known);
@@ -144,7 +145,8 @@ export function assertSound(trial: Trial): void {
 export function assertRefusedAbsent(trial: Trial): void {
   const recorded = new Set(trial.world.audit().records.map(({ request }) => request));
   for (const { item, code, detail } of trial.refused) {
-    if (item.type === "delivery" || code !== "NOT_RECORDED" || detail === "OUTCOME_UNKNOWN") continue;
+    if (item.type === "delivery" || item.type === "index" || code !== "NOT_RECORDED" || detail === "OUTCOME_UNKNOWN")
+      continue;
     if (trial.offered.get(item.request) !== 1) continue;
     expect(recorded.has(item.request), "NOT_RECORDED is not recorded").to.equal(false);
   }

@@ -240,6 +240,7 @@ export class MemoryLedger {
 
   #facts(input: BatchRecord, record: number, overlay: Overlay): Facts {
     if (input.type === "delivery") return this.#delivery(input, record);
+    if (input.type === "index") return { request: "", permit: false, body: { before: input.before } };
     return input.type === "acceptance" ? this.#acceptance(input, record) : this.#use(input, record, overlay);
   }
 
@@ -254,7 +255,11 @@ export class MemoryLedger {
     return { request, permit: false, body: { request, requester, delivery: input.delivery } };
   }
 
-  #use(input: Exclude<BatchRecord, { type: "delivery" | "acceptance" }>, record: number, overlay: Overlay): Facts {
+  #use(
+    input: Exclude<BatchRecord, { type: "delivery" | "acceptance" | "index" }>,
+    record: number,
+    overlay: Overlay,
+  ): Facts {
     const payload = jsonOf(input.request.payload);
     const kid = text(jsonOf(input.request.protected), "kid");
     if (payload["mode"] === "bad") refuse(new QuanjiError("MALFORMED", "a bad record", { record, field: "mode" }));

@@ -72,7 +72,7 @@ export class MemoryReadModel implements RecordReader {
         face: record.face,
         body: record.body,
         links: {},
-        ...(input.type !== "delivery" && { request: input.request }),
+        ...(input.type !== "delivery" && input.type !== "index" && { request: input.request }),
       },
     };
     this.#records[record.index] = known;

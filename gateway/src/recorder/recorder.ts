@@ -35,7 +35,18 @@ export interface AcceptanceToRecord {
   readonly delivery: KnownRecord;
 }
 
-export type ItemToRecord = RequestToRecord | DeliveryToRecord | AcceptanceToRecord;
+/** An index of subjects, of the records from where the last one ended up to `before`. */
+export interface IndexToRecord {
+  readonly type: "index";
+  readonly before: number;
+  /** First index of the batch that holds the last of them. */
+  readonly first: number;
+  readonly root: string;
+  readonly size: number;
+  readonly seed: string;
+}
+
+export type ItemToRecord = RequestToRecord | DeliveryToRecord | AcceptanceToRecord | IndexToRecord;
 
 export interface Recorder {
   /** Origin of the one log that this recorder writes. */

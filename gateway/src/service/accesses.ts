@@ -11,6 +11,7 @@ import {
   type Payload,
   QuanjiError,
   type Resource,
+  subjectsOf,
   takeSeq,
   type TallySign,
 } from "@quanji/chaincode/domain";
@@ -98,7 +99,8 @@ export class Accesses {
     const known = await this.known(access.request);
     if (known !== undefined) return { record: known, first: false };
     const recorder = this.#recorderOf(access.payload);
-    if (access.type === "access") await this.#resourceOf(access.payload);
+    // What the chaincode would refuse costs it no batch.
+    if (access.type === "access") subjectsOf(await this.#resourceOf(access.payload), access.payload.subjects);
     takeSeq(await this.#options.readModel.seen(recorder.log, access.kid), access.payload.seq);
     const { type, kid, payload, jws, request, openings } = access;
     const parsed = { kid, payload };

@@ -5,6 +5,8 @@ import { type Audience, type EvidenceContext, signerOf } from "../evidence/conte
 import { hiddenBy } from "../evidence/hidden.js";
 import { keptOf } from "../evidence/kept.js";
 import { makeReceipt } from "../evidence/receipt.js";
+import { makeSubjectTrail, type SubjectTrailContext } from "../evidence/subject-trail.js";
+import { SubjectTrees } from "../evidence/subject-tree.js";
 import { makeTrail, type TrailContext } from "../evidence/trail.js";
 import type { EvidenceFor } from "../http/index.js";
 import type { KnownRecord } from "../readmodel/readmodel.js";
@@ -49,6 +51,7 @@ export function newEvidence({
     clock: environment.clock,
     ...(witnesses !== undefined && { cosigned: witnesses.cosigning, gather: (heads) => witnesses.heads.gather(heads) }),
   };
+  const subjects: SubjectTrailContext = { ...trails, trees: new SubjectTrees(readModel) };
   const headOf = async (origin: string): Promise<TreeHead> => {
     const log = await readModel.log(origin);
     if (log === undefined) throw new QuanjiError("NOT_FOUND", "there is no such log", { field: "log" });
@@ -79,6 +82,7 @@ export function newEvidence({
     },
     cosigned: async ({ log, record }, waitMs, signal) =>
       (await cosigned?.awaited(log, record, waitMs, signal)) ?? false,
+    subjectTrail: (query, signal) => makeSubjectTrail(subjects, query, signal),
     hiddenUntil: async (record, viewer) =>
       (await hiddenBy(readModel, record, audienceOf(viewer), await ledgerNow()))?.until,
     kept: async (resource, query, viewer) => {

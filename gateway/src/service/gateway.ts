@@ -5,6 +5,7 @@ import { defined } from "@quanji/chaincode/domain";
 import type { Config } from "../config/index.js";
 import { Answers, type Edge, listen, newApp, newMetrics, openReplays, RateLimiter } from "../http/index.js";
 import { createRecorder } from "../recorder/index.js";
+import { rest } from "../recorder/pause.js";
 import { LogSigner } from "../witness/log-signer.js";
 import { Accesses } from "./accesses.js";
 import { Closers } from "./closers.js";
@@ -13,6 +14,7 @@ import { SourceDeliveries } from "./deliveries.js";
 import { newEvidence } from "./evidence.js";
 import { Folding } from "./folding.js";
 import { type Foundation, type GatewayEnvironment, openFoundation, PATIENCE } from "./foundation.js";
+import { Indexing } from "./indexing.js";
 import { openWitnesses } from "./witnesses.js";
 
 export interface Gateway {
@@ -105,6 +107,18 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
       (open) => open.close(),
     ),
   );
+  // Closed before the recorders that it records with.
+  const indexing = closers.add(
+    new Indexing({
+      index: readModel,
+      recorders,
+      now: clock.now,
+      random: environment.random,
+      rest,
+      report: report("an index of subjects is not recorded"),
+    }),
+    (open) => open.close(),
+  );
   const folding = closers.add(
     new Folding({
       ledger,
@@ -143,6 +157,7 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
   // is closed in time.
   leftovers.push(
     ...recorders.map((recorder) => recorder.keepClosing()),
+    indexing.keepIndexing(),
     folding.foldAll().catch(report("stops of an earlier run are not folded")),
   );
   return {
@@ -159,6 +174,7 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
     commands,
     accesses,
     evidence,
+    refreshIndexes: () => indexing.refresh(),
     answers: new Answers(keys.gateway),
     verify,
     replays,

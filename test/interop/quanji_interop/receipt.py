@@ -132,12 +132,15 @@ class Request:
             same = [body["resource"].rpartition("@")[0]] + [body[name] for name in ("from", "to", "served")]
             need(same == [payload[name] for name in ("resource", "from", "to", "served")], "REQUEST_CONTENT")
         elif record.type == "acceptance":
-            same = (body["access"], body["digest"], body["rows"])
-            need(same == (payload["record"], payload["digest"], payload["rows"]), "REQUEST_CONTENT")
+            same = (body["access"], body["digest"], body["rows"], body.get("subjects"))
+            said = (payload["record"], payload["digest"], payload["rows"], payload.get("subjects"))
+            need(same == said, "REQUEST_CONTENT")
         else:
             grant = body["grant"].rpartition("@")[0] if "grant" in body else payload.get("grant")
             same = (body["resource"].rpartition("@")[0], face["purpose"], grant)
             need(same == (payload["resource"], payload["purpose"], payload.get("grant")), "REQUEST_CONTENT")
+            tags = body.get("subjects") if body.get("subjects") != "bulk" else None
+            need(tags == payload.get("subjects"), "REQUEST_CONTENT")
         if record.type == "access":
             same = (body["action"], body["quantity"]) == (payload["action"], payload["quantity"])
             need(same, "REQUEST_CONTENT")

@@ -97,6 +97,13 @@ ACTION = one_of("query", "verify", "compute", "derive", "export", "subgrant")
 
 JWS = {"payload": string, "protected": string, "signature": string}
 JWK = {"crv": one_of("P-256", "Ed25519"), "kty": one_of("EC", "OKP"), "x": digest, "y?": digest}
+def is_tags(value):
+    """Rising tags of data subjects, 1 to 64."""
+    if not isinstance(value, list) or not 1 <= len(value) <= 64 or not all(map(digest, value)):
+        return False
+    return all(a < b for a, b in zip(value, value[1:]))
+
+
 OPENING = {"salt": digest, "value": any_value}
 
 
@@ -141,6 +148,7 @@ ACCESS = {
     },
     "operator": digest,
     "query?": digest,
+    "subjects?": is_tags,
     "mode": one_of("normal"),
     "quantity": integer(1, 10_000_000),
     "retryOf?": digest,
@@ -148,7 +156,7 @@ ACCESS = {
 }
 VOID = {"net": NET, "log": LOG, "seq": integer()}
 TALLY = {"net": NET, "log": LOG, "resource": RESOURCE, "from": integer(), "to": integer(), "served": integer()}
-ACCEPT = {"net": NET, "log": LOG, "record": integer(), "digest": digest, "rows": integer()}
+ACCEPT = {"net": NET, "log": LOG, "record": integer(), "digest": digest, "rows": integer(), "subjects?": is_tags}
 
 #: Rules that deny, with the status of the answer.
 RULES = dict.fromkeys(
@@ -205,7 +213,7 @@ BODIES = {
         "resource": RESOURCE_VERSION,
         "rule": one_of("permit", *RULES),
         "stop?": digest,
-        "subjects?": one_of("bulk"),
+        "subjects?": lambda value: value == "bulk" or is_tags(value),
         "used": integer(),
     },
     "delivery": BODY
@@ -219,6 +227,7 @@ BODIES = {
         "outcome": one_of("delivered", "partial", "failed", "unknown"),
         "resource": RESOURCE_VERSION,
         "rows": integer(),
+        "subjects?": is_tags,
     },
     "acceptance": BODY
     | {
@@ -230,6 +239,7 @@ BODIES = {
         "links": LINKS,
         "resource": RESOURCE_VERSION,
         "rows": integer(),
+        "subjects?": is_tags,
     },
     "tally": BODY
     | {

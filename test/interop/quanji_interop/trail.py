@@ -79,6 +79,7 @@ GROUPS = {
 }
 VERBS = set(
     "network.init gateway.register log.create clock.set party.register party.admit party.rotateKey party.compromiseKey "
+    "party.tagKey party.openTagKey "
     "party.suspend party.resume resource.register resource.amend resource.suspend resource.resume boundary.publish "
     "order.freeze order.lift grant.request grant.offer grant.derive grant.accept grant.approve grant.refuse "
     "grant.withdraw grant.suspend grant.revoke grant.resume grant.allot record.erase "
@@ -504,6 +505,8 @@ class Section:
         need(permit is not None, "DELIVERY_UNMATCHED")
         same = all(permit.body.get(name) == record.body[name] for name in ("request", "requester", "resource", "grant"))
         same = same and all(permit.face[name] == record.face[name] for name in ("class", "steward", "purpose"))
+        tags = permit.body.get("subjects") if permit.body.get("subjects") != "bulk" else None
+        same = same and tags == record.body.get("subjects")
         need(same and record.face["count"] == 1, "REQUEST_CONTENT")
         if record.body["outcome"] in ("delivered", "partial"):
             self.delivered[record.face["index"]] = record
@@ -537,6 +540,7 @@ class Section:
         need(told is not None and delivery not in self.accepted, "ACCEPTANCE_UNMATCHED")
         same = all(told.body[name] == record.body[name] for name in ("access", "digest", "grant", "resource", "rows"))
         same = same and all(told.face[name] == record.face[name] for name in ("unit", "class", "purpose", "steward"))
+        same = same and told.body.get("subjects") == record.body.get("subjects")
         need(same and record.face["count"] == 1, "ACCEPTANCE_MISMATCH")
         self.accepted.add(delivery)
 

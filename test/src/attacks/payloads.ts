@@ -108,6 +108,14 @@ export const TEMPLATES: Readonly<Record<Verb, (names: Names) => JsonObject>> = {
   }),
   "party.suspend": () => ({ party: IDS.stranger, ground: COMMITMENT }),
   "party.resume": () => ({ party: IDS.stranger }),
+  "party.tagKey": () => ({
+    party: IDS.insurer,
+    quarter: "2026Q1",
+    commitment: COMMITMENT,
+    recipient: `${IDS.regulator}#${COMMITMENT}`,
+    escrow: COMMITMENT,
+  }),
+  "party.openTagKey": () => ({ party: IDS.insurer, quarter: "2026Q1", ground: COMMITMENT }),
   "resource.register": () => ({
     ...described,
     resource: "res/fuzz",

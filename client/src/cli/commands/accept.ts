@@ -42,7 +42,8 @@ async function accept(context: Context, [request = ""]: readonly string[], optio
     const index = acceptance.record.face.index;
     return { json: { ...facts, acceptance: index }, text: pairs({ ...facts, acceptance: index }), notes: [ALREADY] };
   }
-  const { result } = await client.accept({ log, record, digest, rows });
+  const about = body.subjects === undefined ? {} : { subjects: body.subjects };
+  const { result } = await client.accept({ log, record, digest, rows, ...about });
   const done = { ...facts, acceptance: Number(result["record"]) };
   return { json: done, text: pairs(done) };
 }

@@ -31,6 +31,10 @@ export function accessCommands(program: Command, runtime: Runtime): void {
         ["--range <from/to>", "range of dates, e.g. 2026-01-01/2026-02-01"],
         ["--quantity <n>", "most rows that may come (default: 1)"],
         ["--mode <mode>", "normal (the only one so far)"],
+        [
+          "--subjects <tags>",
+          "tags of whom it is about, comma-separated, as the steward gave them (default: a bulk use)",
+        ],
         ["--environment <kind>", `${ENVIRONMENTS.join(", ")} (default: the profile's, else api)`],
         ["--jurisdiction <code>", "where the data is used (default: the profile's, else your own)"],
         ["--operator <who>", "who or what acts in your house; committed to, never public (default: the profile's)"],
@@ -149,12 +153,14 @@ async function wantedOf(context: Context, resource: string, options: Options): P
   };
 }
 
-function named(options: Options): Pick<Wanted, "grant" | "purpose" | "fields"> {
+function named(options: Options): Pick<Wanted, "grant" | "purpose" | "fields" | "subjects"> {
   const [grant, purpose, fields] = [options.text("grant"), options.text("purpose"), options.list("fields")];
+  const subjects = options.list("subjects");
   return {
     ...(grant !== undefined && { grant }),
     ...(purpose !== undefined && { purpose }),
     ...(fields !== undefined && { fields: [...fields] }),
+    ...(subjects !== undefined && { subjects }),
   };
 }
 

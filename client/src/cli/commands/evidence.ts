@@ -3,9 +3,9 @@ import { rename, rm, stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { type Command } from "commander";
-import { isQuanjiError, LEVELS, PROOF_LIMITS, TRAIL_KINDS } from "@quanji/chaincode/domain";
+import { isQuanjiError, LEVELS, PROOF_LIMITS, SubjectTags, TRAIL_KINDS } from "@quanji/chaincode/domain";
 import { canonical, sha256Text } from "@quanji/chaincode/log";
-import type { CheckedReceipt, Client } from "../../sdk/index.js";
+import { type CheckedReceipt, type Client, readTagKeys, tagOf } from "../../sdk/index.js";
 import { splitLines } from "../../sdk/transport.js";
 import {
   contradictions,
@@ -24,7 +24,7 @@ import type { Context } from "../context.js";
 import { trailCsv } from "../export-csv.js";
 import { trailHtml } from "../export-html.js";
 import { assertWritable, unwritable, writeBeside, unreadable } from "../files.js";
-import { type Options, toInstant, toOneOf, UsageError } from "../options.js";
+import { type Options, toInstant, toOneOf, toPartyId, UsageError } from "../options.js";
 import { word } from "../messages.js";
 import { pairs, type Result } from "../output.js";
 import { progress } from "../progress.js";
@@ -60,6 +60,25 @@ export function evidenceCommands(program: Command, runtime: Runtime): void {
         "trail get resource res/weather.daily --from 2026-01-01 --to 2026-02-01 --out january.trail.ndjson.gz",
       ],
       run: getTrail,
+    },
+    {
+      usage: "subject <steward>",
+      summary: "Fetch the trail of a person or organisation, by its tags (the steward's own, and the regulator's).",
+      options: [
+        ["--tags <list>", "tags by quarter, in order: 2026Q3.<tag>,2026Q4.<tag>"],
+        ["--keys <file>", "or make them: file of the steward's tag keys …"],
+        ["--identifier <id>", "… and whom it is about …"],
+        ["--quarters <list>", "… in which quarters: 2026Q3,2026Q4"],
+        ["--from <time>", "start of the period (default: of the first quarter)"],
+        ["--to <time>", "end of the period (default: now)"],
+        ["--bulk", "also the uses of the steward's data that name nobody"],
+        ["--fresh", "index what is not indexed yet first, so that the trail reaches to now"],
+        ["--out <file>", "where to keep it, e.g. mine.trail.ndjson"],
+      ],
+      examples: [
+        "trail subject 11510100MBQJ006115 --keys bureau.tags.json --identifier 510100199001011234 --quarters 2026Q3,2026Q4 --fresh --out hers.trail.ndjson",
+      ],
+      run: getSubjectTrail,
     },
   ]);
   declare(program, runtime, [
@@ -165,6 +184,44 @@ async function getTrail(context: Context, [name = "", id = ""]: readonly string[
   const lines = await save(context, client.trail(kind, id, period), context.path(out));
   const facts = { kind, id, ...period, out, lines };
   return { json: facts, text: pairs(facts), notes: [`next: quanji verify ${out} --trust trust.json`] };
+}
+
+async function getSubjectTrail(context: Context, [steward = ""]: readonly string[], options: Options): Promise<Result> {
+  const party = toPartyId(steward, "the steward");
+  const out = options.required("out", "--out");
+  await assertWritable(context, out, "--out");
+  const tags = await subjectTags(context, options);
+  const [from, to] = [options.text("from"), options.text("to")];
+  const wanted = {
+    ...(from !== undefined && { from: toInstant(from, "--from") }),
+    ...(to !== undefined && { to: toInstant(to, "--to") }),
+    bulk: options.flag("bulk"),
+  };
+  const client = await context.client();
+  const trail = client.subjectTrail(party, tags, { ...wanted, fresh: options.flag("fresh") });
+  const lines = await save(context, trail, context.path(out));
+  const facts = { kind: "subject", id: party, quarters: tags.map(({ quarter }) => quarter), ...wanted, out, lines };
+  return { json: facts, text: pairs(facts), notes: [`next: quanji verify ${out} --trust trust.json`] };
+}
+
+async function subjectTags(context: Context, options: Options): Promise<SubjectTags> {
+  const given = options.list("tags");
+  const tags =
+    given === undefined
+      ? await madeTags(context, options)
+      : given.map((text) => ({ quarter: text.slice(0, text.indexOf(".")), tag: text.slice(text.indexOf(".") + 1) }));
+  const parsed = SubjectTags.safeParse(tags);
+  if (!parsed.success) throw new UsageError("tags look like 2026Q3.<43 characters>,2026Q4.<43 characters>");
+  return parsed.data;
+}
+
+async function madeTags(context: Context, options: Options): Promise<SubjectTags> {
+  const [identifier, quarters] = [options.text("identifier"), options.list("quarters")];
+  if (identifier === undefined || quarters === undefined) {
+    throw new UsageError("whose trail? give --tags, or --keys with --identifier and --quarters");
+  }
+  const ring = await readTagKeys(context.path(options.required("keys", "--keys")));
+  return quarters.map((quarter) => ({ quarter, tag: tagOf(ring, quarter, identifier) }));
 }
 
 /** Written beside and renamed once whole: a file of that name is a trail that came to its end. */

@@ -1,5 +1,5 @@
 import { type Command } from "commander";
-import { ROLES, type Role } from "@quanji/chaincode/domain";
+import { KEY_PURPOSES, ROLES, type Role } from "@quanji/chaincode/domain";
 import { thumbprint } from "@quanji/chaincode/log";
 import { openSigner, type PartyKeyPair, publicOf, uuid, writeKeyFile } from "../../sdk/index.js";
 import type { Context } from "../context.js";
@@ -50,7 +50,7 @@ export function partyCommands(program: Command, runtime: Runtime): void {
       options: [
         ["--new <file>", "key file of the new key (quanji keys new)"],
         ["--retire", "end the present key with it"],
-        ["--purpose <purpose>", "act, recovery or tally (default: act)"],
+        ["--purpose <purpose>", "act, recovery, tally or escrow (default: act)"],
         ["--until <time>", "when the new key ends"],
       ],
       examples: ["party rotate-key --key bank.jwk --new bank-2027.jwk --retire"],
@@ -101,7 +101,7 @@ async function rewrite(context: Context, file: string, pair: PartyKeyPair): Prom
 async function rotateKey(context: Context, _args: readonly string[], options: Options) {
   const file = context.path(options.required("new", "--new"));
   const until = options.text("until");
-  const purpose = options.oneOf("purpose", "--purpose", ["act", "recovery"] as const);
+  const purpose = options.oneOf("purpose", "--purpose", KEY_PURPOSES);
   const present = await context.key();
   const next = await openKeyFile(file, context.passphrase());
   const client = await context.client();

@@ -363,6 +363,7 @@ async function openEdge(
     }),
     accesses,
     evidence: standInEvidence(answers),
+    refreshIndexes: () => Promise.resolve(),
     answers,
     verify: (jwk, { signingInput, signature }) => verify(jwk, signingInput, signature),
     replays: closers.add(await openReplays(path.join(folder, "replays"), Date.now), (open) => open.close()),
@@ -383,6 +384,9 @@ const standInEvidence = (answers: Answers): EvidenceFor => ({
   cosigned: () => Promise.resolve(false),
   checkpoint: (log) => Promise.resolve(`${log}\n`),
   published: (log) => Promise.resolve(`${log}\n`),
+  async *subjectTrail({ steward, tags, bulk }) {
+    yield await Promise.resolve(`${JSON.stringify({ t: "trail", kind: "subject", id: steward, tags, bulk })}\n`);
+  },
   hiddenUntil: () => Promise.resolve(undefined),
   kept: ({ logs: [log = ""] }) => {
     const time = "2026-03-02T01:00:00.000Z";

@@ -175,6 +175,35 @@ const parties: Record<Extract<CommandVerb, `party.${string}`>, Maker> = {
     const party = scene.likely(scene.parties(), ({ state }) => state === "suspended");
     return party && { by: scene.named("regulator"), payload: { net: NET, party: party.id }, via: anyGateway(scene) };
   },
+  "party.tagKey": (scene) => {
+    const holder = scene.parties().find(({ roles, keys }) => roles.includes("regulator") && keys.length > 0);
+    const party = scene.likely(scene.newcomers(), ({ state }) => state === "active");
+    const key = holder?.keys.find(({ purpose }) => purpose === "escrow") ?? holder?.keys[0];
+    if (holder === undefined || party === undefined || key === undefined) return undefined;
+    return {
+      by: scene.by(party.id),
+      payload: {
+        net: NET,
+        party: party.id,
+        quarter: scene.dice.one(["2026Q1", "2026Q2", "2026Q3"]),
+        commitment: randomText(32),
+        recipient: `${holder.id}#${key.thumbprint}`,
+      },
+      secrets: { escrow: `${"A".repeat(40)}..${"A".repeat(16)}.${"A".repeat(90)}.${"A".repeat(22)}` },
+      via: anyGateway(scene),
+    };
+  },
+  "party.openTagKey": (scene) => {
+    const party = scene.likely(scene.newcomers(), ({ tagKeys }) => tagKeys !== undefined);
+    return (
+      party && {
+        by: scene.dice.once(4) ? scene.anybody() : scene.named("regulator"),
+        payload: { net: NET, party: party.id, quarter: party.tagKeys?.[0]?.quarter ?? "2026Q1" },
+        secrets: ground,
+        via: anyGateway(scene),
+      }
+    );
+  },
 };
 
 const servedByExchange = (id: string): boolean => id.startsWith("res/bus");

@@ -48,6 +48,7 @@ const VERBS_OF_RECORDS = {
   acceptance: ["access.accept"],
   tally: ["tally.sign"],
   delivery: [],
+  index: [],
 } as const;
 
 /** Verbs of the command that travels in transient data, or of a batch's records; of one record alone, if one is to blame. */

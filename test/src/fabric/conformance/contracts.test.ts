@@ -34,6 +34,8 @@ const RULES = ["permit", "GRANT_REVOKED", "PURPOSE_OUTSIDE_GRANT"];
 
 const VERBS = Object.keys(COMMANDS) as Verb[];
 const [WEATHER, , BUS] = RESOURCES;
+/** In the form of a JWE: what is in it, no chaincode can tell. */
+const SEALED = `${"A".repeat(40)}..${"A".repeat(16)}.${"A".repeat(90)}.${"A".repeat(22)}`;
 const GROUND = { ground: "what it rests on" };
 const OPEN = { terms: terms(TERMS) };
 
@@ -128,6 +130,20 @@ describe("G9 the contracts on both ledgers", () => {
     await done(next, "party.compromiseKey", compromised);
     expect(codeOf(await send(newcomer, "party.compromiseKey", compromised))).to.equal("KEY_INVALID");
     scene.keys.set(party, [next]);
+    const escrow = actor(IDS.regulator);
+    await done("regulator", "party.rotateKey", {
+      party: IDS.regulator,
+      key: { jwk: { ...escrow.jwk }, purpose: "escrow", custody: "self" },
+      possession: toBase64url(escrow.sign(possessionInput(NET, IDS.regulator, escrow.jwk))),
+    });
+    const tagKey = { party, quarter: "2026Q4", commitment: thumbprint(jwk), recipient: escrow.kid };
+    await done(next, "party.tagKey", tagKey, { secrets: { escrow: SEALED } });
+    expect(codeOf(await send(next, "party.tagKey", tagKey, { secrets: { escrow: SEALED } }))).to.equal(
+      "STATE_CONFLICT",
+    );
+    const opened = { party, quarter: "2026Q4" };
+    await done("regulator", "party.openTagKey", opened, { secrets: GROUND });
+    expect(codeOf(await send(next, "party.openTagKey", opened, { secrets: GROUND }))).to.equal("ROLE_REQUIRED");
     await done("regulator", "party.suspend", { party }, { secrets: GROUND });
     await done("regulator", "party.resume", { party });
 

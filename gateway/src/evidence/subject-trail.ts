@@ -1,0 +1,239 @@
+/**
+ * The trail of a person or organisation: every use that names one of its tags, from the indexes of all logs here, with the proof that
+ * each index has no other. NDJSON. Records may be of any number; what is planned before the first line is whose chains they rest on.
+ */
+import { createHash } from "node:crypto";
+import {
+  type LogState,
+  QuanjiError,
+  quarterBounds,
+  recordText,
+  type SubjectTags,
+  type TrailLine,
+} from "@quanji/chaincode/domain";
+import { bulkTag, canonical, hashText, inclusionProof, parseTlogProof } from "@quanji/chaincode/log";
+import { collectionOf } from "@quanji/chaincode/world";
+import type { KnownRecord } from "../readmodel/readmodel.js";
+import { readLog } from "../witness/heads.js";
+import { look, type Sighting } from "../witness/sighting.js";
+import { proofOf } from "./context.js";
+import { hiddenBy } from "./hidden.js";
+import { indexBodyOf, type SubjectTrees } from "./subject-tree.js";
+import { COSIGNED_WAIT_MS, commandLines, limitsOf, type TrailContext } from "./trail.js";
+import { chainKeys, type PlannedChain, touch, type Touched, withResources } from "./trail-plan.js";
+
+export interface SubjectTrailContext extends TrailContext {
+  readonly trees: SubjectTrees;
+}
+
+export interface SubjectTrailQuery {
+  readonly steward: string;
+  readonly tags: SubjectTags;
+  readonly bulk: boolean;
+  readonly from?: string;
+  readonly to?: string;
+}
+
+/** Part of a log: its indexes, the first of which may only say where the period begins. */
+interface PlannedIndexes {
+  readonly log: string;
+  readonly indexes: readonly KnownRecord[];
+  readonly proof: string;
+  readonly size: number;
+}
+
+interface SubjectPlan {
+  readonly net: string;
+  readonly timeZone: string;
+  readonly chains: readonly PlannedChain[];
+  readonly logs: readonly PlannedIndexes[];
+}
+
+/** How long before and after its quarter a tag may be used: what clocks may differ by. */
+const GRACE_MS = 120_000;
+
+/** Nobody's: what the subject gets shows no grant's terms. */
+const SUBJECT = { party: "", regulator: false } as const;
+
+/** Lines of the trail. Errors: as of any trail; STATE_CONFLICT · INDEX_MISSING: a log has no index yet. */
+export async function* makeSubjectTrail(
+  context: SubjectTrailContext,
+  query: SubjectTrailQuery,
+  signal?: AbortSignal,
+): AsyncGenerator<string, void> {
+  const plan = await planSubjectTrail(context, query, signal);
+  const hash = createHash("sha256");
+  let count = 0;
+  for await (const line of linesOf(context, query, plan)) {
+    const text = `${canonical(line, limitsOf(line))}\n`;
+    hash.update(text);
+    if (line.t === "record") count++;
+    yield text;
+  }
+  yield `${canonical({ t: "end", count, digest: hash.digest("base64url") })}\n`;
+}
+
+async function planSubjectTrail(
+  context: SubjectTrailContext,
+  query: SubjectTrailQuery,
+  signal: AbortSignal | undefined,
+): Promise<SubjectPlan> {
+  const { index, ledger, witness, clock, gather } = context;
+  const sighting = await look(ledger, clock);
+  await using view = sighting.view;
+  await index.reached(view.block, signal);
+  const network = await index.network();
+  if (network === undefined) throw new QuanjiError("NOT_FOUND", "the network has not been initialised");
+  const { net, timeZone } = network;
+  const touched: Touched = { parties: new Set([query.steward]), resources: new Set(), grants: new Set() };
+  const logs: PlannedIndexes[] = [];
+  for (const state of await ownLogs(context, sighting)) {
+    logs.push(await planIndexes(context, query, timeZone, state));
+  }
+  const nowMs = clock() + (await index.clockOffsetMs());
+  for (const { log, indexes } of logs) {
+    for (const known of indexes) {
+      for (const at of await recordsOf(context, query, timeZone, known)) {
+        const record = await recordAt(context, log, at);
+        if ((await hiddenBy(index, record, SUBJECT, nowMs)) !== undefined) throw sealed();
+        touch(touched, record);
+      }
+    }
+  }
+  const chains: PlannedChain[] = [];
+  for (const key of await chainKeys(index, net, await withResources(index, touched), SUBJECT, [])) {
+    chains.push({ key, ...(await witness.state(sighting, key)) });
+  }
+  const notes = gather === undefined ? [] : await gather(chains);
+  return { net, timeZone, logs, chains: chains.map((chain, i) => ({ ...chain, note: notes[i] ?? chain.note })) };
+}
+
+/** Whom a sealed entry is about is part of what the order hides. What an order hides is not handed out, nor left out. */
+const sealed = (): QuanjiError =>
+  new QuanjiError("STATE_CONFLICT", "an order seals entries of this trail: ask again when it has ended", {
+    detail: "SEALED",
+  });
+
+/** As for a party: every log of this organisation. */
+async function ownLogs({ index }: SubjectTrailContext, { view }: Sighting): Promise<readonly LogState[]> {
+  const states = await Promise.all((await index.logs()).map(({ origin }) => readLog(view, origin)));
+  return states.filter((state) => state !== undefined).filter((state) => collectionOf(state.msp) === index.collection);
+}
+
+async function planIndexes(
+  context: SubjectTrailContext,
+  { tags, from, to }: SubjectTrailQuery,
+  timeZone: string,
+  { origin: log, size }: LogState,
+): Promise<PlannedIndexes> {
+  const fromMs = Math.max(
+    from === undefined ? 0 : Date.parse(from),
+    quarterBounds(tags[0]?.quarter ?? "", timeZone).fromMs,
+  );
+  const indexes: KnownRecord[] = [];
+  for await (const known of context.index.indexes(log)) {
+    if (known.record >= size) break;
+    const through = Date.parse(indexBodyOf(known).through);
+    // Of those that end before the period, the last: it shows that the next begins where it must.
+    if (through <= fromMs - GRACE_MS) indexes.length = 0;
+    indexes.push(known);
+    if (to !== undefined && through >= Date.parse(to)) break;
+  }
+  const last = indexes.at(-1);
+  if (last === undefined) {
+    throw new QuanjiError("STATE_CONFLICT", `${log} has no index of subjects yet: ask for a fresh one`, {
+      detail: "INDEX_MISSING",
+    });
+  }
+  await context.cosigned?.awaited(log, last.record, COSIGNED_WAIT_MS);
+  const { proof } = await proofOf(context, log, last.record, () => context.index.batchHead(log, last.first));
+  return { log, indexes, proof, size: parseTlogProof(proof).checkpoint.size };
+}
+
+/** Tags that an index is asked for: those whose quarter it touches, and that of bulk uses. */
+function asked(
+  { tags, bulk, steward }: SubjectTrailQuery,
+  timeZone: string,
+  since: number,
+  through: number,
+): readonly string[] {
+  const near = tags.filter(({ quarter }) => {
+    const { fromMs, toMs } = quarterBounds(quarter, timeZone);
+    return through >= fromMs - GRACE_MS && since < toMs + GRACE_MS;
+  });
+  return [...near.map(({ tag }) => tag), ...(bulk ? [bulkTag(steward)] : [])];
+}
+
+const sinceOf = (before: KnownRecord | undefined): number =>
+  before === undefined ? 0 : Date.parse(indexBodyOf(before).through);
+
+async function recordsOf(
+  context: SubjectTrailContext,
+  query: SubjectTrailQuery,
+  timeZone: string,
+  known: KnownRecord,
+  before?: KnownRecord,
+): Promise<readonly number[]> {
+  const tags = asked(query, timeZone, sinceOf(before), Date.parse(indexBodyOf(known).through));
+  return (await context.trees.of(known)).records(tags);
+}
+
+async function recordAt({ index }: SubjectTrailContext, log: string, at: number): Promise<KnownRecord> {
+  const known = await index.record(log, at);
+  if (known === undefined) throw new QuanjiError("INTERNAL", `the index has no record ${at} of ${log}`);
+  return known;
+}
+
+async function* linesOf(
+  context: SubjectTrailContext,
+  query: SubjectTrailQuery,
+  plan: SubjectPlan,
+): AsyncGenerator<TrailLine, void> {
+  const { steward, tags, bulk, from, to } = query;
+  yield {
+    t: "trail",
+    v: "quanji.trail.v1",
+    net: plan.net,
+    key: { kind: "subject", id: steward },
+    tags: tags.map((one) => ({ ...one })),
+    bulk,
+    ...(from !== undefined && { from }),
+    ...(to !== undefined && { to }),
+  };
+  for (const chain of plan.chains) yield* commandLines(context, chain);
+  for (const log of plan.logs) yield* logLines(context, query, plan.timeZone, log);
+}
+
+async function* logLines(
+  context: SubjectTrailContext,
+  query: SubjectTrailQuery,
+  timeZone: string,
+  { log, indexes, proof, size }: PlannedIndexes,
+): AsyncGenerator<TrailLine, void> {
+  yield { t: "log", log, start: { n: 0 }, size };
+  for (const [at, known] of indexes.entries()) {
+    const tree = await context.trees.of(known);
+    const body = indexBodyOf(known);
+    const isStart = at === 0 && body.prev !== undefined;
+    const tags = isStart ? [] : asked(query, timeZone, sinceOf(indexes[at - 1]), Date.parse(body.through));
+    const leaves = (await Promise.all(tags.map((tag) => tree.leaves(tag)))).flat();
+    const byPlace = new Map(leaves.map((leaf) => [leaf.i, leaf] as const));
+    for (const leaf of leaves) if (leaf.o !== undefined) byPlace.set(leaf.i, leaf);
+    const shown = [...byPlace.values()].sort((a, b) => a.i - b.i);
+    yield { t: "day", r: recordText(known.stored), leaves: shown };
+    for (const at of tree.records(tags)) yield await recordLine(context, log, at, size);
+  }
+  yield { t: "logEnd", log, proof };
+}
+
+async function recordLine(context: SubjectTrailContext, log: string, at: number, size: number): Promise<TrailLine> {
+  const { stored } = await recordAt(context, log, at);
+  const path = await inclusionProof(at, size, (level, node) => context.index.node(log, level, node));
+  return {
+    t: "record",
+    r: recordText(stored),
+    o: {},
+    ...(stored.request !== undefined && { q: stored.request }),
+    p: path.map(hashText),
+  };
+}
