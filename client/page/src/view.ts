@@ -51,7 +51,12 @@ function proven(verdict: Verdict, lang: Lang): readonly Row[] {
   ];
 }
 
-const USES = { grant: "usesGrant", resource: "usesResource", party: "usesParty" } as const;
+const USES = {
+  grant: "usesGrant",
+  resource: "usesResource",
+  party: "usesParty",
+  subject: "usesSubject",
+} as const;
 const RECORDS = {
   access: "recordAccess",
   delivery: "recordDelivery",

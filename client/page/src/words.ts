@@ -62,6 +62,7 @@ const WORDS = {
   concerns: ["What this is about", "所证内容"],
   usesGrant: ["every use under the grant", "某项授权之下的全部使用，授权编号"],
   usesResource: ["every use of the data", "某项数据的全部使用，数据编号"],
+  usesSubject: ["every use about one person in the data kept by", "某一个人的数据的全部使用，数据管理单位编号"],
   usesParty: ["every use by the party", "某主体的全部使用，主体编号"],
   wholeTime: ["from the beginning", "自始"],
   fromTime: ["from", "起于"],

@@ -144,8 +144,11 @@ function says(request: OpenedRequest, record: QuanjiRecord): boolean {
   if (request.type === "void") return record.type === "void" && record.body.seq === request.payload.seq;
   if (request.type === "acceptance") return record.type === "acceptance" && confirms(request.payload, record.body);
   if (request.type === "tally") return record.type === "tally" && counts(request.payload, record.body);
-  if (record.type === "void" || record.type === "acceptance" || record.type === "tally") return false;
-  const { payload } = request;
+  const isUse = record.type === "access" || record.type === "delivery";
+  return isUse && asks(request.payload, record);
+}
+
+function asks(payload: AccessRequest, record: Extract<QuanjiRecord, { type: "access" | "delivery" }>): boolean {
   const same =
     splitVersion(record.body.resource).id === payload.resource &&
     record.face.purpose === payload.purpose &&
