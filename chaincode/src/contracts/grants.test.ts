@@ -345,6 +345,35 @@ describe("contracts: grants", () => {
       await expectRefusal(network.send("bureau", "grant.revoke", own, { transient: { grant } }), "STATE_CONFLICT");
     });
 
+    it("G3 nobody ends another's stop: neither the regulator the grantor's, nor a resumption one that is not folded", async () => {
+      const body = { net: NET, target: stopDigest(grant), epoch: 1 };
+      const resume = (by: Parameters<TestNetwork["send"]>[0], epoch = 1) =>
+        network.send(by, "grant.resume", { net: NET, grant, epoch });
+      await network.send("regulator", "grant.suspend", body, { transient: { grant } });
+      await network.stop("bureau", "grant.suspend", grant);
+      await expectRefusal(resume("regulator"), "STOP_PENDING");
+      await network.fold(grant);
+      await expectRefusal(resume("bureau"), "ROLE_REQUIRED");
+      await resume("regulator");
+      expect(network.grant(grant)).to.include({ state: "suspended", epoch: 1 });
+      expect(await decide()).to.deep.equal(["GRANT_SUSPENDED"]);
+      await expectRefusal(resume("regulator"), "ROLE_REQUIRED");
+      await resume("bureau");
+      expect(network.grant(grant)).to.include({ state: "active", epoch: 2 });
+      expect(network.grant(grant)).not.to.have.any.keys("stoppedBy", "alsoStoppedBy");
+      expect(await decide()).to.deep.equal(["permit"]);
+    });
+
+    it("G3 a revocation that is not folded is not lost when the same party resumes", async () => {
+      await network.stop("bureau", "grant.suspend", grant);
+      await network.fold(grant);
+      await network.stop("bureau", "grant.revoke", grant);
+      await expectRefusal(network.send("bureau", "grant.resume", { net: NET, grant, epoch: 1 }), "STOP_PENDING");
+      await network.fold(grant);
+      await expectRefusal(network.send("bureau", "grant.resume", { net: NET, grant, epoch: 1 }), "STATE_CONFLICT");
+      expect(await decide()).to.deep.equal(["GRANT_REVOKED"]);
+    });
+
     it("the regulator stops by an ordinary command of two organisations; a stranger does not", async () => {
       const send = (by: Parameters<TestNetwork["send"]>[0], verb: string, id = grant) =>
         network.send(by, verb, { net: NET, target: stopDigest(grant), epoch: 1 }, { transient: { grant: id } });

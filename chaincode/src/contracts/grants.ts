@@ -103,11 +103,11 @@ async function authoriseChange(state: State, msp: string, command: GrantCommandR
       if (command.payload.ground === undefined) await assertRefusable(state, before, command.facts);
       return;
     case "grant.resume":
-      return assertFolded(state, before);
+      return assertFolded(state, msp, before);
     case "grant.allot":
       // Refused by the grant itself, and nobody else may learn how much was used.
       if (before.grantor !== command.facts.signer || before.state !== "active") return;
-      await assertFolded(state, before);
+      await assertFolded(state, msp, before);
       return assertAllottable(state, msp, before, command.payload, command.facts);
     default:
       return; // the grant itself knows who may
@@ -128,9 +128,10 @@ async function startStopKey(state: State, grant: Grant): Promise<void> {
   if (grant.epoch === 1) await state.world.setKeyPolicy(publicKeys.stop(digest), [grantor.home]);
 }
 
-async function assertFolded(state: State, grant: Grant): Promise<void> {
-  const stop = await state.stop(grant.id);
-  if (stop?.stop !== undefined && grant.state === "active") {
+/** A stop that the grant does not know of yet must not be lost with the key that it stands in. */
+async function assertFolded(state: State, msp: string, grant: Grant): Promise<void> {
+  const stop = (await state.stop(grant.id))?.stop;
+  if (stop !== undefined && !(await state.hasPrivateCommand(msp, stop.request))) {
     throw new QuanjiError("STOP_PENDING", "the stop is not folded into the grant yet: send again in a moment");
   }
 }

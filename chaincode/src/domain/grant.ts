@@ -159,6 +159,8 @@ export interface Grant extends Versioned {
   /** Raised by each resume, so that an old stop cannot be played again. */
   readonly epoch: number;
   readonly stoppedBy?: string;
+  /** The grantor suspended it too, while the regulator's suspension stood: it stays suspended when that one ends. */
+  readonly alsoStoppedBy?: string;
 }
 
 export type GrantVerb =
@@ -183,7 +185,8 @@ export const GRANT_MACHINE: readonly Transition<GrantState, GrantVerb>[] = [
   { verb: "grant.refuse", from: ["pending"], to: "refused", who: "the party of an open step" },
   { verb: "grant.withdraw", from: ["pending"], to: "withdrawn", who: "the applicant" },
   { verb: "grant.suspend", from: ["active"], to: "suspended", who: "the grantor or the regulator" },
-  { verb: "grant.resume", from: ["suspended"], to: "active", who: "who suspended it" },
+  // Active, unless the grantor has suspended it as well.
+  { verb: "grant.resume", from: ["suspended"], to: undefined, who: "who suspended it" },
   {
     verb: "grant.revoke",
     from: ["pending", "active", "suspended"],
@@ -191,7 +194,7 @@ export const GRANT_MACHINE: readonly Transition<GrantState, GrantVerb>[] = [
     who: "the grantor or the regulator",
   },
   { verb: "grant.allot", from: ["active"], to: "active", who: "the grantor" },
-  // A stop stands in a key of its own before it is folded: one that was overtaken is kept in the chain and changes nothing.
+  // A stop stands in a key of its own before it is folded: one that was overtaken is kept, and outlasts a suspension's end.
   { verb: "grant.suspend", from: ["suspended"], to: "suspended", who: "the grantor whom the regulator overtook" },
   { verb: "grant.suspend", from: ["revoked"], to: "revoked", who: "the grantor whom the regulator overtook" },
   { verb: "grant.revoke", from: ["revoked"], to: "revoked", who: "the grantor whom the regulator overtook" },
@@ -368,7 +371,7 @@ function withdraw(grant: Grant, facts: CommandFacts): Grant {
   return { ...next(grant, facts), state: "withdrawn" };
 }
 
-/** A stop that the regulator's has overtaken stands in the chain, and the grant stays what that one made it. */
+/** A stop that the regulator's has overtaken: the grant stays what that one made it, and a suspension stands beside it. */
 function stop(grant: Grant, payload: Stop, state: GrantState, facts: CommandFacts): Grant {
   if (facts.signer !== grant.grantor && !facts.signerRoles.includes("regulator")) {
     throw new QuanjiError("ROLE_REQUIRED", "a grant is stopped by its grantor or the regulator");
@@ -381,7 +384,7 @@ function stop(grant: Grant, payload: Stop, state: GrantState, facts: CommandFact
   }
   if (state !== grant.state) return { ...next(grant, facts), state, stoppedBy: facts.signer };
   if (facts.signer !== grant.grantor || grant.stoppedBy === grant.grantor) throw stoppedAlready(grant);
-  return next(grant, facts);
+  return { ...next(grant, facts), ...(state === "suspended" && { alsoStoppedBy: facts.signer }) };
 }
 
 /** Of a stop that is no more than what holds already. */
@@ -395,7 +398,9 @@ function resume(grant: Grant, epoch: number, facts: CommandFacts): Grant {
   if (epoch !== grant.epoch) {
     throw new QuanjiError("STATE_CONFLICT", `the grant's epoch is ${grant.epoch}`, { field: "epoch" });
   }
-  const { stoppedBy: _stoppedBy, ...rest } = next(grant, facts);
+  const { stoppedBy: _stoppedBy, alsoStoppedBy, ...rest } = next(grant, facts);
+  // Nobody ends another's stop with its own: the epoch stays, and with it what stands in the stop's key.
+  if (alsoStoppedBy !== undefined) return { ...rest, state: "suspended", stoppedBy: alsoStoppedBy };
   return { ...rest, state: "active", epoch: grant.epoch + 1 };
 }
 
