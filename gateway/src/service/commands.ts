@@ -28,6 +28,13 @@ export interface CheckedCommand {
   readonly signer: Party | undefined;
 }
 
+/** The transaction that carries a command. */
+interface Carrier {
+  readonly name: string;
+  readonly grant?: string;
+  readonly endorsers?: readonly string[];
+}
+
 export interface CommandAnswer extends Position {
   readonly result: Json;
 }
@@ -107,8 +114,21 @@ export class Commands {
     // An order stops something and extends no chain of its signer: it waits for nobody.
     const committed = await (group === "orders" || command.signer === undefined
       ? this.#transact(command, transaction)
-      : this.#turns.take(command.signer.id, () => this.#transact(command, transaction)));
+      : this.#turns.take(command.signer.id, () => this.#afterStop(command, transaction)));
     return this.#settled(committed);
+  }
+
+  /** A stop that waits to be folded may be one that was given up: this gateway folds it, and sends the command again. */
+  async #afterStop(command: CheckedCommand, to: Carrier): Promise<Committed> {
+    const { folding, waitMs } = this.#options;
+    try {
+      return await this.#transact(command, to);
+    } catch (error) {
+      const grant = grantIn(command.payload);
+      if (grant === undefined || !isQuanjiError(error, "STOP_PENDING")) throw error;
+      await within(waitMs, folding.fold(grant));
+      return this.#transact(command, to);
+    }
   }
 
   /** Batches that hold the records which a command names. */
@@ -190,6 +210,11 @@ const namesRecords = (
   command: CheckedCommand,
 ): command is CheckedCommand & { readonly payload: Payload<"record.erase" | "record.seal"> } =>
   command.verb === "record.erase" || command.verb === "record.seal";
+
+const grantIn = (payload: unknown): string | undefined =>
+  typeof payload === "object" && payload !== null && "grant" in payload && typeof payload.grant === "string"
+    ? payload.grant
+    : undefined;
 
 const isRepeated = (error: unknown): boolean =>
   isQuanjiError(error, "COMMAND_REPLAYED") || isQuanjiError(error, "STATE_CONFLICT");

@@ -87,6 +87,17 @@ describe("service: folding stops", () => {
     expect(await gateway.ledger.height()).to.equal(height);
   });
 
+  it("a stop whose folding was given up is folded when somebody resumes the grant, and then decides who may", async () => {
+    const resume = (grant: string) => gateway.command("bureau", "grant.resume", { grant, epoch: 1 });
+    const revoked = await stopWithoutFold("grant.revoke");
+    expect((await resume(revoked)).code()).to.equal("STATE_CONFLICT");
+    expect(await stateOf(revoked)).to.equal("revoked");
+    const grant = await stopWithoutFold("grant.suspend");
+    expect((await resume(grant)).status).to.equal(200);
+    expect(await stateOf(grant)).to.equal("active");
+    expect((await gateway.access("insurer", { grant })).status).to.equal(200);
+  });
+
   it("tries on while the ledger is away, and says so when it gives up; it never rejects", async () => {
     const grant = await stopWithoutFold("grant.suspend");
     let failures = 2;
