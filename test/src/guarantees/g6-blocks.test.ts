@@ -16,6 +16,11 @@ import { QUANJI, type Ran, runProgram } from "../support/program.js";
 import { newFolder, Stage } from "../support/stage.js";
 import { until } from "../support/until.js";
 
+interface Answer {
+  readonly status: number;
+  readonly body: Uint8Array;
+}
+
 /** The blocks that a gateway publishes, but for one that the victim is told instead; nothing follows it. */
 class Eclipse {
   readonly #server: Server;
@@ -43,17 +48,23 @@ class Eclipse {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  async #answer(route: string): Promise<{ readonly status: number; readonly body: Uint8Array }> {
-    const number = /^\/v1\/blocks\/(\d+)$/.exec(route)?.[1];
-    const { forged } = this;
-    if (forged !== undefined) {
-      if (number === undefined)
-        return { status: 200, body: Buffer.from(JSON.stringify({ height: forged.number + 1 })) };
-      if (Number(number) === forged.number && forged.bytes !== undefined) return { status: 200, body: forged.bytes };
-      if (Number(number) >= forged.number) return { status: 404, body: Buffer.alloc(0) };
-    }
+  async #answer(route: string): Promise<Answer> {
+    const told = this.#told(route);
+    if (told !== undefined) return told;
     const answer = await fetch(this.source + route);
-    return { status: answer.status, body: Buffer.from(await answer.arrayBuffer()) };
+    const body = Buffer.from(await answer.arrayBuffer());
+    // Who waited for a block since before the eclipse is told what holds now.
+    return this.#told(route) ?? { status: answer.status, body };
+  }
+
+  /** Undefined for what it passes on. */
+  #told(route: string): Answer | undefined {
+    const { forged } = this;
+    if (forged === undefined) return undefined;
+    const number = /^\/v1\/blocks\/(\d+)$/.exec(route)?.[1];
+    if (number === undefined) return { status: 200, body: Buffer.from(JSON.stringify({ height: forged.number + 1 })) };
+    if (Number(number) === forged.number && forged.bytes !== undefined) return { status: 200, body: forged.bytes };
+    return Number(number) >= forged.number ? { status: 404, body: Buffer.alloc(0) } : undefined;
   }
 
   close(): void {
