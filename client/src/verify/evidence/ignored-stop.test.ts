@@ -16,7 +16,7 @@ import { openTrust } from "../trust.js";
 import { HEADS, LOG, MSP, NET, PARTIES, sealed, SmallWorld, trustFile } from "../support.test.js";
 import { child, DAY, grant, lines, prepare, trust, world } from "../tampering.support.test.js";
 
-const file = (proof: unknown): string => canonical(proof as Json, PROOF_LIMITS);
+const file = (proof: unknown): string => canonical(proof, PROOF_LIMITS);
 const check = (proof: unknown, under: OpenedTrust = trust): Promise<EvidenceVerdict> =>
   verifyEvidence(file(proof), under);
 const refusalOf = async (proof: unknown, under?: OpenedTrust): Promise<string> =>
@@ -46,7 +46,7 @@ const withChain = (draft: Draft, kind: Chain["kind"], change: (chain: Chain) => 
 
 /** Paths of all values that are no objects. */
 const leaves = (value: Json, path: readonly string[] = []): (readonly string[])[] =>
-  typeof value === "object" && value !== null
+  typeof value === "object"
     ? Object.entries(value as Record<string, Json>).flatMap(([name, each]) => leaves(each, [...path, name]))
     : [path];
 
@@ -54,7 +54,7 @@ function edited(value: Json, [name, ...rest]: readonly string[], change: (leaf: 
   if (name === undefined) return change(value);
   const copy = (Array.isArray(value) ? [...(value as Json[])] : { ...(value as object) }) as Record<string, Json>;
   copy[name] = edited(copy[name]!, rest, change);
-  return copy as Json;
+  return copy;
 }
 
 /** One letter or digit in the middle is another. */
@@ -224,11 +224,11 @@ describe("G3 proof of a stop that was ignored", () => {
     });
 
     it("whatever single value of the file is another", async () => {
-      const texts = leaves(proof as unknown as Json);
+      const texts = leaves(proof);
       expect(texts.length).to.be.above(80);
       for (const path of texts) {
-        const changed = edited(proof as unknown as Json, path, (value) =>
-          typeof value === "number" ? value + 1 : flipped(String(value)),
+        const changed = edited(proof, path, (value) =>
+          typeof value === "number" ? value + 1 : flipped(value as string),
         );
         expect(await refusalOf(changed), path.join(".")).not.to.equal("ok");
       }
