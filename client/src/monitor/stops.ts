@@ -1,6 +1,6 @@
 /** What a monitor keeps of a trail while it is read, to prove it if a permit in it ignores a stop. */
 import { isQuanjiError, PROOF_LIMITS, RECEIPT_FILE_LIMITS } from "@quanji/chaincode/domain";
-import { canonical, type FlattenedJws } from "@quanji/chaincode/log";
+import { canonical } from "@quanji/chaincode/log";
 import type { Client } from "../sdk/index.js";
 import { heldInReceipt, ignoredStops, type OpenedTrust, readShownChains, verifyEvidence } from "../verify/index.js";
 
