@@ -319,6 +319,31 @@ export type LogVsLedgerProof = z.infer<typeof LogVsLedgerProof>;
 /** Two blocks full of records. */
 export const LOG_VS_LEDGER_LIMITS: Limits = { maxBytes: 64 * 1024 * 1024, maxDepth: 2 };
 
+/** A command chain as a trail shows it: every command up to the head that a note states. */
+const ShownChain = z.strictObject({
+  scope: z.string(),
+  kind: z.enum(["directory", "party", "resource", "grant"]),
+  id: z.string(),
+  commands: z.array(z.strictObject({ entry: z.string(), request: Jws })).min(1),
+  /** Signed head note, verbatim, and what it states. */
+  note: z.string(),
+  opening: SealedHead,
+});
+
+/**
+ * A permit in a log, and the chain of its grant, in which a stop was in force: with the directory, the chain of the grant's
+ * resource, and those of all who signed commands in any of them. Shows the grant's terms.
+ */
+export const IgnoredStopProof = z.strictObject({
+  v: z.literal("quanji.evidence.v1"),
+  kind: z.literal("ignored-stop"),
+  record: z.string(),
+  /** C2SP tlog-proof, verbatim. */
+  proof: z.string(),
+  chains: z.array(ShownChain).min(4).max(256),
+});
+export type IgnoredStopProof = z.infer<typeof IgnoredStopProof>;
+
 /** What the verifier takes. What shows blocks is not among them: checking those takes Fabric's messages and X.509, so it is in `audit`. */
 export const Evidence = z.discriminatedUnion("kind", [
   ForkProof,
@@ -326,7 +351,8 @@ export const Evidence = z.discriminatedUnion("kind", [
   HeadLieProof,
   BlockForkProof,
   RefusalProof,
+  IgnoredStopProof,
 ]);
 export type Evidence = z.infer<typeof Evidence>;
-/** Two records with their proofs, each under a note of 64 KiB. */
-export const PROOF_LIMITS: Limits = { maxBytes: 256 * 1024, maxDepth: 12 };
+/** Command chains, or two records with their proofs, each under a note of 64 KiB. */
+export const PROOF_LIMITS: Limits = { maxBytes: 4 * 1024 * 1024, maxDepth: 12 };
