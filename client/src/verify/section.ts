@@ -1,19 +1,12 @@
 /** One log of a trail: its records in order, each checked alone, with its request, and against what came before it. */
 import type { TrailLineOf } from "@quanji/chaincode/domain";
-import {
-  equalBytes,
-  hashText,
-  type HashText,
-  leafOfHashes,
-  type Opening,
-  type Openings,
-  parseHash,
-} from "@quanji/chaincode/log";
+import { equalBytes, hashText, type HashText, leafOfHashes, type Opening, parseHash } from "@quanji/chaincode/log";
 import { RecordFold, type RecordChainKey } from "./fold.js";
 import { type AttestedHead, type SealedHead, verifyHead } from "./head.js";
 import { verifyEntry, verifyIncluded } from "./inclusion.js";
 import { RecordJudge, type SectionContext } from "./judge.js";
 import { type OpenedRecord, openRecord } from "./record.js";
+import type { RecordLine } from "./record-line.js";
 import { type Level, refuse } from "./verdict.js";
 
 /** How a section ended. */
@@ -51,10 +44,10 @@ export class LogSection {
   }
 
   /** Answers undefined where the record comes after a skipped one, so that nothing more can be said about it. */
-  record(line: TrailLineOf<"record">): OpenedRecord | undefined {
+  record(line: RecordLine): OpenedRecord | undefined {
     // 1. The record is well formed, and the next in the chain of the trail's key.
-    const opened = openRecord(line.r);
-    if (!this.#fold.add(opened, line.o as Openings)) return undefined;
+    const opened = line.open();
+    if (!this.#fold.add(opened, line)) return undefined;
     // 2. What it says, and of others.
     this.#judge.judge(line, opened);
     return opened;
