@@ -15,7 +15,7 @@ import * as receipts from "./attacks-receipt.support.test.js";
 import * as subjects from "./attacks-subject.support.test.js";
 import * as tallies from "./attacks-tally.support.test.js";
 import * as trusts from "./attacks-trust.support.test.js";
-import { openTrust, verifyReceipt, verifyTrail } from "./index.js";
+import { type OpenedTrust, openTrust, type Verdict, verifyReceipt, verifyTrail } from "./index.js";
 import { LOG, PARTIES, RESOURCE, sealed, signReceipt, trustFile } from "./support.test.js";
 import * as trails from "./tampering.support.test.js";
 import { refusalOf } from "./verdict.js";
@@ -309,7 +309,10 @@ const acceptanceReceipt = async (): Promise<string> =>
 const tallyReceipt = async (): Promise<string> => canonical(await tallies.world.receipt(LOG, 10), TEXT);
 
 /** The finer code that the verifier refuses an exhibit with; `ok` for one that it believes. */
-export async function verdictOn({ kind, evidence, trust, now, pinned, previous }: Exhibit): Promise<string> {
+export async function verdictOn(
+  { kind, evidence, trust, now, pinned, previous }: Exhibit,
+  verifyATrail: (evidence: string, trust: OpenedTrust) => Promise<Verdict> = verifyTrail,
+): Promise<string> {
   try {
     const before = previous === undefined ? undefined : await openTrust(previous, { now });
     const opened = await openTrust(trust, {
@@ -318,7 +321,7 @@ export async function verdictOn({ kind, evidence, trust, now, pinned, previous }
       ...(before !== undefined && { previous: before }),
     });
     if (kind === "trust") return "ok";
-    const { ok, detail } = await (kind === "trail" ? verifyTrail(evidence, opened) : verifyReceipt(evidence, opened));
+    const { ok, detail } = await (kind === "trail" ? verifyATrail(evidence, opened) : verifyReceipt(evidence, opened));
     return ok ? "ok" : (detail ?? "no code");
   } catch (error) {
     return refusalOf(error).detail;

@@ -7,7 +7,6 @@ import {
   type HashText,
   leafOfHashes,
   type Opening,
-  type Openings,
   parseHash,
 } from "@quanji/chaincode/log";
 import { RecordFold, type RecordChainKey } from "./fold.js";
@@ -15,6 +14,7 @@ import { type AttestedHead, type SealedHead, verifyHead } from "./head.js";
 import { verifyEntry, verifyIncluded } from "./inclusion.js";
 import { RecordJudge, type SectionContext } from "./judge.js";
 import { type OpenedRecord, openRecord } from "./record.js";
+import type { RecordLine } from "./record-line.js";
 import { type Level, refuse } from "./verdict.js";
 
 /** How a section ended. */
@@ -32,7 +32,7 @@ export function sealedLeaf({ f, b, o }: TrailLineOf<"sealed">): Hash {
 }
 
 /** What stands in subjects' trails alone would have no meaning here. Errors: FIELD_UNKNOWN. */
-function assertNoSubject(line: TrailLineOf<"log" | "record" | "sealed">): void {
+function assertNoSubject(line: TrailLineOf<"log" | "sealed"> | RecordLine): void {
   const own: { readonly size?: unknown; readonly tags?: unknown; readonly p?: unknown } = line;
   if (own.size !== undefined || own.tags !== undefined || own.p !== undefined) {
     refuse("FIELD_UNKNOWN", "a line has what only a subject's trail has: a size, tags or a path");
@@ -68,11 +68,11 @@ export class LogSection {
   }
 
   /** Answers undefined where the record comes after a skipped one, so that nothing more can be said about it. */
-  record(line: TrailLineOf<"record">): OpenedRecord | undefined {
+  record(line: RecordLine): OpenedRecord | undefined {
     assertNoSubject(line);
     // 1. The record is well formed, and the next in the chain of the trail's key.
-    const opened = openRecord(line.r);
-    if (!this.#fold.add(opened, line.o as Openings)) return undefined;
+    const opened = line.open();
+    if (!this.#fold.add(opened, line)) return undefined;
     // 2. What it says, and of others.
     this.#judge.judge(line, opened);
     return opened;

@@ -28,7 +28,8 @@ import {
 import type { SealedHead } from "./head.js";
 import { verifyEntry } from "./inclusion.js";
 import { RecordJudge, type SectionContext } from "./judge.js";
-import { type OpenedRecord, openRecord } from "./record.js";
+import type { OpenedRecord } from "./record.js";
+import type { RecordLine } from "./record-line.js";
 import { sealedLeaf, type SectionEnd } from "./section.js";
 import { refuse } from "./verdict.js";
 
@@ -151,10 +152,10 @@ export class SubjectSection {
   }
 
   /** Errors: TRAIL_FOREIGN, TRAIL_ORDER, INCLUSION_INVALID, PROOF_MISSING, FORK, and those of {@link RecordJudge}. */
-  record(line: TrailLineOf<"record">): OpenedRecord {
+  record(line: RecordLine): OpenedRecord {
     const index = this.#index;
     if (index === undefined) return refuse("LINE_ORDER", "a record stands before the first index");
-    const opened = openRecord(line.r);
+    const opened = line.open();
     const { record, leaf, timeMs } = opened;
     if (record.face.log !== this.log) refuse("LOG_MISMATCH", "the record is from another log than its section");
     const at = record.face.index;
