@@ -2,11 +2,15 @@
 export { verifyCheckpoint } from "./checkpoint.js";
 export {
   type Accused,
+  ChainGatherer,
   contradictions,
   type EvidenceVerdict,
   heldInReceipt,
   heldInTrail,
   type HeldRecord,
+  ignoredStops,
+  readShownChains,
+  type ShownChains,
   verifyEvidence,
 } from "./evidence/index.js";
 export { type ErasedBy } from "./erasures.js";
