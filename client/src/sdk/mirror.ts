@@ -6,6 +6,7 @@ import {
   anchorPath,
   type AnchorPlace,
   forkBetween,
+  forkOfOneSize,
   knownBlocks,
   type Level,
   openSeen,
@@ -65,6 +66,9 @@ export async function mirrorLog(options: MirrorOptions): Promise<Mirrored> {
   const common = { log: origin, from, size, level: newer.level };
   if (size < from) refuse("CHECKPOINT_STALE", `the log that is served has ${size} records, the folder's has ${from}`);
 
+  // Before any tile is asked for: who has none to show for it is convicted all the same.
+  const twice = held === undefined ? undefined : forkOfOneSize(held, newer);
+  if (twice !== undefined) return { ...common, tiles: 0, fork: twice };
   const tree = await TileTree.open(newer.checkpoint, [local, ...sources]);
   const fork = held === undefined ? undefined : await forkBetween(held, { ...newer, tree });
   if (fork !== undefined) return { ...common, tiles: 0, fork };

@@ -14,9 +14,10 @@ import * as handovers from "./attacks-handover.support.test.js";
 import { ON_LINES } from "./attacks-lines.support.test.js";
 import { ON_ORDER } from "./attacks-order.support.test.js";
 import * as receipts from "./attacks-receipt.support.test.js";
+import * as subjects from "./attacks-subject.support.test.js";
 import * as tallies from "./attacks-tally.support.test.js";
 import * as trusts from "./attacks-trust.support.test.js";
-import { type Level, openTrust, verifyReceipt, verifyTrail } from "./index.js";
+import { type Level, type OpenedTrust, openTrust, type Verdict, verifyReceipt, verifyTrail } from "./index.js";
 import { LOG, PARTIES, RESOURCE, sealed, signReceipt, trustFile } from "./support.test.js";
 import * as trails from "./tampering.support.test.js";
 import { refusalOf } from "./verdict.js";
@@ -55,6 +56,7 @@ export async function prepareAttacks(): Promise<void> {
     tallies.prepareTallies(),
     erasures.prepareErasures(),
     seals.prepareSeals(),
+    subjects.prepareSubjects(),
     anchors.prepareAnchored(),
   ]);
 }
@@ -150,6 +152,18 @@ const onSeals: readonly Attack[] = seals.ON_SEALS.map(([name, expected, make]) =
   exhibit: async () => sealExhibit(await make()),
 }));
 
+const subjectExhibit = (evidence: string): Exhibit => ({
+  kind: "trail",
+  evidence,
+  trust: trustFile(subjects.world.trustPayload()),
+  now: subjects.world.nowMs + 10 * 86_400_000,
+});
+const onSubjects: readonly Attack[] = subjects.ON_SUBJECTS.map(([name, expected, make]) => ({
+  name,
+  on: "trail",
+  expected,
+  exhibit: async () => subjectExhibit(await make()),
+}));
 type Anchors = typeof anchors.ON_ANCHORS;
 /** The block of what is attacked is pinned, so that nothing but the attack is wrong. */
 const onAnchors = (rows: Anchors, on: "receipt" | "trail", level?: Level): readonly Attack[] =>
@@ -280,6 +294,7 @@ export const ATTACKS: readonly Attack[] = [
   ...onTallies,
   ...onErased,
   ...onSeals,
+  ...onSubjects,
   ...onAnchors(anchors.ON_ANCHORS, "receipt"),
   ...onAnchors(anchors.ON_ANCHORED_LEVEL, "receipt", "anchored"),
   ...onAnchors(anchors.ON_ANCHORED_TRAILS, "trail"),
@@ -325,6 +340,11 @@ export async function untouched(): Promise<readonly (readonly [name: string, exh
     ["a receipt with an erasure", erasureExhibit(await erasures.receiptOf(), "receipt")],
     ["a trail with sealed entries", sealExhibit(sealed(seals.lines))],
     ["the same, shown", sealExhibit(sealed(seals.openTrail()))],
+    ["a subject's trail over two quarters", subjectExhibit(sealed(subjects.lines))],
+    ["the same with bulk uses", subjectExhibit(sealed(subjects.withBulk))],
+    ["the same with sealed entries", subjectExhibit(sealed(subjects.hiding))],
+    ["the same, shown again", subjectExhibit(sealed(subjects.shown))],
+    ["a subject's trail of nothing", subjectExhibit(sealed(subjects.nothing))],
     ...(await untouchedAnchors()),
     ["a trust file", trustExhibit(trusts.trustWith({}))],
   ];
@@ -349,8 +369,14 @@ const acceptanceReceipt = async (): Promise<string> =>
 
 const tallyReceipt = async (): Promise<string> => canonical(await tallies.world.receipt(LOG, 10), TEXT);
 
+/** Verifies a trail, as {@link verifyTrail} does. */
+type TrailVerifier = (evidence: string, trust: OpenedTrust, options: { readonly level?: Level }) => Promise<Verdict>;
+
 /** The finer code that the verifier refuses an exhibit with; `ok` for one that it believes. */
-export async function verdictOn({ kind, evidence, trust, now, pinned, previous, level }: Exhibit): Promise<string> {
+export async function verdictOn(
+  { kind, evidence, trust, now, pinned, previous, level }: Exhibit,
+  verifyATrail: TrailVerifier = verifyTrail,
+): Promise<string> {
   try {
     const before = previous === undefined ? undefined : await openTrust(previous, { now });
     const opened = await openTrust(trust, {
@@ -360,7 +386,7 @@ export async function verdictOn({ kind, evidence, trust, now, pinned, previous, 
     });
     if (kind === "trust") return "ok";
     const options = level === undefined ? {} : { level };
-    const { ok, detail } = await (kind === "trail" ? verifyTrail : verifyReceipt)(evidence, opened, options);
+    const { ok, detail } = await (kind === "trail" ? verifyATrail : verifyReceipt)(evidence, opened, options);
     return ok ? "ok" : (detail ?? "no code");
   } catch (error) {
     return refusalOf(error).detail;

@@ -7,8 +7,8 @@ import { type AnchoredHead, RECEIPT_FILE_LIMITS } from "@quanji/chaincode/domain
 import { verifyCheckpoint } from "./checkpoint.js";
 import { examineReceipt, type ReceiptInput, verifyReceipt } from "./receipt.js";
 import { chooseAnchor, consistencyFor, type Wanted } from "./anchor/index.js";
-import { forkBetween, readLog, type StaticLog } from "./static-log.js";
-import type { TileSource } from "./tiles.js";
+import { forkBetween, forkOfOneSize, readCheckpoint, type StaticLog } from "./static-log.js";
+import { type TileSource, TileTree } from "./tiles.js";
 import type { OpenedTrust } from "./trust.js";
 import { type Level, refuse, type Verdict } from "./verdict.js";
 
@@ -38,8 +38,13 @@ export async function upgradeReceipt(input: ReceiptInput, trust: OpenedTrust, so
   const { note } = parseTlogProof(held);
   const older = { text: held.slice(held.indexOf("\n\n") + 2), ...(await verifyCheckpoint(note, log, trust)) };
   const sources = await sourcesOf(log);
-  const newer = await readLog(sources, log, trust);
-  const { size } = newer.checkpoint;
+  const seen = await readCheckpoint(sources, log, trust);
+  const { level } = seen;
+  const { size } = seen.checkpoint;
+  const twice = forkOfOneSize(older, seen);
+  if (twice !== undefined)
+    return { text: "", verdict: await verifyReceipt(input, trust), log, size, level, fork: twice };
+  const newer = { ...seen, tree: await TileTree.open(seen.checkpoint, sources) };
   if (size <= index)
     refuse("CHECKPOINT_STALE", `the log that is served has ${size} records: this one is not among them`);
 
@@ -49,7 +54,7 @@ export async function upgradeReceipt(input: ReceiptInput, trust: OpenedTrust, so
   const file = { v: "quanji.upgraded.v1", receipt: jws, proof, ...(anchored !== undefined && { anchored }) };
   const text = `${canonical(file, RECEIPT_FILE_LIMITS)}\n`;
   const verdict = await verifyReceipt(text, trust);
-  const common = { log, size, level: newer.level, verdict };
+  const common = { log, size, level, verdict };
   return fork === undefined ? { ...common, text } : { ...common, text: "", fork };
 }
 
