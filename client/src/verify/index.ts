@@ -26,4 +26,21 @@ export { type TrailSource } from "./lines.js";
 export { type OpenedTrust, openTrust, type TrustOptions } from "./trust.js";
 export { ADVICE, type Advice, codeOf, type Finding, type FindingRow, FINDINGS, isFinding } from "./findings.js";
 export { type SourcesOf, type Upgraded, upgradeReceipt } from "./upgrade.js";
+export { type TrailUpgrade, type UpgradedLog, upgradeTrail } from "./upgrade-trail.js";
+export {
+  ANCHORED_TOPIC,
+  type Anchoring,
+  type AnchorPlace,
+  anchorPath,
+  bigEndian,
+  encodeRlp,
+  fromHex,
+  logTopic,
+  openAnchor,
+  proofOf,
+  type Rlp,
+  toHex,
+  typed,
+  verifyEvent,
+} from "./anchor/index.js";
 export { type Level, type Place, type RecordKey, type TrailKey, type Verdict } from "./verdict.js";

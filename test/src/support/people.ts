@@ -5,7 +5,7 @@ import { systemRandom } from "@quanji/client/browser";
 import { type Verdict, verifyTrail } from "@quanji/client/verify";
 import type { LocalHost } from "./host.js";
 import { NET } from "./host.js";
-import { type Ended, IDS, Stage } from "./stage.js";
+import { type Ended, IDS, Stage, type StageOptions } from "./stage.js";
 import { until } from "./until.js";
 
 export const PEOPLE = "res/people.credit";
@@ -31,8 +31,8 @@ export class People {
   }
 
   /** With the key of the present quarter registered, and a grant to the insurer. */
-  static async open(config: Readonly<Record<string, unknown>> = {}): Promise<People> {
-    const stage = await Stage.open({ resources: [PEOPLE], config });
+  static async open(config?: StageOptions["configFor"]): Promise<People> {
+    const stage = await Stage.open({ resources: [PEOPLE], ...(config !== undefined && { configFor: config }) });
     try {
       return await People.on(stage);
     } catch (error) {
@@ -81,7 +81,8 @@ export class People {
       this.stage.access(this.grant, { resource: PEOPLE, ...about, ...change }),
     );
     const client = await this.stage.client("insurer");
-    if (ended.outcome === "permit") await until(async () => (await client.receipt(ended.request ?? "")).delivery);
+    const isPermit = ended.outcome === "permit" || ended.outcome === "undelivered";
+    if (isPermit) await until(async () => (await client.receipt(ended.request ?? "")).delivery);
     return ended;
   }
 
