@@ -4,7 +4,7 @@ import type { Limits } from "../log/canonical.js";
 import { Digest, GatewayName, LogOrigin, NetworkId, PartyId } from "./ids.js";
 import { ERASABLE } from "./openings.js";
 import { Jwk, setOf } from "./shared.js";
-import { Quarter, Tag } from "./subject.js";
+import { Quarter, Tag, Tags } from "./subject.js";
 import { Instant } from "./time.js";
 
 const count = z.int().min(0);
@@ -151,7 +151,15 @@ export const TrailLine = z.discriminatedUnion("t", [
    * A record that an order seals until its date: SHA-256 of its face and of its body. Which order, the chain `openings` of the
    * resource says, by the leaf. It opens nothing.
    */
-  z.strictObject({ t: z.literal("sealed"), f: Digest, b: Digest, o: OpeningsSchema.optional() }),
+  z.strictObject({
+    t: z.literal("sealed"),
+    f: Digest,
+    b: Digest,
+    o: OpeningsSchema.optional(),
+    /** Of a subject: under which of the tags asked for it counts; and its audit path, as of a record. */
+    tags: Tags.optional(),
+    p: z.array(Digest).max(63).optional(),
+  }),
   /** Ends a log: head note with its opening and a proof of the last record; or the next record after `to` with its proof. */
   z.strictObject({
     t: z.literal("logEnd"),

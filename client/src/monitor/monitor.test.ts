@@ -106,6 +106,17 @@ describe("the monitor", () => {
     await second.close();
   });
 
+  it("another tree of the size that was seen convicts its log without one tile of it", async () => {
+    const monitor = await open();
+    await serve(leaves, 9);
+    await monitor.round();
+    served = sourceOf(new Map([["checkpoint", (await publishedLog(forked.slice(0, 9))).get("checkpoint")!]]));
+    const { notices } = await monitor.round();
+    expect(said(notices)).to.deep.equal(["alarm FORK"]);
+    expect((await verifyEvidence(await evidenceOf(notices[0]), trust)).ok).to.equal(true);
+    await monitor.close();
+  });
+
   it("two places that show two histories are found out, whoever is asked first", async () => {
     const [one, other] = [
       sourceOf(await publishedLog(leaves.slice(0, 8))),
@@ -359,6 +370,20 @@ describe("the monitor", () => {
       expect((await monitor.round()).notices).to.deep.equal([]);
       await shown(at + 1, true);
       expect(said((await monitor.round()).notices)).to.deep.equal(["cleared RECEIPT_NOT_COSIGNED"]);
+      await monitor.close();
+    });
+
+    it("one that is not cosigned is an alarm also where its log is served no further than the last quorum went", async () => {
+      await hold();
+      await shown(at, true);
+      const monitor = await open({ trust: witnessed, receipts });
+      expect((await monitor.round()).notices).to.deep.equal([]);
+      nowMs = own.nowMs + 120_000;
+      const { notices } = await monitor.round();
+      expect(said(notices)).to.deep.equal(["alarm RECEIPT_NOT_COSIGNED", "alarm CHECKPOINT_STALE"]);
+      await shown(at + 1, true);
+      const after = await monitor.round();
+      expect(said(after.notices)).to.deep.equal(["cleared RECEIPT_NOT_COSIGNED", "cleared CHECKPOINT_STALE"]);
       await monitor.close();
     });
 

@@ -128,7 +128,7 @@ export async function examineReceipt(input: ReceiptInput, trust: OpenedTrust): P
   assertAddressed(request, { net: trust.trust.net, log, urls: [row.publicUrl] });
 
   // 4. The record says what was asked, and the status what was decided.
-  assertContent(request, record);
+  assertContent(request, opened);
   if (receipt.status !== statusOf(record)) refuse("STATUS_MISMATCH", "the status is not that of the decision");
 
   // 5. Everything that is opened was committed to, and what is not opened because it was erased, a command names.

@@ -81,6 +81,8 @@ export interface StageOptions extends Partial<Omit<HostOptions, "data" | "base">
   readonly ground?: Ground;
   /** Which resources the source serves. Default: {@link RESOURCE} alone. */
   readonly resources?: readonly string[];
+  /** Members of `gateway.json` that depend on the source. */
+  readonly configFor?: (source: CountingSource) => Readonly<Record<string, unknown>>;
 }
 
 export const newFolder = (): Promise<string> => mkdtemp(path.join(tmpdir(), "quanji-suite-"));
@@ -119,11 +121,13 @@ export class Stage<H extends Host = Host> {
   }
 
   /** A gateway in this process. */
-  static async open({ resources, ground = EMBEDDED, ...options }: StageOptions = {}): Promise<Stage<LocalHost>> {
+  static async open({ resources, configFor, ground = EMBEDDED, ...options }: StageOptions = {}): Promise<
+    Stage<LocalHost>
+  > {
     const base = await ground.lay();
     const source = await CountingSource.open();
     try {
-      const config = { ...sourcesOf(source, resources), ...options.config };
+      const config = { ...sourcesOf(source, resources), ...configFor?.(source), ...options.config };
       return await Stage.on(await LocalHost.open({ ...options, base, data: await newFolder(), config }), source, base);
     } catch (error) {
       await base.close();
