@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { z } from "zod";
-import { acceptor } from "./acceptor.js";
+import { canonical, type Json, parseCanonical } from "../log/index.js";
+import { acceptor, reader } from "./acceptor.js";
 import { AccessBody, AccessRequest, DeliveryBody, Face, VoidBody } from "./index.js";
 
 const DIGEST = "A".repeat(43);
@@ -134,6 +135,104 @@ describe("domain: schemas as plain tests", () => {
         }),
         { numRuns: 3000 },
       );
+    });
+  }
+
+  for (const [name, { schema, good }] of Object.entries(CASES)) {
+    const read = reader(schema);
+    /** What the long way makes of a text; undefined if it refuses it. */
+    const longWay = (text: string): unknown => {
+      try {
+        const result = schema.safeParse(parseCanonical(text));
+        return result.success ? result.data : undefined;
+      } catch {
+        return undefined;
+      }
+    };
+
+    it(`${name}: is read from its canonical text`, () => {
+      for (const value of good) expect(read(canonical(value))).to.deep.equal(value);
+    });
+
+    it(`PROPERTY ${name}: is read from no other text`, () => {
+      const edit = fc.record({
+        at: fc.nat(),
+        cut: fc.nat(3),
+        put: fc.constantFrom(
+          ...[
+            "",
+            " ",
+            '"',
+            "\\",
+            "\\u0061",
+            "0",
+            "00",
+            "1e2",
+            "100",
+            "100.0",
+            "-",
+            "-0",
+            "1.0",
+            "{",
+            "}",
+            "[]",
+            ",",
+            "\ud800",
+            "气",
+          ],
+          ...['"v":1,', '"seq":1,', '"used":0,', ',"used":0', '"action":"query",', "true", "null"],
+        ),
+      });
+      fc.assert(
+        fc.property(fc.constantFrom(...good), fc.array(edit, { minLength: 1, maxLength: 2 }), (value, edits) => {
+          let text = canonical(value);
+          for (const { at, cut, put } of edits) {
+            const place = at % text.length;
+            text = text.slice(0, place) + put + text.slice(place + cut);
+          }
+          const found = read(text);
+          if (found !== undefined) expect(found, text).to.deep.equal(longWay(text));
+        }),
+        { numRuns: 5000 },
+      );
+    });
+
+    it(`${name}: is read whatever its numbers, and from one spelling of each`, () => {
+      for (const value of good) {
+        const text = canonical(value);
+        for (const number of [
+          "0",
+          "7",
+          "99",
+          "100",
+          "1e2",
+          "1E2",
+          "101",
+          "1000",
+          "1e3",
+          "5000",
+          "-1",
+          "-0",
+          "0.5",
+          "1e400",
+        ]) {
+          for (const { index, 0: digits } of text.matchAll(/(?<=:)\d+(?=[,}])/g)) {
+            const changed = text.slice(0, index) + number + text.slice(index + digits.length);
+            expect(read(changed), changed).to.deep.equal(longWay(changed));
+          }
+        }
+      }
+    });
+
+    it(`${name}: is not read where its members stand in another order, or twice`, () => {
+      for (const value of good as readonly Record<string, Json>[]) {
+        const members = Object.entries(JSON.parse(canonical(value)) as Record<string, Json>);
+        expect(read(JSON.stringify(Object.fromEntries(members.toReversed())))).to.equal(undefined);
+        const text = canonical(value);
+        for (const [member, item] of members) {
+          expect(read(`{${JSON.stringify(member)}:${canonical(item)},${text.slice(1)}`)).to.equal(undefined);
+        }
+      }
     });
   }
 

@@ -3,6 +3,7 @@
  * page's content security policy forbids. Derived from the schema itself, so that the two cannot drift apart.
  */
 import type { z } from "zod";
+import { LIMITS } from "../log/canonical.js";
 
 type Test = (value: unknown) => boolean;
 
@@ -12,6 +13,50 @@ type Test = (value: unknown) => boolean;
  */
 export function acceptor<T>(schema: z.ZodType<T>): (value: unknown) => value is T {
   return testOf(schema) as (value: unknown) => value is T;
+}
+
+/**
+ * What a canonical text holds, if the schema takes it as it stands: parsed and walked once, where {@link parseCanonical} and a
+ * schema walk it twice. Undefined for everything else, of which nothing is said.
+ */
+export function reader<T>(schema: z.ZodType<T>): (text: string) => T | undefined {
+  const test = testOf(schema);
+  return (text) => {
+    if (text.length * 3 > LIMITS.maxBytes || text.includes("\\") || !text.isWellFormed()) return undefined;
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      return undefined;
+    }
+    [characters, terse] = [0, false];
+    return test(value) && isSpelled(value, text) ? (value as T) : undefined;
+  };
+}
+
+/**
+ * Characters of the canonical form of all members and items that tests have walked; not a number once a member stood out of
+ * order. A text without escapes is at least as long as the canonical
+ * form of what it holds, and is that form if it is no longer: white space, members named twice and numbers in other spellings
+ * only make it longer.
+ */
+let characters = 0;
+/** All but one: 1e2 is as long as 100, so whoever met such a number writes the text again. */
+let terse = false;
+
+/** Whether a text is the canonical form of a value that a test has just taken. */
+const isSpelled = (value: unknown, text: string): boolean => {
+  measure(value);
+  return characters === text.length && (!terse || JSON.stringify(value) === text);
+};
+
+/** Counts a value, where it is no object or array: those count themselves while they are tested. */
+function measure(value: unknown): void {
+  if (typeof value === "string") characters += value.length + 2;
+  else if (typeof value === "number") {
+    characters += value < 10 ? 1 : String(value).length;
+    if (value < 0 || (value >= 100 && value % 100 === 0)) terse = true;
+  } else if (typeof value === "boolean") characters += value ? 4 : 5;
 }
 
 function testOf(schema: z.core.$ZodType): Test {
@@ -52,7 +97,11 @@ function both(...all: readonly (Test | undefined)[]): Test {
 const anyOf =
   (tests: readonly Test[]): Test =>
   (value) => {
-    for (const test of tests) if (test(value)) return true;
+    const before = characters;
+    for (const test of tests) {
+      if (test(value)) return true;
+      characters = before;
+    }
     return false;
   };
 
@@ -75,7 +124,11 @@ const arrayTest =
   (item: Test): Test =>
   (value) => {
     if (!Array.isArray(value)) return false;
-    for (const each of value as readonly unknown[]) if (!item(each)) return false;
+    characters += Math.max(2, value.length + 1);
+    for (const each of value as readonly unknown[]) {
+      if (!item(each)) return false;
+      measure(each);
+    }
     return true;
   };
 
@@ -89,24 +142,42 @@ function oneOf(values: readonly unknown[]): Test {
 /** Strict: no member but those of the shape. */
 function objectTest({ shape, catchall }: z.core.$ZodObjectDef): Test {
   if (catchall?._zod.def.type !== "never") throw new TypeError("no plain test for an object with other members");
-  const names = Object.keys(shape);
-  const optional: boolean[] = [];
-  const tests = Object.values(shape).map((schema) => {
-    const { def } = (schema as z.core.$ZodTypes)._zod;
-    optional.push(def.type === "optional");
-    return testOf(def.type === "optional" ? def.innerType : schema);
-  });
+  const members = Object.keys(shape)
+    .sort()
+    .map((name) => {
+      const schema = shape[name] as z.core.$ZodType;
+      const { def } = (schema as z.core.$ZodTypes)._zod;
+      const optional = def.type === "optional";
+      return { name, optional, test: testOf(optional ? def.innerType : schema) };
+    });
+  const known = new Map(members.map((member, i) => [member.name, i]));
+  const required = members.filter(({ optional }) => !optional).length;
+  /** Place of a member's test; nearly always the members stand in order, and the next is the one. */
+  const placeOf = (name: string, next: number): number | undefined => {
+    let place = next;
+    while (members[place]?.name !== name && members[place]?.optional === true) place++;
+    if (members[place]?.name === name) return place;
+    characters = NaN;
+    return known.get(name);
+  };
   return (value) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-    let present = 0;
-    for (let i = 0; i < names.length; i++) {
-      const item = (value as Readonly<Record<string, unknown>>)[names[i] ?? ""];
-      if (item === undefined) {
-        if (optional[i] !== true) return false;
-      } else if (tests[i]?.(item) === true) present++;
-      else return false;
+    const names = Object.keys(value);
+    characters += names.length === 0 ? 2 : 1;
+    let needed = 0;
+    let next = 0;
+    for (const name of names) {
+      const place = placeOf(name, next);
+      const member = place === undefined ? undefined : members[place];
+      if (place === undefined || member === undefined) return false;
+      const item = (value as Readonly<Record<string, unknown>>)[name];
+      if (!member.test(item)) return false;
+      if (!member.optional) needed++;
+      characters += name.length + 4;
+      measure(item);
+      next = place + 1;
     }
-    return Object.keys(value).length === present;
+    return needed === required;
   };
 }
 

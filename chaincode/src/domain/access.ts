@@ -1,6 +1,6 @@
 /** Access 调用: one signed request to use a resource. */
 import { z } from "zod";
-import { acceptor } from "./acceptor.js";
+import { reader } from "./acceptor.js";
 import { ACTIONS, ENVIRONMENTS } from "./grant.js";
 import { CodeName, Digest, FieldName, Jurisdiction, LogOrigin, ResourceId, Uuid } from "./ids.js";
 import { Committed, Net, setOf } from "./shared.js";
@@ -35,8 +35,8 @@ export const AccessRequest = z.strictObject({
   atLeast: z.strictObject({ block: z.int().min(0) }).optional(),
 });
 export type AccessRequest = z.infer<typeof AccessRequest>;
-/** Whether a value is one as it stands, for a million of them; what is none, the schema names. */
-export const isAccessRequest = acceptor(AccessRequest);
+/** From its canonical text, for a million of them; undefined for anything else, which the schema names. */
+export const readAccessRequest = reader(AccessRequest);
 
 /** Marks a sequence number as never used: the trail has no gap then. */
 export const AccessVoid = z.strictObject({ ...Net, log: LogOrigin, seq: z.int().min(0) });

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { canonical, type Json, parseCanonical } from "../log/canonical.js";
 import type { Hash } from "../log/hash.js";
 import { leafOf } from "../log/record.js";
-import { acceptor } from "./acceptor.js";
+import { reader } from "./acceptor.js";
 import { CODES, isCode } from "./codes.js";
 import { QuanjiError } from "./errors.js";
 import { ACTIONS } from "./grant.js";
@@ -193,6 +193,24 @@ function assertPrintable(value: Json): void {
  * Errors: MALFORMED · NOT_CANONICAL, VERSION_UNKNOWN, TYPE_UNKNOWN, FIELD_UNKNOWN, NUMBER_FORBIDDEN, LINK_MISSING.
  */
 export function parseRecord(bytes: RecordBytes): QuanjiRecord {
+  const record = plainRecord(bytes) ?? foundRecord(bytes);
+  const isUse = record.type !== "void" && record.type !== "tally";
+  if (isUse && (record.body.grant === undefined) !== (record.body.links.grant === undefined)) {
+    refuse("LINK_MISSING", "a record that names a grant has a link of that grant, and only then");
+  }
+  return record;
+}
+
+/** As nearly all are written. Undefined for all others, about which {@link foundRecord} speaks. */
+function plainRecord(bytes: RecordBytes): QuanjiRecord | undefined {
+  if (!PRINTABLE.test(bytes.face) || !PRINTABLE.test(bytes.body)) return undefined;
+  const face = FACE.read(bytes.face);
+  if (face === undefined) return undefined;
+  const body = BODIES[face.type].read(bytes.body);
+  return body === undefined ? undefined : ({ type: face.type, face, body } as QuanjiRecord);
+}
+
+function foundRecord(bytes: RecordBytes): QuanjiRecord {
   const faceJson = parseCanonical(bytes.face);
   const bodyJson = parseCanonical(bytes.body);
   if (!isPlain(bytes.face)) assertPrintable(faceJson);
@@ -203,20 +221,15 @@ export function parseRecord(bytes: RecordBytes): QuanjiRecord {
     return refuse("TYPE_UNKNOWN", "the record's type is not known to this version");
   }
   const face = checked(FACE, faceJson);
-  const record = { type, face, body: checked(BODIES[type], bodyJson) } as QuanjiRecord;
-  const isUse = record.type !== "void" && record.type !== "tally";
-  if (isUse && (record.body.grant === undefined) !== (record.body.links.grant === undefined)) {
-    refuse("LINK_MISSING", "a record that names a grant has a link of that grant, and only then");
-  }
-  return record;
+  return { type, face, body: checked(BODIES[type], bodyJson) } as QuanjiRecord;
 }
 
 interface Form<T> {
   readonly schema: z.ZodType<T>;
-  /** The same in short, for there may be a million records. */
-  readonly fits: (json: unknown) => json is T;
+  /** From canonical text, in short, for there may be a million records. */
+  readonly read: (text: string) => T | undefined;
 }
-const formOf = <T>(schema: z.ZodType<T>): Form<T> => ({ schema, fits: acceptor(schema) });
+const formOf = <T>(schema: z.ZodType<T>): Form<T> => ({ schema, read: reader(schema) });
 
 const FACE: Form<Face> = formOf(Face);
 const BODIES: Readonly<Record<Face["type"], Form<Body>>> = {
@@ -234,8 +247,7 @@ const refuse = (detail: string, message: string): never => {
   throw new QuanjiError("MALFORMED", message, { detail });
 };
 
-function checked<T>({ schema, fits }: Form<T>, json: Json): T {
-  if (fits(json)) return json;
+function checked<T>({ schema }: Form<T>, json: Json): T {
   const result = schema.safeParse(json);
   if (result.success) return result.data;
   const field = result.error.issues[0]?.path.join(".") ?? "";

@@ -48,6 +48,58 @@ describe("log/jws", () => {
     expect(hashText(requestHashOf(jws))).to.equal(parsed.request);
   });
 
+  it("PROPERTY a header is the same whichever was parsed before it", () => {
+    const outcome = (text: string): unknown => {
+      try {
+        return parseCommandJws(withHeader(text)).header;
+      } catch (error) {
+        return (error as { readonly detail?: string }).detail;
+      }
+    };
+    const own = canonical(header);
+    const other = canonical({ ...header, kid: `urn:other:party#${thumbprint(key.jwk)}` });
+    const edit = fc.record({
+      at: fc.nat(),
+      cut: fc.nat(4),
+      put: fc.constantFrom(
+        "",
+        "0",
+        "00",
+        "1e2",
+        "-",
+        "9".repeat(16),
+        "a",
+        '"',
+        "\\",
+        " ",
+        ",",
+        "}",
+        '"b":1,',
+        "ES256",
+        "{",
+      ),
+    });
+    fc.assert(
+      fc.property(fc.constantFrom(own, other), fc.array(edit, { maxLength: 2 }), (text, edits) => {
+        let changed = text;
+        for (const { at, cut, put } of edits) {
+          const place = at % changed.length;
+          changed = changed.slice(0, place) + put + changed.slice(place + cut);
+        }
+        const [afterOwn, afterOther] = [own, other].map((before) => {
+          outcome(before);
+          return outcome(changed);
+        });
+        expect(afterOwn, changed).to.deep.equal(afterOther);
+      }),
+      { numRuns: 3000 },
+    );
+    for (const text of [own, other, own.replace("EdDSA", "ES256"), own.replace("1763624161", "0")]) {
+      outcome(own);
+      expect(outcome(text)).to.deep.equal(JSON.parse(text));
+    }
+  });
+
   it("the identity of a command does not depend on its signature, which is malleable", async () => {
     const again = await signJws(header, payload, () => new Uint8Array(64));
     expect(again.signature).not.to.equal(jws.signature);

@@ -20,6 +20,7 @@ export function verdictText(file: string, verdict: Verdict, lang: Lang): string 
     ...list(say("hosted"), verdict.hosted ?? []),
     ...erasedLines(verdict, lang),
     ...sealedLines(verdict, lang),
+    ...anchorLines(verdict, lang),
     ...(verdict.singleOperator ? [say("singleOperator")] : []),
     ...(verdict.testClock ? [say("testClock")] : []),
     `${say("trustFile")} ${verdict.trustDigest}`,
@@ -37,7 +38,8 @@ export function evidenceText(file: string, verdict: EvidenceVerdict, lang: Lang)
         `${word(SHOWN[verdict.shows ?? "fork"], lang)}  ${file}`,
         ...shownAt(verdict, lang),
         ...verdict.accused.map(({ name, role, either }) => {
-          return `${word(either === true ? "accusedEither" : ACCUSED[role], lang)} ${name}`;
+          const said = verdict.stop === undefined ? ACCUSED[role] : "accusedPermit";
+          return `${word(either === true ? "accusedEither" : said, lang)} ${name}`;
         }),
       ]
     : [`${word("invalid", lang)}  ${file}`, ...refusal(verdict, lang)];
@@ -52,6 +54,7 @@ const SHOWN = {
   "head-lie": "headLieShown",
   "block-fork": "blockForkShown",
   refusal: "refusalShown",
+  "ignored-stop": "ignoredStopShown",
 } as const;
 const ACCUSED = {
   log: "accusedLog",
@@ -63,7 +66,15 @@ const ACCUSED = {
 
 const DIFFERS = { header: "twoBlocks", state: "twoStates" } as const;
 
-function shownAt({ log = "", sizes, indexes, block, refused }: EvidenceVerdict, lang: Lang): readonly string[] {
+function shownAt({ log = "", sizes, indexes, block, refused, stop }: EvidenceVerdict, lang: Lang): readonly string[] {
+  if (stop !== undefined) {
+    const { grant, verb, request, time, permitted } = stop;
+    return [
+      `${log}: ${(indexes ?? []).join(", ")}`,
+      `${word("stopStood", lang)} ${verb} ${grant}, ${time}, ${word("request", lang)} ${request}`,
+      `${word("permittedAt", lang)} ${permitted}`,
+    ];
+  }
   if (block !== undefined) {
     return [`${word("block", lang)} ${block.number}: ${word(DIFFERS[block.differs], lang)}`];
   }
@@ -113,6 +124,19 @@ export const sealedLines = ({ sealed = [] }: Pick<Verdict, "sealed">, lang: Lang
       .replace("{until}", until)
       .replace("{authority}", authority)
       .replace("{order}", order),
+  );
+
+/** `quanji.example/szx/gw/0 anchored at size 9 by 2026-03-02T01:00:00.000Z: block 0x… (17) of chain 1, contract 0x…` */
+export const anchorLines = ({ anchors = [] }: Pick<Verdict, "anchors">, lang: Lang): readonly string[] =>
+  anchors.map(({ log, size, time, block, number, chain, contract, pinned }) =>
+    word(pinned ? "anchored" : "anchoredUnpinned", lang)
+      .replace("{log}", log)
+      .replace("{size}", String(size))
+      .replace("{time}", time)
+      .replace("{block}", block)
+      .replace("{number}", String(number))
+      .replace("{chain}", String(chain))
+      .replace("{contract}", contract),
   );
 
 const list = (title: string, items: readonly string[]): readonly string[] =>

@@ -66,9 +66,16 @@ interface Case {
   readonly record: AccessRecord;
   readonly request: AccessOf;
   readonly timeMs: number;
+  readonly basis: Basis;
   /** Rules that this file cannot decide. */
   readonly unknown: Set<Rule>;
 }
+
+/** How many commands on each object the records of a log so far have rested on, by kind and id. */
+type Basis = Readonly<Record<"party" | "resource" | "grant" | "network", Map<string, number>>>;
+
+const BOUNDARY = ["network", "boundary"] as const;
+const ORDERS = ["network", "orders"] as const;
 
 export class DecisionReplay {
   readonly #world: Replayed;
@@ -78,7 +85,8 @@ export class DecisionReplay {
   readonly #uses = new Map<string, Counter>();
   /** Uses of that grant in all these logs together, by the number of the quota's window. */
   readonly #drawn = new Map<number, number>();
-  readonly #basis = new Map<string, number>();
+  /** Of each log, the newest state of each object that a record has rested on. */
+  readonly #basis = new Map<string, Basis>();
   readonly #attested = new Set<string>();
   #decided = false;
 
@@ -110,13 +118,22 @@ export class DecisionReplay {
    * CHAIN_MISSING (the requester's).
    */
   check({ timeMs }: OpenedRecord, record: AccessRecord, request: AccessOf): void {
-    const item: Case = { record, request, timeMs, unknown: new Set() };
+    const item: Case = { record, request, timeMs, basis: this.#basisOf(record.face.log), unknown: new Set() };
     const state = this.#stateOf(item);
     const decision = decide(request.payload, state);
     assertSame(item, decision);
     if (state.grant !== undefined && this.#world.grants.has(state.grant.grant.id)) this.#count(item, state, decision);
     this.#decided = true;
     for (const rule of item.unknown) this.#attested.add(RULES.get(orderOf(rule)) ?? rule);
+  }
+
+  #basisOf(log: string): Basis {
+    let basis = this.#basis.get(log);
+    if (basis === undefined) {
+      basis = { party: new Map(), resource: new Map(), grant: new Map(), network: new Map() };
+      this.#basis.set(log, basis);
+    }
+    return basis;
   }
 
   /** A delivery that failed gives its quota back. */
@@ -153,8 +170,8 @@ export class DecisionReplay {
     if (party === undefined) return refuse("CHAIN_MISSING", "the chain of a requester is not in the file");
     const { orders, boundaries, resources } = this.#world;
     const id = splitVersion(record.body.resource).id;
-    const resource = this.#read(item, resources.get(id), basis.resource, `resource ${id}`, NEEDS_RESOURCE);
-    const lists = this.#read(item, boundaries, basis.boundary, "boundary", NEEDS_BOUNDARY);
+    const resource = this.#read(item, resources.get(id), basis.resource, ["resource", id], NEEDS_RESOURCE);
+    const lists = this.#read(item, boundaries, basis.boundary, BOUNDARY, NEEDS_BOUNDARY);
     const views = this.#views(item);
     const known = resource ?? standInResource(item);
     if (resource !== undefined) assertFace(record, resource);
@@ -162,9 +179,9 @@ export class DecisionReplay {
     return {
       timeMs,
       timeZone: this.#world.timeZone,
-      requester: this.#read(item, party, basis.party, `party ${record.face.unit}`, []) ?? party.at(basis.party),
+      requester: this.#read(item, party, basis.party, ["party", record.face.unit], []) ?? party.at(basis.party),
       key: thumbprintOf(requester),
-      orders: this.#read(item, orders, basis.orders, "orders", NEEDS_ORDERS) ?? [],
+      orders: this.#read(item, orders, basis.orders, ORDERS, NEEDS_ORDERS) ?? [],
       resource: known,
       cells: item.unknown.has("BOUNDARY_APPROVAL") ? cells.filter(withoutApproval) : cells,
       grant: views[0],
@@ -178,12 +195,12 @@ export class DecisionReplay {
     item: Case,
     timeline: Timeline<T> | undefined,
     n: number,
-    name: string,
+    [kind, id]: readonly [kind: keyof Basis, id: string],
     needed: readonly Rule[],
   ): T | undefined {
-    const place = `${item.record.face.log} ${name}`;
-    if (n < (this.#basis.get(place) ?? 0)) refuse("BASIS_STALE", "a later record of the log rests on an earlier state");
-    this.#basis.set(place, n);
+    const known = item.basis[kind].get(id) ?? 0;
+    if (n < known) refuse("BASIS_STALE", "a later record of the log rests on an earlier state");
+    if (n > known) item.basis[kind].set(id, n);
     if (timeline === undefined) {
       for (const rule of needed) item.unknown.add(rule);
       return undefined;
@@ -200,7 +217,7 @@ export class DecisionReplay {
       this.#assertNoGrant(item);
       return [];
     }
-    const grant = this.#read(item, this.#world.grants.get(id), record.body.basis.grant, `grant ${id}`, NEEDS_GRANT);
+    const grant = this.#read(item, this.#world.grants.get(id), record.body.basis.grant, ["grant", id], NEEDS_GRANT);
     if (grant === undefined) return [{ grant: standInGrant(item, id), stop: stopKey(1, undefined) }];
     if (!fits(grant, item) || versionedId(grant) !== record.body.grant) {
       refuse("DECISION_MISMATCH", "the grant is on another resource, of another version, or not for this log");
@@ -220,7 +237,7 @@ export class DecisionReplay {
     }
     const found = ancestors.flatMap((id, i) => {
       const n = positions[i] ?? 0;
-      const grant = this.#read(item, this.#world.grants.get(id), n, `grant ${id}`, NEEDS_ANCESTORS);
+      const grant = this.#read(item, this.#world.grants.get(id), n, ["grant", id], NEEDS_ANCESTORS);
       return grant === undefined ? [] : [{ grant, n }];
     });
     // Uses under siblings count against ancestors, and are in no chain of this file.

@@ -8,11 +8,11 @@ import {
   extend,
   type Hash,
   type Opening,
-  type Openings,
 } from "@quanji/chaincode/log";
 import { type Entry, entryOf } from "./inclusion.js";
 import { type LinkKind, openLink } from "./openings.js";
 import { type OpenedRecord, touches } from "./record.js";
+import type { RecordLine } from "./record-line.js";
 import { refuse } from "./verdict.js";
 
 export interface RecordChainKey extends ChainKey {
@@ -51,13 +51,13 @@ export class RecordFold {
    * Errors: LOG_MISMATCH, TRAIL_FOREIGN, LINK_MISSING, LINK_OPENING, TRAIL_ORDER, TRAIL_DUPLICATE, CHAIN_FORK, CHAIN_KEY,
    * LEAF_MISMATCH, TIME_ORDER.
    */
-  add(opened: OpenedRecord, openings: Openings): boolean {
+  add(opened: OpenedRecord, line: RecordLine): boolean {
     this.#assertOwn(opened.record);
     const path = `links.${this.key.kind}`;
-    if (Object.keys(openings).some((name) => name.startsWith("links.") && name !== path)) {
+    if (Object.keys(line.o).some((name) => name.startsWith("links.") && name !== path)) {
       refuse("LINK_OPENING", "a trail opens the links of its own key only");
     }
-    const before = openLink(opened.record, this.key.kind, openings[path]);
+    const before = line.link(opened.record, this.key.kind);
     if (this.#skipped !== undefined) {
       if (before.n === this.#skipped) refuse("TRAIL_ORDER", "records stand in another order than in their chain");
       return false;

@@ -2,11 +2,15 @@
 export { verifyCheckpoint } from "./checkpoint.js";
 export {
   type Accused,
+  ChainGatherer,
   contradictions,
   type EvidenceVerdict,
   heldInReceipt,
   heldInTrail,
   type HeldRecord,
+  ignoredStops,
+  readShownChains,
+  type ShownChains,
   verifyEvidence,
 } from "./evidence/index.js";
 export { type ErasedBy } from "./erasures.js";
@@ -14,7 +18,7 @@ export { type SealedBy } from "./seals.js";
 export { isQuorum, parsePolicy, type Policy } from "./policy.js";
 export { type ReceiptInput, type ReceiptOptions, verifyReceipt } from "./receipt.js";
 export { signatureVerifier, verifySignature } from "./signatures.js";
-export { forkBetween, openSeen, readCheckpoint, readLog, type SeenCheckpoint, type StaticLog } from "./static-log.js";
+export { forkBetween, forkOfOneSize, openSeen, readCheckpoint, readLog, type SeenCheckpoint, type StaticLog } from "./static-log.js";
 export { type TileSource, TileTree } from "./tiles.js";
 export { type VerifiedTicket, verifyTicket } from "./ticket.js";
 export { type TrailObserver, type TrailOptions, verifyTrail } from "./trail.js";
@@ -22,4 +26,21 @@ export { type TrailSource } from "./lines.js";
 export { type OpenedTrust, openTrust, type TrustOptions } from "./trust.js";
 export { ADVICE, type Advice, codeOf, type Finding, type FindingRow, FINDINGS, isFinding } from "./findings.js";
 export { type SourcesOf, type Upgraded, upgradeReceipt } from "./upgrade.js";
+export { type TrailUpgrade, type UpgradedLog, upgradeTrail } from "./upgrade-trail.js";
+export {
+  ANCHORED_TOPIC,
+  type Anchoring,
+  type AnchorPlace,
+  anchorPath,
+  bigEndian,
+  encodeRlp,
+  fromHex,
+  logTopic,
+  openAnchor,
+  proofOf,
+  type Rlp,
+  toHex,
+  typed,
+  verifyEvent,
+} from "./anchor/index.js";
 export { type Level, type Place, type RecordKey, type TrailKey, type Verdict } from "./verdict.js";

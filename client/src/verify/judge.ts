@@ -13,15 +13,9 @@ import type { SignatureCheck } from "./engine.js";
 import { Handovers } from "./handovers.js";
 import { verifySaid } from "./openings.js";
 import type { OpenedRecord } from "./record.js";
+import type { RecordLine } from "./record-line.js";
 import type { Replayed } from "./replay.js";
-import {
-  type Addressee,
-  assertAddressed,
-  assertContent,
-  type OpenedRequest,
-  openRequest,
-  signerCheck,
-} from "./requester.js";
+import { type Addressee, assertAddressed, assertContent, type OpenedRequest, signerCheck } from "./requester.js";
 import { SequenceWindow } from "./sequence.js";
 import { Tallies } from "./tallies.js";
 import type { OpenedTrust } from "./trust.js";
@@ -29,6 +23,8 @@ import { refuse } from "./verdict.js";
 
 /** Permits whose delivery has not come yet; more than this no gateway leaves open. */
 const MAX_OPEN_PERMITS = 1_000_000;
+/** Open permits kept as they are: to hash one costs more than to keep it, and most are delivered soon. */
+const MAX_WHOLE_PERMITS = 1000;
 
 export type TrailKeyKind = TrailLineOf<"trail">["key"]["kind"];
 
@@ -47,27 +43,33 @@ export interface SectionContext {
 type Permit = Extract<QuanjiRecord, { readonly type: "access" }>;
 type Delivery = Extract<QuanjiRecord, { readonly type: "delivery" }>;
 
-/** What is kept of a permit until its delivery comes: a hash and two numbers, since there may be a million. */
+/** What is kept of a permit until its delivery comes: itself, or where many wait a hash and two numbers, since there may be a million. */
 interface OpenPermit {
-  readonly what: HashText;
+  readonly what: HashText | Permit;
   readonly quantity: number;
   readonly timeMs: number;
 }
 
-/** All that a delivery repeats of its access. No string of a record holds a line feed. */
-const whatOf = ({ face, body }: Permit | Delivery): HashText =>
-  sha256Text(
-    [
-      body.request,
-      body.requester,
-      body.resource,
-      body.grant ?? "",
-      face.class,
-      face.steward,
-      face.purpose,
-      typeof body.subjects === "object" ? body.subjects.join() : "",
-    ].join("\n"),
-  );
+/** All that a delivery repeats of its access. */
+const repeated = ({ face, body }: Permit | Delivery): readonly string[] => [
+  body.request,
+  body.requester,
+  body.resource,
+  body.grant ?? "",
+  face.class,
+  face.steward,
+  face.purpose,
+  typeof body.subjects === "object" ? body.subjects.join() : "",
+];
+
+/** No string of a record holds a line feed. */
+const whatOf = (record: Permit | Delivery): HashText => sha256Text(repeated(record).join("\n"));
+
+function repeats(delivery: Delivery, { what }: OpenPermit): boolean {
+  if (typeof what === "string") return what === whatOf(delivery);
+  const permit = repeated(what);
+  return repeated(delivery).every((word, i) => word === permit[i]);
+}
 
 export class RecordJudge {
   readonly #log: string;
@@ -106,12 +108,12 @@ export class RecordJudge {
   }
 
   /** A record that is well formed and stands where it must. */
-  judge(line: TrailLineOf<"record">, opened: OpenedRecord): void {
+  judge(line: RecordLine, opened: OpenedRecord): void {
     const { record } = opened;
     this.#context.world.seals.assertMatches(this.#log, record.face.index, () => hashText(opened.leaf));
     if (record.type === "delivery") {
       // 2. A delivery belongs to one permit, which is in the trail.
-      if (line.q !== undefined) refuse("REQUEST_MISMATCH", "a delivery has the request of its access, none of its own");
+      if (line.isAsked) refuse("REQUEST_MISMATCH", "a delivery has the request of its access, none of its own");
       this.#said(line, opened, undefined);
       this.#deliver(record);
       this.#handovers.add(record);
@@ -119,8 +121,8 @@ export class RecordJudge {
       return;
     }
     // 3. The requester signed what the record says, and counted it once.
-    if (line.q === undefined) return refuse("REQUEST_MISSING", "the requester's signed request is not in the file");
-    const request = openRequest(line.q);
+    if (!line.isAsked) return refuse("REQUEST_MISSING", "the requester's signed request is not in the file");
+    const request = line.request();
     this.#verifyRequester(request, opened);
     this.#said(line, opened, request);
     if ("seq" in request.payload) this.#count(record.body.requester, request.payload.seq);
@@ -140,7 +142,7 @@ export class RecordJudge {
   }
 
   /** What the request committed to is opened rightly, or was erased by a command; nothing is both. Most records have neither. */
-  #said({ o, e = [] }: TrailLineOf<"record">, { record }: OpenedRecord, request: OpenedRequest | undefined): void {
+  #said({ o, e = [] }: RecordLine, { record }: OpenedRecord, request: OpenedRequest | undefined): void {
     const paths = Object.keys(o).filter((path) => !path.startsWith("links."));
     if (paths.length === 0 && e.length === 0) return;
     const { erasures } = this.#context.world;
@@ -149,7 +151,8 @@ export class RecordJudge {
     erasures.assertErased(record, e);
   }
 
-  #verifyRequester(request: OpenedRequest, { record, timeMs }: OpenedRecord): void {
+  #verifyRequester(request: OpenedRequest, opened: OpenedRecord): void {
+    const { record, timeMs } = opened;
     const party = this.#context.world.parties.get(record.face.unit);
     if (party === undefined) return refuse("CHAIN_MISSING", "the chain of a requester is not in the file");
     const state: Party | undefined = "basis" in record.body ? party.at(record.body.basis.party) : party.last;
@@ -160,7 +163,7 @@ export class RecordJudge {
       const valid = keyIsValid(key, timeMs, record.type === "tally" ? "tally" : "act");
       if (!valid) refuse("KEY_REVOKED", `the key was not valid for the ${record.type} when it was recorded`);
     }
-    assertContent(request, record);
+    assertContent(request, opened);
     assertAddressed(request, this.#addressee);
     this.#context.begun(signerCheck(request, record, key.jwk));
     if (key.custody === "hosted") this.#context.hosted.add(record.body.requester);
@@ -192,7 +195,8 @@ export class RecordJudge {
   #permit(record: Permit, timeMs: number): void {
     if (this.#permits.size >= MAX_OPEN_PERMITS) refuse("LIMIT_EXCEEDED", "too many permits without a delivery");
     if (this.#kind === "resource") this.#tallies.permit(record.face.index);
-    this.#permits.set(record.face.index, { what: whatOf(record), quantity: record.body.quantity, timeMs });
+    const what = this.#permits.size < MAX_WHOLE_PERMITS ? record : whatOf(record);
+    this.#permits.set(record.face.index, { what, quantity: record.body.quantity, timeMs });
   }
 
   #deliver(delivery: Delivery): void {
@@ -201,7 +205,7 @@ export class RecordJudge {
     if (this.#sealed.has(body.access)) return;
     const permit = this.#permits.get(body.access);
     if (permit === undefined) refuse("DELIVERY_UNMATCHED", "the delivery has no permit, or a second delivery of one");
-    if (permit.what !== whatOf(delivery) || face.count !== 1) {
+    if (!repeats(delivery, permit) || face.count !== 1) {
       refuse("REQUEST_CONTENT", "the delivery describes another access than the one that it names");
     }
     this.#permits.delete(body.access);

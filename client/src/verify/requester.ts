@@ -4,9 +4,9 @@ import {
   AccessAccept,
   AccessRequest,
   AccessVoid,
-  isAccessRequest,
   parseWith,
   type QuanjiRecord,
+  readAccessRequest,
   sameSubjects,
   splitVersion,
   type Subjects,
@@ -28,14 +28,14 @@ import {
   typOf,
 } from "@quanji/chaincode/log";
 import type { SignatureCheck } from "./engine.js";
-import { grantOf } from "./record.js";
+import { grantOf, type OpenedRecord } from "./record.js";
 import { verifySignature } from "./signatures.js";
 import { refuse } from "./verdict.js";
 
 /** How far a request's `iat` may lie from its record's time: what the chaincode allows. */
 const MAX_IAT_SKEW_MS = 120_000;
 
-export type OpenedRequest = { readonly jws: ParsedJws<CommandHeader> } & (
+export type OpenedRequest = { readonly jws: Omit<ParsedJws<CommandHeader>, "jws"> } & (
   | { readonly type: "access"; readonly payload: AccessRequest }
   | { readonly type: "void"; readonly payload: AccessVoid }
   | { readonly type: "acceptance"; readonly payload: AccessAccept }
@@ -50,11 +50,15 @@ const ROUTES = {
 } as const;
 
 /** Form only. Errors: JWS_SHAPE, BASE64_INVALID, HEADER_FORBIDDEN, ALG_FORBIDDEN, TYP_MISMATCH, FIELD_UNKNOWN … */
-export function openRequest(input: FlattenedJws): OpenedRequest {
-  const jws = parseCommandJws(input);
+export function openRequest(input: FlattenedJws | undefined): OpenedRequest {
+  let access: AccessRequest | undefined;
+  const jws = parseCommandJws(input, undefined, (text) => {
+    access = readAccessRequest(text);
+    return access as JsonObject | undefined;
+  });
   switch (jws.header.typ) {
     case ROUTES.access.typ:
-      return { type: "access", jws, payload: accessRequest(jws.payload) };
+      return { type: "access", jws, payload: access ?? parseWith(AccessRequest, jws.payload) };
     case ROUTES.void.typ:
       return { type: "void", jws, payload: parseWith(AccessVoid, jws.payload) };
     case ROUTES.acceptance.typ:
@@ -65,9 +69,6 @@ export function openRequest(input: FlattenedJws): OpenedRequest {
       return refuse("TYP_MISMATCH", "the request is of a command that no log records");
   }
 }
-
-const accessRequest = (json: JsonObject): AccessRequest =>
-  isAccessRequest(json) ? json : parseWith(AccessRequest, json);
 
 /** Where a request had to be sent. */
 export interface Addressee {
@@ -126,7 +127,7 @@ export function assertAddressed({ type, jws, payload }: OpenedRequest, { net, lo
  * That the record says what was asked. A delivery's request is that of its access.
  * Errors: REQUEST_MISMATCH, TYP_MISMATCH, REQUEST_CONTENT, TIME_BRACKET.
  */
-export function assertContent(request: OpenedRequest, record: QuanjiRecord): void {
+export function assertContent(request: OpenedRequest, { record, timeMs }: OpenedRecord): void {
   if (request.jws.request !== record.body.request) {
     refuse("REQUEST_MISMATCH", "the record names another request than the one beside it");
   }
@@ -135,7 +136,7 @@ export function assertContent(request: OpenedRequest, record: QuanjiRecord): voi
     refuse("TYP_MISMATCH", "the request is of another command");
   if (!says(request, record)) refuse("REQUEST_CONTENT", "the record differs from what was asked");
   if (record.type === "delivery") return; // as late as the delivery itself, or the restart after a crash
-  if (Math.abs(Date.parse(record.body.time) - request.jws.header.iat * 1000) > MAX_IAT_SKEW_MS) {
+  if (Math.abs(timeMs - request.jws.header.iat * 1000) > MAX_IAT_SKEW_MS) {
     refuse("TIME_BRACKET", "the record's time is more than two minutes off the request's");
   }
 }

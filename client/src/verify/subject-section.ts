@@ -28,8 +28,9 @@ import {
 import type { SealedHead } from "./head.js";
 import { verifyEntry } from "./inclusion.js";
 import { RecordJudge, type SectionContext } from "./judge.js";
-import { type OpenedRecord, openRecord } from "./record.js";
-import { sealedLeaf, type SectionEnd } from "./section.js";
+import type { OpenedRecord } from "./record.js";
+import type { RecordLine } from "./record-line.js";
+import { sealedLeaf, type SectionEnd, withAnchor } from "./section.js";
 import { refuse } from "./verdict.js";
 
 /** How long before and after its quarter a tag may be used: what a request's time may be off its record's. */
@@ -151,10 +152,10 @@ export class SubjectSection {
   }
 
   /** Errors: TRAIL_FOREIGN, TRAIL_ORDER, INCLUSION_INVALID, PROOF_MISSING, FORK, and those of {@link RecordJudge}. */
-  record(line: TrailLineOf<"record">): OpenedRecord {
+  record(line: RecordLine): OpenedRecord {
     const index = this.#index;
     if (index === undefined) return refuse("LINE_ORDER", "a record stands before the first index");
-    const opened = openRecord(line.r);
+    const opened = line.open();
     const { record, leaf, timeMs } = opened;
     if (record.face.log !== this.log) refuse("LOG_MISMATCH", "the record is from another log than its section");
     const at = record.face.index;
@@ -241,12 +242,14 @@ export class SubjectSection {
     }
     const { face, body, leaf } = index;
     const entry = { leaf, log: face.log, index: face.index, timeMs: msOf(body.time) };
-    const { level, size, root } = await verifyEntry(entry, line.proof, this.#context.trust);
+    const included = await verifyEntry(entry, line.proof, this.#context.trust);
+    const { size, root } = included;
     if (size !== this.#size || (this.#root !== undefined && !equalBytes(this.#root, root))) {
       refuse("INCLUSION_INVALID", "the records' paths and the proof of the last index lead to two trees");
     }
     const time = Math.min(msOf(body.through), this.#asked.toMs);
-    return { time: new Date(time).toISOString(), level };
+    const proven = withAnchor(line.anchored, { ...entry, ...included }, this.#context.trust);
+    return { time: new Date(time).toISOString(), ...proven };
   }
 }
 

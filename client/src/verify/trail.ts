@@ -12,12 +12,15 @@ import { ChainReader, type CommandChain } from "./chains.js";
 import { assertLevel, requiredLevel } from "./checkpoint.js";
 import { openCommand } from "./commands.js";
 import { openEngine } from "#signature-engine";
+import { openOpener } from "#line-opener";
 import { DecisionReplay } from "./decision.js";
 import type { SealedHead } from "./head.js";
 import type { SectionContext } from "./judge.js";
-import { LineDigest, linesOf, parseLine, SourceFault, type TrailSource } from "./lines.js";
+import { LineDigest, parseLine, SourceFault, type TrailSource } from "./lines.js";
 import { Misplaced, PendingChecks } from "./pending.js";
+import { readAhead, type ReadLines } from "./read-ahead.js";
 import type { OpenedRecord } from "./record.js";
+import { type RecordLine, WrittenRecord } from "./record-line.js";
 import { replay, type Replayed } from "./replay.js";
 import { LogSection, type SectionEnd } from "./section.js";
 import { type AskedTags, askedTags, SubjectSection } from "./subject-section.js";
@@ -46,22 +49,27 @@ export interface TrailObserver {
 /** All commands of a file together, in bytes: they are kept until the chains are whole. */
 const MAX_COMMAND_BYTES = 256 * 1024 * 1024;
 const PROGRESS_EVERY = 1000;
+const HEADER_FIRST = "a trail begins with its one header";
 
 /**
  * Verifies a trail, given as text, bytes or a stream of chunks that may end anywhere. Keeps the states of the objects in the
  * file and the open permits, never the records. Never throws for bad evidence; what the source itself throws goes through.
  */
-export async function verifyTrail(
-  source: TrailSource,
+export const verifyTrail = (source: TrailSource, trust: OpenedTrust, options: TrailOptions = {}): Promise<Verdict> =>
+  verifyLines(readAhead(source, openOpener()), trust, options);
+
+/** {@link verifyTrail} of lines, whoever has read them and opened some of them. */
+export async function verifyLines(
+  batches: AsyncIterable<ReadLines>,
   trust: OpenedTrust,
-  options: TrailOptions = {},
+  options: TrailOptions,
 ): Promise<Verdict> {
   const reader = new TrailReader(trust, options);
   const common = { kind: "trail" as const, ...trustFacts(trust) };
   try {
-    for await (const lines of linesOf(source)) {
-      for (const line of lines) {
-        const rest = reader.read(line);
+    for await (const { lines, opened } of batches) {
+      for (const [i, line] of lines.entries()) {
+        const rest = reader.read(line, opened?.[i]);
         if (rest !== undefined) await rest;
       }
     }
@@ -89,6 +97,7 @@ type Findings = Pick<
   | "hosted"
   | "erased"
   | "sealed"
+  | "anchors"
 >;
 
 class TrailReader {
@@ -152,17 +161,26 @@ class TrailReader {
   }
 
   /** Most lines are done at once; for the others there is something to wait for. */
-  read(bytes: Uint8Array): Promise<void> | undefined {
+  read(bytes: Uint8Array, opened?: RecordLine): Promise<void> | undefined {
     this.#line++;
     if (this.#findings !== undefined) refuse("LINE_ORDER", "something follows the end of the trail");
-    const line = parseLine(bytes);
-    if ((line.t === "trail") !== (this.#line === 1)) refuse("LINE_ORDER", "a trail begins with its one header");
-    const rest = this.#take(line, bytes);
+    const rest = this.#takeLine(bytes, opened);
     if (rest === undefined) {
       this.#digest.add(bytes);
       return this.#signatures.isFull ? this.#signatures.settleOldest() : undefined;
     }
     return rest.then(() => this.#digest.add(bytes));
+  }
+
+  #takeLine(bytes: Uint8Array, opened: RecordLine | undefined): Promise<void> | undefined {
+    if (opened !== undefined) {
+      if (this.#line === 1) refuse("LINE_ORDER", HEADER_FIRST);
+      this.#record(opened);
+      return undefined;
+    }
+    const line = parseLine(bytes);
+    if ((line.t === "trail") !== (this.#line === 1)) refuse("LINE_ORDER", HEADER_FIRST);
+    return this.#take(line, bytes);
   }
 
   #take(line: TrailLine, bytes: Uint8Array): Promise<void> | undefined {
@@ -184,7 +202,7 @@ class TrailReader {
         this.#day(line);
         return undefined;
       case "record":
-        this.#record(line);
+        this.#record(new WrittenRecord(line));
         return undefined;
       case "sealed":
         this.#sealed(line);
@@ -276,7 +294,7 @@ class TrailReader {
     this.#section.day(line);
   }
 
-  #record(line: TrailLineOf<"record">): void {
+  #record(line: RecordLine): void {
     if (this.#section === undefined) return refuse("LINE_ORDER", "a record stands outside a log");
     this.#index = undefined;
     const opened = this.#section.record(line);
@@ -310,7 +328,9 @@ class TrailReader {
     if (to !== undefined && end.time !== undefined && end.time < to) {
       refuse("TRAIL_STALE", `the log is attested up to ${end.time}, the trail asks for ${to}`);
     }
-    if (end.level !== undefined) assertLevel(end.level, requiredLevel(this.#trust, this.#options.level));
+    if (end.level !== undefined) {
+      assertLevel(end.level, requiredLevel(this.#trust, this.#options.level), this.#trust, end.anchoring);
+    }
     this.#sections.set(this.#section.log, end);
     this.#section = undefined;
   }
@@ -348,6 +368,7 @@ class TrailReader {
       ...(this.#hosted.size > 0 && { hosted: [...this.#hosted] }),
       ...(world.seals.used.length > 0 && { sealed: world.seals.used }),
       ...(world.erasures.used.length > 0 && { erased: world.erasures.used }),
+      ...this.#anchors(),
     };
   }
 
@@ -363,6 +384,11 @@ class TrailReader {
       (low, level) => (levelRank(level) < levelRank(low) ? level : low),
       levels[0] ?? this.#trust.requiredLevel,
     );
+  }
+
+  #anchors(): Pick<Findings, "anchors"> {
+    const anchors = [...this.#sections.values()].flatMap(({ anchoring }) => anchoring ?? []);
+    return anchors.length === 0 ? {} : { anchors };
   }
 
   /** As far as the oldest of all notes reaches: each chain may have grown after its own. */

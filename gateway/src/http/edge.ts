@@ -67,6 +67,8 @@ export interface Edge {
   readonly commands: Commands;
   readonly accesses: Accesses;
   readonly evidence: EvidenceFor;
+  /** An anchor proof of a log of this gateway: `newest`, or a block's hash in hex. Undefined: there is none. */
+  readonly anchor: (log: string, name: string) => Promise<Uint8Array | undefined>;
   /** Indexes this gateway's logs up to now. Errors: NOT_RECORDED. */
   readonly refreshIndexes: () => Promise<void>;
   readonly answers: Answers;

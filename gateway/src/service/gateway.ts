@@ -8,6 +8,7 @@ import { createRecorder } from "../recorder/index.js";
 import { rest } from "../recorder/pause.js";
 import { LogSigner } from "../witness/log-signer.js";
 import { Accesses } from "./accesses.js";
+import { openAnchoring } from "./anchoring.js";
 import { Closers } from "./closers.js";
 import { Commands } from "./commands.js";
 import { SourceDeliveries } from "./deliveries.js";
@@ -88,6 +89,7 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
   const logs = keys.logs.map((key) => new LogSigner(key));
   const witnesses = await openWitnesses(foundation, logs, metrics, closers);
   const evidence = newEvidence({ ...foundation, logs, witnesses });
+  const anchoring = openAnchoring(foundation, (origin) => evidence.published(origin), closers);
   const recorders = origins.map((origin) =>
     closers.add(
       createRecorder({
@@ -158,6 +160,7 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
   leftovers.push(
     ...recorders.map((recorder) => recorder.keepClosing()),
     indexing.keepIndexing(),
+    anchoring.keepAnchoring(),
     folding.foldAll().catch(report("stops of an earlier run are not folded")),
   );
   return {
@@ -174,6 +177,7 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
     commands,
     accesses,
     evidence,
+    anchor: anchoring.file,
     refreshIndexes: () => indexing.refresh(),
     answers: new Answers(keys.gateway),
     verify,

@@ -352,6 +352,7 @@ async function openEdge(
     },
     readModel,
     ledgerHeight: () => ledger.height(),
+    anchor: () => Promise.resolve(undefined),
     commands: new Commands({
       ledger,
       readModel,
