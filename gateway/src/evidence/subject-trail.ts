@@ -20,7 +20,15 @@ import { proofOf } from "./context.js";
 import { hiddenSeen } from "./hidden.js";
 import { indexBodyOf, type SubjectTrees } from "./subject-tree.js";
 import { COSIGNED_WAIT_MS, commandLines, limitsOf, type TrailContext } from "./trail.js";
-import { chainKeys, planOpenings, type PlannedChain, resourceOf, touch, type Touched, withResources } from "./trail-plan.js";
+import {
+  chainKeys,
+  planOpenings,
+  type PlannedChain,
+  resourceOf,
+  touch,
+  type Touched,
+  withResources,
+} from "./trail-plan.js";
 
 export interface SubjectTrailContext extends TrailContext {
   readonly trees: SubjectTrees;
