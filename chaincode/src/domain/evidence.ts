@@ -4,7 +4,7 @@ import type { Limits } from "../log/canonical.js";
 import { Digest, GatewayName, LogOrigin, NetworkId, PartyId } from "./ids.js";
 import { ERASABLE } from "./openings.js";
 import { Jwk, setOf } from "./shared.js";
-import { Quarter, Tag } from "./subject.js";
+import { Quarter, Tag, Tags } from "./subject.js";
 import { Instant } from "./time.js";
 
 const count = z.int().min(0);
@@ -151,7 +151,15 @@ export const TrailLine = z.discriminatedUnion("t", [
    * A record that an order seals until its date: SHA-256 of its face and of its body. Which order, the chain `openings` of the
    * resource says, by the leaf. It opens nothing.
    */
-  z.strictObject({ t: z.literal("sealed"), f: Digest, b: Digest, o: OpeningsSchema.optional() }),
+  z.strictObject({
+    t: z.literal("sealed"),
+    f: Digest,
+    b: Digest,
+    o: OpeningsSchema.optional(),
+    /** Of a subject: under which of the tags asked for it counts; and its audit path, as of a record. */
+    tags: Tags.optional(),
+    p: z.array(Digest).max(63).optional(),
+  }),
   /** Ends a log: head note with its opening and a proof of the last record; or the next record after `to` with its proof. */
   z.strictObject({
     t: z.literal("logEnd"),
@@ -319,6 +327,31 @@ export type LogVsLedgerProof = z.infer<typeof LogVsLedgerProof>;
 /** Two blocks full of records. */
 export const LOG_VS_LEDGER_LIMITS: Limits = { maxBytes: 64 * 1024 * 1024, maxDepth: 2 };
 
+/** A command chain as a trail shows it: every command up to the head that a note states. */
+const ShownChain = z.strictObject({
+  scope: z.string(),
+  kind: z.enum(["directory", "party", "resource", "grant"]),
+  id: z.string(),
+  commands: z.array(z.strictObject({ entry: z.string(), request: Jws })).min(1),
+  /** Signed head note, verbatim, and what it states. */
+  note: z.string(),
+  opening: SealedHead,
+});
+
+/**
+ * A permit in a log, and the chain of its grant, in which a stop was in force: with the directory, the chain of the grant's
+ * resource, and those of all who signed commands in any of them. Shows the grant's terms.
+ */
+export const IgnoredStopProof = z.strictObject({
+  v: z.literal("quanji.evidence.v1"),
+  kind: z.literal("ignored-stop"),
+  record: z.string(),
+  /** C2SP tlog-proof, verbatim. */
+  proof: z.string(),
+  chains: z.array(ShownChain).min(4).max(256),
+});
+export type IgnoredStopProof = z.infer<typeof IgnoredStopProof>;
+
 /** What the verifier takes. What shows blocks is not among them: checking those takes Fabric's messages and X.509, so it is in `audit`. */
 export const Evidence = z.discriminatedUnion("kind", [
   ForkProof,
@@ -326,7 +359,8 @@ export const Evidence = z.discriminatedUnion("kind", [
   HeadLieProof,
   BlockForkProof,
   RefusalProof,
+  IgnoredStopProof,
 ]);
 export type Evidence = z.infer<typeof Evidence>;
-/** Two records with their proofs, each under a note of 64 KiB. */
-export const PROOF_LIMITS: Limits = { maxBytes: 256 * 1024, maxDepth: 12 };
+/** Command chains, or two records with their proofs, each under a note of 64 KiB. */
+export const PROOF_LIMITS: Limits = { maxBytes: 4 * 1024 * 1024, maxDepth: 12 };

@@ -1,9 +1,10 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
-import { EVIDENCE_LIMITS } from "@quanji/chaincode/domain";
+import { EVIDENCE_LIMITS, instant } from "@quanji/chaincode/domain";
 import { canonical, formatCheckpoint, formatNote, sha256, utf8 } from "@quanji/chaincode/log";
 import { expect } from "chai";
 import { collude } from "../verify/forging.support.test.js";
+import { heldInTrail } from "../verify/index.js";
 import { LOG, LOG_KEYS, sealed, SmallWorld, trustFile } from "../verify/support.test.js";
 import { lines, prepare, world } from "../verify/tampering.support.test.js";
 import { Desk } from "./io.test.js";
@@ -95,6 +96,31 @@ describe("quanji compare", () => {
     }
     const { json } = await desk.run([...args, "--json"]);
     expect((json as { proofs: unknown[] }).proofs).to.have.length(made.length);
+  });
+
+  it("a receipt of a permit beside a trail that holds a stop convicts the log", async () => {
+    const permitted = await collude(lines, ({ face, body }) => {
+      if (body["rule"] !== "GRANT_SUSPENDED" || body["stop"] !== undefined) return true;
+      face["decision"] = "permit";
+      const deliverBefore = instant(Date.parse(String(body["time"])) + 30_000);
+      Object.assign(body, { rule: "permit", deliverBefore });
+      return true;
+    });
+    const [{ record, proof } = { record: "", proof: "" }] = await heldInTrail(sealed(permitted));
+    const { index } = JSON.parse(record.split("\n")[0] ?? "") as { index: number };
+    const receipt = await world.receipt(LOG, index, { record, proof, status: 200 });
+    await writeFile(desk.path("permit.receipt.json"), canonical(receipt, EVIDENCE_LIMITS));
+    await mkdir(desk.path("stops"));
+    const args = ["compare", "true.trail.ndjson", "permit.receipt.json", "--trust", "trust.json", "--out", "stops"];
+    const { exitCode, json } = await desk.run([...args, "--json"]);
+    expect(exitCode).to.equal(1);
+    const found = (json as { proofs: { shows: string; file: string }[] }).proofs.filter(
+      ({ shows }) => shows === "ignored-stop",
+    );
+    expect(found).to.have.length(1);
+    const shown = await desk.run(["evidence", found[0]?.file ?? "", "--trust", "trust.json"]);
+    expect([shown.exitCode, shown.out.split("\n")[0]?.startsWith("IGNORED STOP SHOWN")]).to.deep.equal([0, true]);
+    expect(shown.out).to.include("in force: grant.suspend").and.include(`the permit is in the log ${LOG}`);
   });
 
   it("used wrongly: no trust file, no folder, no evidence", async () => {

@@ -67,7 +67,7 @@ const ZH: Readonly<Partial<Record<Finding, string>>> = {
   PROOF_MISSING: "某日志的末条存证没有包含证明",
   LEAF_MISMATCH: "条目被改动：所示条目不能得出其链经见证的链首",
   FORK: "同一日志同一大小有两个根：两份历史",
-  FORK_UNPROVEN: "分叉证明未指明任何人，或未显示矛盾",
+  FORK_UNPROVEN: "可携证明未指明任何人，或未显示矛盾",
   CHAIN_FORK: "链的同一位置有两个条目",
   GENESIS_MISMATCH: "网络的首条命令不是信任文件所指",
   ROLE_REQUIRED: "接受了无此职权者签署的命令",

@@ -347,6 +347,33 @@ describe("quanji", () => {
       expect(gateway.callsOf("party.suspend")[0]?.openings).to.have.nested.property("ground.value", "case 12");
     });
 
+    it("retention says how much it would erase and asks; no answer but yes erases, and without a terminal only --yes", async () => {
+      const one = { log: LOG, index: 4, id: GRANT, time: "2026-01-01T00:00:00.000Z", fields: ["operator", "query"] };
+      gateway.answer(`/v1/openings/${RESOURCE}`, { items: [one] });
+      const argv = ["retention", RESOURCE, "--days", "0"];
+      const asked: string[] = [];
+      const answering = (answer: string) => ({
+        ask: (question: string) => {
+          asked.push(question);
+          return Promise.resolve(answer);
+        },
+      });
+      const no = await desk.run(argv, answering("y"));
+      expect([no.exitCode, no.err.includes("nothing was erased")]).to.deep.equal([2, true]);
+      const nobody = await desk.run(argv);
+      expect([nobody.exitCode, nobody.err.includes("--yes")]).to.deep.equal([2, true]);
+      expect(gateway.callsOf("record.erase")).to.deep.equal([]);
+      expect((await desk.run(argv, answering(" yes\n"))).exitCode).to.equal(0);
+      expect(asked).to.have.length(2);
+      expect(asked[0]).to.include("records: 1, fields: 2").and.include(RESOURCE);
+      expect((await desk.run([...argv, "--yes"], answering("no"))).exitCode).to.equal(0);
+      expect((await desk.run([...argv, "--dry-run"])).exitCode).to.equal(0);
+      expect([asked.length, gateway.callsOf("record.erase").length]).to.deep.equal([2, 2]);
+      gateway.answer(`/v1/openings/${RESOURCE}`, { items: [] });
+      expect((await desk.run(argv)).exitCode).to.equal(0);
+      expect(gateway.callsOf("record.erase")).to.have.length(2);
+    });
+
     it("sign prints what would be sent, and sends nothing", async () => {
       desk.typed = `{"grant":"${GRANT}"}`;
       const { out } = await desk.run(["sign", "grant.approve", "-"]);

@@ -37,7 +37,8 @@ export function evidenceText(file: string, verdict: EvidenceVerdict, lang: Lang)
         `${word(SHOWN[verdict.shows ?? "fork"], lang)}  ${file}`,
         ...shownAt(verdict, lang),
         ...verdict.accused.map(({ name, role, either }) => {
-          return `${word(either === true ? "accusedEither" : ACCUSED[role], lang)} ${name}`;
+          const said = verdict.stop === undefined ? ACCUSED[role] : "accusedPermit";
+          return `${word(either === true ? "accusedEither" : said, lang)} ${name}`;
         }),
       ]
     : [`${word("invalid", lang)}  ${file}`, ...refusal(verdict, lang)];
@@ -52,6 +53,7 @@ const SHOWN = {
   "head-lie": "headLieShown",
   "block-fork": "blockForkShown",
   refusal: "refusalShown",
+  "ignored-stop": "ignoredStopShown",
 } as const;
 const ACCUSED = {
   log: "accusedLog",
@@ -63,7 +65,15 @@ const ACCUSED = {
 
 const DIFFERS = { header: "twoBlocks", state: "twoStates" } as const;
 
-function shownAt({ log = "", sizes, indexes, block, refused }: EvidenceVerdict, lang: Lang): readonly string[] {
+function shownAt({ log = "", sizes, indexes, block, refused, stop }: EvidenceVerdict, lang: Lang): readonly string[] {
+  if (stop !== undefined) {
+    const { grant, verb, request, time, permitted } = stop;
+    return [
+      `${log}: ${(indexes ?? []).join(", ")}`,
+      `${word("stopStood", lang)} ${verb} ${grant}, ${time}, ${word("request", lang)} ${request}`,
+      `${word("permittedAt", lang)} ${permitted}`,
+    ];
+  }
   if (block !== undefined) {
     return [`${word("block", lang)} ${block.number}: ${word(DIFFERS[block.differs], lang)}`];
   }

@@ -1,15 +1,16 @@
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { instant, isQuanjiError, QuanjiError } from "@quanji/chaincode/domain";
+import { instant, isQuanjiError, QuanjiError, stopDigest } from "@quanji/chaincode/domain";
 import { canonical, type Hash, sha256, utf8 } from "@quanji/chaincode/log";
 import { expect } from "chai";
 import type { Client } from "../sdk/index.js";
 import { TWO_OF_THREE, witnesses } from "../verify/attacks-trust.support.test.js";
-import { type OpenedTrust, type TileSource, verifyEvidence } from "../verify/index.js";
+import { heldInTrail, type OpenedTrust, type TileSource, verifyEvidence } from "../verify/index.js";
+import { collude } from "../verify/forging.support.test.js";
 import { leavesOf, leavesTo, publishedLog, sourceOf } from "../verify/static.support.test.js";
-import { LOG, OTHER_LOG, PARTIES, RESOURCE, SmallWorld } from "../verify/support.test.js";
-import { Monitor, type MonitorOptions, type Notice, type Sink } from "./index.js";
+import { LOG, OTHER_LOG, PARTIES, RESOURCE, sealed, SmallWorld } from "../verify/support.test.js";
+import { type Alarm, Monitor, type MonitorOptions, type Notice, type Sink } from "./index.js";
 
 const GATEWAY = "https://gw.test";
 const START_MS = Date.parse("2026-03-02T08:00:00.000Z");
@@ -103,6 +104,17 @@ describe("the monitor", () => {
     expect((await second.round()).alarms.map(({ code }) => code)).to.deep.equal(["FORK"]);
     expect(said(kept.taken)).to.deep.equal(["alarm FORK"]);
     await second.close();
+  });
+
+  it("another tree of the size that was seen convicts its log without one tile of it", async () => {
+    const monitor = await open();
+    await serve(leaves, 9);
+    await monitor.round();
+    served = sourceOf(new Map([["checkpoint", (await publishedLog(forked.slice(0, 9))).get("checkpoint")!]]));
+    const { notices } = await monitor.round();
+    expect(said(notices)).to.deep.equal(["alarm FORK"]);
+    expect((await verifyEvidence(await evidenceOf(notices[0]), trust)).ok).to.equal(true);
+    await monitor.close();
   });
 
   it("two places that show two histories are found out, whoever is asked first", async () => {
@@ -361,6 +373,20 @@ describe("the monitor", () => {
       await monitor.close();
     });
 
+    it("one that is not cosigned is an alarm also where its log is served no further than the last quorum went", async () => {
+      await hold();
+      await shown(at, true);
+      const monitor = await open({ trust: witnessed, receipts });
+      expect((await monitor.round()).notices).to.deep.equal([]);
+      nowMs = own.nowMs + 120_000;
+      const { notices } = await monitor.round();
+      expect(said(notices)).to.deep.equal(["alarm RECEIPT_NOT_COSIGNED", "alarm CHECKPOINT_STALE"]);
+      await shown(at + 1, true);
+      const after = await monitor.round();
+      expect(said(after.notices)).to.deep.equal(["cleared RECEIPT_NOT_COSIGNED", "cleared CHECKPOINT_STALE"]);
+      await monitor.close();
+    });
+
     it("without a quorum in the trust file, none need be", async () => {
       await hold();
       await shown(at + 1);
@@ -501,6 +527,46 @@ describe("the monitor", () => {
       trail = good;
       expect(said((await monitor.round()).notices)).to.deep.equal(["use 0", "cleared TRAIL_REFUSED"]);
       await monitor.close();
+    });
+
+    it("a permit in spite of a stop is an alarm with the proof that convicts the log; without its receipt, an alarm", async () => {
+      await own.command("grant.suspend", { target: stopDigest(grant), epoch: 1 }, "bureau", { grant, stop: true });
+      await own.fold(grant);
+      const denied = await own.access(grant);
+      const lines = await own.trailLines("resource", RESOURCE);
+      const forged = await collude(lines, ({ face, body }) => {
+        if (face["index"] !== denied) return true;
+        face["decision"] = "permit";
+        Object.assign(body, { rule: "permit", deliverBefore: instant(Date.parse(String(body["time"])) + 30_000) });
+        return true;
+      });
+      trail = async function* () {
+        await Promise.resolve();
+        yield* sealed(forged).trimEnd().split("\n");
+      };
+      const [{ record, proof } = { record: "", proof: "" }] = await heldInTrail(sealed(forged));
+      const jws = await own.receipt(LOG, denied, { record, proof, status: 200 });
+      nowMs = own.nowMs;
+      plain = await oneLog({}, own);
+      for (const held of [true, false]) {
+        const receipt = (): Promise<unknown> =>
+          held ? Promise.resolve({ access: { jws } }) : Promise.reject(new QuanjiError("NOT_FOUND", "no such receipt"));
+        const monitor = await open({
+          trust: plain,
+          folder: join(folder, String(held)),
+          client: async () => Object.assign(await client(), { receipt }),
+        });
+        const { notices } = await monitor.round();
+        await monitor.close();
+        expect(said(notices)).to.deep.equal(["alarm TRAIL_REFUSED"]);
+        expect(notices[0]).to.include({ detail: "PERMIT_AFTER_STOP" });
+        if (!held) expect(notices[0]).not.to.have.property("evidence");
+        else {
+          const file = await readFile(join(folder, String(held), (notices[0] as Alarm).evidence ?? ""), "utf8");
+          const verdict = await verifyEvidence(file, plain);
+          expect([verdict.ok, verdict.shows, verdict.indexes]).to.deep.equal([true, "ignored-stop", [denied]]);
+        }
+      }
     });
 
     it("a trail that rests on another history than the one that is followed convicts the log, as soon as both are as large", async () => {

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isQuanjiError, msOf } from "@quanji/chaincode/domain";
-import { type OpenedTrust, type SourcesOf, upgradeReceipt } from "../verify/index.js";
+import { type OpenedTrust, type SourcesOf, upgradeReceipt, type Verdict, verifyReceipt } from "../verify/index.js";
 import { type ExaminedReceipt, examineReceipt } from "../verify/receipt.js";
 import { refusedAs, type Trouble } from "./follow.js";
 import { headOf } from "./heads.js";
@@ -78,15 +78,26 @@ async function inItsLog(
       return { done: false, troubles: [{ code: "FORK", message, evidence: fork }] };
     }
     if (verdict.ok) return { done: true, troubles: [] };
-    // Only the level can be missing: all else was examined above.
-    const message = `${file} is not cosigned ${COSIGN_WITHIN_MS / 1000} s after its record`;
-    const late: Trouble = { code: "RECEIPT_NOT_COSIGNED", message, detail: verdict.detail ?? "WITNESS_QUORUM" };
-    return { done: false, troubles: isLate(COSIGN_WITHIN_MS) ? [late] : [] };
+    return { done: false, troubles: isLate(COSIGN_WITHIN_MS) ? [notCosigned(file, verdict)] : [] };
   } catch (error) {
     if (!isQuanjiError(error) || error.detail !== "CHECKPOINT_STALE") {
       return { done: false, troubles: [refusedAs("RECEIPT_REFUSED", file, error)] };
     }
     const stale: Trouble = { code: "CHECKPOINT_STALE", message: `${file}: ${error.message}` };
-    return { done: false, troubles: isLate(SERVED_WITHIN_MS) ? [stale] : [] };
+    // Where the quorum is gone, a gateway goes on serving the newest checkpoint that it had: that lacks the record, and why
+    // it does is the receipt's own level.
+    const own = await verifyReceipt(bytes, trust);
+    const troubles = [
+      ...(!own.ok && isLate(COSIGN_WITHIN_MS) ? [notCosigned(file, own)] : []),
+      ...(isLate(SERVED_WITHIN_MS) ? [stale] : []),
+    ];
+    return { done: false, troubles };
   }
 }
+
+/** Only the level can be missing: all else of a receipt was examined before. */
+const notCosigned = (file: string, { detail = "WITNESS_QUORUM" }: Verdict): Trouble => ({
+  code: "RECEIPT_NOT_COSIGNED",
+  message: `${file} is not cosigned ${COSIGN_WITHIN_MS / 1000} s after its record`,
+  detail,
+});

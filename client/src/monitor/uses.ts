@@ -15,6 +15,7 @@ import { type OpenedTrust, verifyTrail } from "../verify/index.js";
 import type { Trouble } from "./follow.js";
 import { headOf } from "./heads.js";
 import type { Use } from "./notice.js";
+import { StopWatch } from "./stops.js";
 
 /** A key whose records are watched. */
 export interface WatchedKey {
@@ -83,7 +84,7 @@ export interface Place {
  * witnesses alone is told of as not verified. Errors: UNREACHABLE, BEHIND and whatever else the gateway refuses with.
  */
 export async function readUses(
-  client: Pick<Client, "trail">,
+  client: Pick<Client, "trail" | "receipt">,
   key: WatchedKey,
   cursor: Cursor,
   trust: OpenedTrust,
@@ -93,7 +94,9 @@ export async function readUses(
   const troubles: Trouble[] = [];
   if (!verdict.ok) {
     const { code = "PROOF_INVALID", detail = code, message = "it does not verify" } = verdict;
-    troubles.push({ code: "TRAIL_REFUSED", message: `the trail of ${nameOf(key)}: ${message}`, detail });
+    const evidence = detail === "PERMIT_AFTER_STOP" ? await reading.proveStop(client, trust) : undefined;
+    const trouble = { code: "TRAIL_REFUSED", message: `the trail of ${nameOf(key)}: ${message}`, detail } as const;
+    troubles.push({ ...trouble, ...(evidence !== undefined && { evidence }) });
     if (code !== "UNDERWITNESSED") return { uses: [], newest: {}, heads: [], whole: false, cursor, troubles };
   }
   const uses = reading.uses.map((use) => ({ ...use, verified: verdict.ok }));
@@ -107,6 +110,9 @@ class Reading {
   readonly newest: Record<string, Place> = {};
   readonly #key: WatchedKey;
   readonly #next: Record<string, number>;
+  readonly #stops = new StopWatch();
+  /** Of the newest record that the verifier was given: where it stopped, if it did at a record. */
+  #request: string | undefined;
   #fromMs: number;
 
   constructor(key: WatchedKey, cursor: Cursor) {
@@ -125,8 +131,14 @@ class Reading {
       // Refused lines are the verifier's to judge: it stops at them.
       if (line.includes('"t":"record"')) this.#record(line);
       else if (line.includes('"t":"logEnd"')) this.#end(line);
+      else this.#stops.see(line);
       yield `${line}\n`;
     }
+  }
+
+  /** After the verdict that the last record permits what a stop forbids. Errors: UNREACHABLE. */
+  proveStop(client: Pick<Client, "receipt">, trust: OpenedTrust): Promise<string | undefined> {
+    return this.#request === undefined ? Promise.resolve(undefined) : this.#stops.prove(client, this.#request, trust);
   }
 
   #record(line: string): void {
@@ -139,6 +151,7 @@ class Reading {
     const { record, n } = parsed;
     const { log, index } = record.face;
     const timeMs = msOf(record.body.time);
+    this.#request = record.body.request;
     this.newest[log] = { index, timeMs };
     if (n < (this.#next[log] ?? 0)) return;
     this.#next[log] = n + 1;

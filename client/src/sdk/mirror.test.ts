@@ -89,6 +89,12 @@ describe("a log's static files in a folder", () => {
     const forked = await publishedLog(leaves.with(7, sha256(utf8("another"))));
     const { fork = "", tiles } = await mirror(sourceOf(forked));
     expect([tiles, (await verifyEvidence(fork, trust)).ok]).to.deep.equal([0, true]);
+    // Another tree of the size that is held convicts by its checkpoint alone, whatever tiles there are to it.
+    const bare = new Map([
+      ["checkpoint", (await publishedLog(leaves.slice(0, 600).with(7, sha256(utf8("another"))))).get("checkpoint")!],
+    ]);
+    const twice = await mirror(sourceOf(bare));
+    expect([twice.tiles, (await verifyEvidence(twice.fork ?? "", trust)).ok]).to.deep.equal([0, true]);
     expect(sorted(await content())).to.deep.equal(sorted(before));
   });
 

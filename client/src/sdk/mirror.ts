@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { equalBytes, newTiles, TILE_WIDTH, type TileId, tilePath, tileWidth } from "@quanji/chaincode/log";
 import {
   forkBetween,
+  forkOfOneSize,
   type Level,
   openSeen,
   type OpenedTrust,
@@ -60,6 +61,9 @@ export async function mirrorLog(options: MirrorOptions): Promise<Mirrored> {
   const common = { log: origin, from, size, level: newer.level };
   if (size < from) refuse("CHECKPOINT_STALE", `the log that is served has ${size} records, the folder's has ${from}`);
 
+  // Before any tile is asked for: who has none to show for it is convicted all the same.
+  const twice = held === undefined ? undefined : forkOfOneSize(held, newer);
+  if (twice !== undefined) return { ...common, tiles: 0, fork: twice };
   const tree = await TileTree.open(newer.checkpoint, [local, ...sources]);
   const fork = held === undefined ? undefined : await forkBetween(held, { ...newer, tree });
   if (fork !== undefined) return { ...common, tiles: 0, fork };

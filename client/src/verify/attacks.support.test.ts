@@ -12,6 +12,7 @@ import * as handovers from "./attacks-handover.support.test.js";
 import { ON_LINES } from "./attacks-lines.support.test.js";
 import { ON_ORDER } from "./attacks-order.support.test.js";
 import * as receipts from "./attacks-receipt.support.test.js";
+import * as subjects from "./attacks-subject.support.test.js";
 import * as tallies from "./attacks-tally.support.test.js";
 import * as trusts from "./attacks-trust.support.test.js";
 import { type OpenedTrust, openTrust, type Verdict, verifyReceipt, verifyTrail } from "./index.js";
@@ -51,6 +52,7 @@ export async function prepareAttacks(): Promise<void> {
     tallies.prepareTallies(),
     erasures.prepareErasures(),
     seals.prepareSeals(),
+    subjects.prepareSubjects(),
   ]);
 }
 
@@ -143,6 +145,19 @@ const onSeals: readonly Attack[] = seals.ON_SEALS.map(([name, expected, make]) =
   on: "trail",
   expected,
   exhibit: async () => sealExhibit(await make()),
+}));
+
+const subjectExhibit = (evidence: string): Exhibit => ({
+  kind: "trail",
+  evidence,
+  trust: trustFile(subjects.world.trustPayload()),
+  now: subjects.world.nowMs + 10 * 86_400_000,
+});
+const onSubjects: readonly Attack[] = subjects.ON_SUBJECTS.map(([name, expected, make]) => ({
+  name,
+  on: "trail",
+  expected,
+  exhibit: async () => subjectExhibit(await make()),
 }));
 
 const onReceipts: readonly Attack[] = receipts.ON_RECEIPTS.map(([name, expected, edit]) => ({
@@ -238,6 +253,7 @@ export const ATTACKS: readonly Attack[] = [
   ...onTallies,
   ...onErased,
   ...onSeals,
+  ...onSubjects,
   ...onTrust,
 ];
 
@@ -278,6 +294,11 @@ export async function untouched(): Promise<readonly (readonly [name: string, exh
     ["a receipt with an erasure", erasureExhibit(await erasures.receiptOf(), "receipt")],
     ["a trail with sealed entries", sealExhibit(sealed(seals.lines))],
     ["the same, shown", sealExhibit(sealed(seals.openTrail()))],
+    ["a subject's trail over two quarters", subjectExhibit(sealed(subjects.lines))],
+    ["the same with bulk uses", subjectExhibit(sealed(subjects.withBulk))],
+    ["the same with sealed entries", subjectExhibit(sealed(subjects.hiding))],
+    ["the same, shown again", subjectExhibit(sealed(subjects.shown))],
+    ["a subject's trail of nothing", subjectExhibit(sealed(subjects.nothing))],
     ["a trust file", trustExhibit(trusts.trustWith({}))],
   ];
 }

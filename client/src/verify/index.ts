@@ -2,11 +2,15 @@
 export { verifyCheckpoint } from "./checkpoint.js";
 export {
   type Accused,
+  ChainGatherer,
   contradictions,
   type EvidenceVerdict,
   heldInReceipt,
   heldInTrail,
   type HeldRecord,
+  ignoredStops,
+  readShownChains,
+  type ShownChains,
   verifyEvidence,
 } from "./evidence/index.js";
 export { type ErasedBy } from "./erasures.js";
@@ -14,7 +18,7 @@ export { type SealedBy } from "./seals.js";
 export { isQuorum, parsePolicy, type Policy } from "./policy.js";
 export { type ReceiptInput, type ReceiptOptions, verifyReceipt } from "./receipt.js";
 export { signatureVerifier, verifySignature } from "./signatures.js";
-export { forkBetween, openSeen, readCheckpoint, readLog, type SeenCheckpoint, type StaticLog } from "./static-log.js";
+export { forkBetween, forkOfOneSize, openSeen, readCheckpoint, readLog, type SeenCheckpoint, type StaticLog } from "./static-log.js";
 export { type TileSource, TileTree } from "./tiles.js";
 export { type VerifiedTicket, verifyTicket } from "./ticket.js";
 export { type TrailObserver, type TrailOptions, verifyTrail } from "./trail.js";

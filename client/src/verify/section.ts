@@ -1,6 +1,14 @@
 /** One log of a trail: its records in order, each checked alone, with its request, and against what came before it. */
 import type { TrailLineOf } from "@quanji/chaincode/domain";
-import { equalBytes, hashText, type HashText, leafOfHashes, type Opening, parseHash } from "@quanji/chaincode/log";
+import {
+  equalBytes,
+  type Hash,
+  hashText,
+  type HashText,
+  leafOfHashes,
+  type Opening,
+  parseHash,
+} from "@quanji/chaincode/log";
 import { RecordFold, type RecordChainKey } from "./fold.js";
 import { type AttestedHead, type SealedHead, verifyHead } from "./head.js";
 import { verifyEntry, verifyIncluded } from "./inclusion.js";
@@ -17,18 +25,34 @@ export interface SectionEnd {
   readonly level: Level | undefined;
 }
 
+/** Leaf of an entry that an order hides. Errors: SEAL_OPENED. */
+export function sealedLeaf({ f, b, o }: TrailLineOf<"sealed">): Hash {
+  if (o !== undefined) refuse("SEAL_OPENED", "an entry is sealed, and something of it is opened");
+  return leafOfHashes(parseHash(f), parseHash(b));
+}
+
+/** What stands in subjects' trails alone would have no meaning here. Errors: FIELD_UNKNOWN. */
+function assertNoSubject(line: TrailLineOf<"log" | "sealed"> | RecordLine): void {
+  const own: { readonly size?: unknown; readonly tags?: unknown; readonly p?: unknown } = line;
+  if (own.size !== undefined || own.tags !== undefined || own.p !== undefined) {
+    refuse("FIELD_UNKNOWN", "a line has what only a subject's trail has: a size, tags or a path");
+  }
+}
+
 export class LogSection {
   readonly log: string;
   readonly #context: SectionContext;
   readonly #fold: RecordFold;
   readonly #judge: RecordJudge;
 
-  /** Errors: LOG_UNKNOWN, and for a start other than h₀ those of {@link RecordFold.startAfter}. */
+  /** Errors: FIELD_UNKNOWN, LOG_UNKNOWN, and for a start other than h₀ those of {@link RecordFold.startAfter}. */
   constructor(
-    { log, start }: TrailLineOf<"log">,
+    line: TrailLineOf<"log">,
     key: { readonly kind: RecordChainKey["kind"]; readonly id: string },
     context: SectionContext,
   ) {
+    assertNoSubject(line);
+    const { log, start } = line;
     const { decisions, fromMs } = context;
     this.log = log;
     this.#context = context;
@@ -45,6 +69,7 @@ export class LogSection {
 
   /** Answers undefined where the record comes after a skipped one, so that nothing more can be said about it. */
   record(line: RecordLine): OpenedRecord | undefined {
+    assertNoSubject(line);
     // 1. The record is well formed, and the next in the chain of the trail's key.
     const opened = line.open();
     if (!this.#fold.add(opened, line)) return undefined;
@@ -58,9 +83,9 @@ export class LogSection {
    * party's trail, which its own party and the regulator may see, hides nothing. Answers the leaf.
    * Errors: SEAL_OPENED, SEAL_UNPROVEN, SEAL_EXPIRED, TRAIL_ORDER.
    */
-  sealed({ f, b, o }: TrailLineOf<"sealed">): HashText {
-    if (o !== undefined) refuse("SEAL_OPENED", "an entry is sealed, and something of it is opened");
-    const leaf = leafOfHashes(parseHash(f), parseHash(b));
+  sealed(line: TrailLineOf<"sealed">): HashText {
+    assertNoSubject(line);
+    const leaf = sealedLeaf(line);
     const text = hashText(leaf);
     if (this.#fold.key.kind === "party") return refuse("SEAL_UNPROVEN", "a party's own trail hides nothing");
     const index = this.#context.world.seals.indexOf(this.log, text);

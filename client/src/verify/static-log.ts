@@ -4,6 +4,7 @@ import {
   type Checkpoint,
   consistencyProof,
   equalBytes,
+  type Hash,
   hashText,
   parseCheckpoint,
   parseNote,
@@ -75,6 +76,19 @@ export async function readLog(sources: readonly TileSource[], origin: string, tr
 }
 
 /**
+ * What two checkpoints of one size prove by themselves: undefined if they are of one tree, or of two sizes. Whoever signs
+ * another tree of a size that was seen need not be asked for its tiles.
+ */
+export function forkOfOneSize(
+  older: Pick<SeenCheckpoint, "text" | "checkpoint">,
+  newer: Pick<SeenCheckpoint, "text" | "checkpoint">,
+): string | undefined {
+  const isOther =
+    older.checkpoint.size === newer.checkpoint.size && !equalBytes(older.checkpoint.root, newer.checkpoint.root);
+  return isOther ? forkText(older, newer, []) : undefined;
+}
+
+/**
  * Undefined if the newer tree is the older one, grown. Otherwise the text of a fork proof (`*.evidence.json`), which accuses
  * whoever signed both. Errors: INDEX_RANGE unless the older is not the larger; those of the tiles.
  */
@@ -89,7 +103,14 @@ export async function forkBetween(
   // A proof does not repeat an older tree that is one full subtree: what stands in its place is put in front.
   const level = Math.log2(from);
   const whole = from < to && Number.isInteger(level) ? [await newer.tree.node(level, 0)] : [];
-  const hashes = [...whole, ...proof].map(hashText);
+  return forkText(older, newer, [...whole, ...proof]);
+}
+
+function forkText(
+  older: Pick<SeenCheckpoint, "text">,
+  newer: Pick<SeenCheckpoint, "text">,
+  proof: readonly Hash[],
+): string {
   const file = { v: "quanji.evidence.v1", kind: "fork", older: older.text, newer: newer.text };
-  return `${canonical({ ...file, ...(hashes.length > 0 && { proof: hashes }) }, FORK_LIMITS)}\n`;
+  return `${canonical({ ...file, ...(proof.length > 0 && { proof: proof.map(hashText) }) }, FORK_LIMITS)}\n`;
 }

@@ -17,6 +17,7 @@ import {
   extend,
   type Hash,
   hashText,
+  type HashText,
   inclusionRoot,
   indexLeaf,
   parseHash,
@@ -29,7 +30,7 @@ import { verifyEntry } from "./inclusion.js";
 import { RecordJudge, type SectionContext } from "./judge.js";
 import type { OpenedRecord } from "./record.js";
 import type { RecordLine } from "./record-line.js";
-import type { SectionEnd } from "./section.js";
+import { sealedLeaf, type SectionEnd } from "./section.js";
 import { refuse } from "./verdict.js";
 
 /** How long before and after its quarter a tag may be used: what a request's time may be off its record's. */
@@ -158,37 +159,66 @@ export class SubjectSection {
     const { record, leaf, timeMs } = opened;
     if (record.face.log !== this.log) refuse("LOG_MISMATCH", "the record is from another log than its section");
     const at = record.face.index;
-    if (at <= this.#last) refuse(at === this.#last ? "TRAIL_DUPLICATE" : "TRAIL_ORDER", "records rise within an index");
-    if (at >= index.body.to) refuse("TRAIL_FOREIGN", "the record is not one of those that the index is of");
+    this.#rise(at, index);
     if (timeMs < this.#lastMs) refuse("TIME_ORDER", "times never decrease within a log");
-    [this.#last, this.#lastMs] = [at, timeMs];
+    this.#lastMs = timeMs;
     if (Object.keys(line.o).length > 0) refuse("LINK_OPENING", "a subject's trail opens no links");
-    this.#extend(opened);
-    if (line.p === undefined) return refuse("PROOF_MISSING", "the record has no audit path");
-    const root = inclusionRoot(at, this.#size, leaf, line.p.map(parseHash));
-    if (this.#root !== undefined && !equalBytes(this.#root, root)) {
-      refuse("INCLUSION_INVALID", "the paths of two records lead to two roots");
+    if (!this.#extend(tagsOf(record, this.#steward), leaf)) {
+      refuse("TRAIL_FOREIGN", "the record does not concern the subject");
     }
-    this.#root = root;
+    this.#lead(at, leaf, line.p);
     this.#judge.judge(line, opened);
     return opened;
   }
 
-  /** Whom a sealed entry is about cannot be seen, so none can stand here. */
-  sealed(_line: TrailLineOf<"sealed">): never {
-    return refuse("SEAL_UNPROVEN", "a subject's trail hides nothing");
+  /**
+   * An entry that an order hides. Whom it is about cannot be seen; the line says under which of the asked tags it counts, and the
+   * heads in the index, which were made of its leaf, prove that. Answers the leaf.
+   * Errors: SEAL_OPENED, SEAL_UNPROVEN, SEAL_EXPIRED, TRAIL_FOREIGN, TRAIL_ORDER, TRAIL_DUPLICATE, INCLUSION_INVALID, PROOF_MISSING.
+   */
+  sealed(line: TrailLineOf<"sealed">): HashText {
+    const index = this.#index;
+    if (index === undefined) return refuse("LINE_ORDER", "a sealed entry stands before the first index");
+    const leaf = sealedLeaf(line);
+    const at = this.#context.world.seals.indexOf(this.log, hashText(leaf));
+    this.#rise(at, index);
+    const { tags } = line;
+    if (tags === undefined) return refuse("TRAIL_FOREIGN", "a sealed entry does not say that it concerns the subject");
+    for (const tag of tags) {
+      if (!this.#extend([tag], leaf))
+        refuse("TRAIL_FOREIGN", "a sealed entry counts under a tag that was not asked for");
+    }
+    this.#lead(at, leaf, line.p);
+    this.#judge.sealed(at);
+    return hashText(leaf);
   }
 
-  /** A record counts under each of the asked tags that it has. */
-  #extend({ record, leaf }: OpenedRecord): void {
+  #rise(at: number, { body }: OpenedIndex): void {
+    if (at <= this.#last) refuse(at === this.#last ? "TRAIL_DUPLICATE" : "TRAIL_ORDER", "entries rise within an index");
+    if (at >= body.to) refuse("TRAIL_FOREIGN", "the entry is not one of those that the index is of");
+    this.#last = at;
+  }
+
+  /** Audit paths of all entries lead to one root. */
+  #lead(at: number, leaf: Hash, path: readonly string[] | undefined): void {
+    if (path === undefined) return refuse("PROOF_MISSING", "an entry has no audit path");
+    const root = inclusionRoot(at, this.#size, leaf, path.map(parseHash));
+    if (this.#root !== undefined && !equalBytes(this.#root, root)) {
+      refuse("INCLUSION_INVALID", "the paths of two entries lead to two roots");
+    }
+    this.#root = root;
+  }
+
+  /** An entry counts under each of the asked tags that it has. Answers whether it has one. */
+  #extend(tags: readonly string[], leaf: Hash): boolean {
     let found = false;
-    for (const tag of tagsOf(record, this.#steward)) {
+    for (const tag of tags) {
       const chain = this.#chains.get(tag);
       if (chain === undefined) continue;
       chain.head = extend(chain.head, leaf);
       found = true;
     }
-    if (!found) refuse("TRAIL_FOREIGN", "the record does not concern the subject");
+    return found;
   }
 
   /** Errors: TRAIL_GAP: the index has more; LEAF_MISMATCH: it has others. */

@@ -105,6 +105,10 @@ describe("a receipt upgraded from static files", () => {
       const verdict = await verifyEvidence(made.fork ?? "", alone);
       expect([verdict.ok, verdict.accused]).to.deep.equal([true, [{ name: LOG, role: "log" }]]);
     }
+    // Of the size that the receipt rests on no tile is needed.
+    const checkpoint = (await publishedLog(forked.slice(0, first.length))).get("checkpoint")!;
+    const made = await upgradeReceipt(receipt, alone, () => [sourceOf(new Map([["checkpoint", checkpoint]]))]);
+    expect([made.text, (await verifyEvidence(made.fork ?? "", alone)).ok]).to.deep.equal(["", true]);
   });
 
   it("a fork is provable between any two sizes, powers of two included; growth never is one", async () => {

@@ -3,8 +3,8 @@ import { canonical, formatTlogProof, inclusionProof, parseTlogProof } from "@qua
 import { RECEIPT_FILE_LIMITS } from "@quanji/chaincode/domain";
 import { verifyCheckpoint } from "./checkpoint.js";
 import { examineReceipt, type ReceiptInput, verifyReceipt } from "./receipt.js";
-import { forkBetween, readLog } from "./static-log.js";
-import type { TileSource } from "./tiles.js";
+import { forkBetween, forkOfOneSize, readCheckpoint } from "./static-log.js";
+import { type TileSource, TileTree } from "./tiles.js";
 import type { OpenedTrust } from "./trust.js";
 import { type Level, refuse, type Verdict } from "./verdict.js";
 
@@ -33,8 +33,14 @@ export async function upgradeReceipt(input: ReceiptInput, trust: OpenedTrust, so
   const { log, index } = opened.record.face;
   const { note } = parseTlogProof(held);
   const older = { text: held.slice(held.indexOf("\n\n") + 2), ...(await verifyCheckpoint(note, log, trust)) };
-  const newer = await readLog(await sourcesOf(log), log, trust);
-  const { size } = newer.checkpoint;
+  const sources = await sourcesOf(log);
+  const seen = await readCheckpoint(sources, log, trust);
+  const { level } = seen;
+  const { size } = seen.checkpoint;
+  const twice = forkOfOneSize(older, seen);
+  if (twice !== undefined)
+    return { text: "", verdict: await verifyReceipt(input, trust), log, size, level, fork: twice };
+  const newer = { ...seen, tree: await TileTree.open(seen.checkpoint, sources) };
   if (size <= index)
     refuse("CHECKPOINT_STALE", `the log that is served has ${size} records: this one is not among them`);
 
@@ -42,6 +48,6 @@ export async function upgradeReceipt(input: ReceiptInput, trust: OpenedTrust, so
   const proof = formatTlogProof({ index, proof: await inclusionProof(index, size, newer.tree.node), note: newer.note });
   const text = `${canonical({ v: "quanji.upgraded.v1", receipt: jws, proof }, RECEIPT_FILE_LIMITS)}\n`;
   const verdict = await verifyReceipt(text, trust);
-  const common = { log, size, level: newer.level, verdict };
+  const common = { log, size, level, verdict };
   return fork === undefined ? { ...common, text } : { ...common, text: "", fork };
 }

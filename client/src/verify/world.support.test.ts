@@ -13,6 +13,7 @@ import {
   type Receipt,
   recordLeaf,
   recordText,
+  type SubjectTags,
   type TrailKind,
   type TrailLine,
   type TrailLineOf,
@@ -36,6 +37,7 @@ import {
   inclusionProof,
   newNodes,
   appendLeaves,
+  bulkTag,
   type NoteSignature,
   type Opening,
   type Openings,
@@ -64,6 +66,7 @@ import {
   type World,
 } from "@quanji/chaincode/world";
 import { type OpenedTrust, openTrust } from "./index.js";
+import { SubjectTree } from "./subject-tree.support.test.js";
 import {
   NET,
   START,
@@ -109,6 +112,14 @@ export interface TrailParts {
   readonly openings?: true;
 }
 
+export interface SubjectParts {
+  readonly bulk?: boolean;
+  readonly from?: string;
+  readonly to?: string;
+  /** With the chain of what was sealed, and these entries of the first log hidden under it. */
+  readonly hidden?: readonly number[];
+}
+
 /** A source's own key, where a test gives it one. */
 export const SOURCE = signer("source of the bureau");
 
@@ -120,6 +131,7 @@ export class SmallWorld {
   readonly #trees = new Map<string, Tree>();
   readonly #orders: { readonly entry: string; readonly request: FlattenedJws }[] = [];
   readonly #seq = new Map<string, number>();
+  readonly #indexes = new Map<string, { readonly at: number; readonly to: number; readonly tree: SubjectTree }[]>();
   #counter = 0;
   init = "";
 
@@ -440,7 +452,9 @@ export class SmallWorld {
     this.tick();
     const { first, stored } = this.find(log, delivery);
     const { access, digest, rows } = JSON.parse(stored.body) as { access: number; digest: string; rows: number };
-    const request = await this.signed("access.accept", { net: NET, log, record: access, digest, rows }, by);
+    const { subjects } = JSON.parse(stored.body) as { subjects?: string[] };
+    const said = { net: NET, log, record: access, digest, rows, ...(subjects !== undefined && { subjects }) };
+    const request = await this.signed("access.accept", said, by);
     return this.record(log, [{ type: "acceptance", ...this.#item(), delivery, first, request }]);
   }
 
@@ -465,6 +479,72 @@ export class SmallWorld {
     this.tick();
     const jws = await this.signed("access.void", { net: NET, log, seq }, by);
     return this.record(log, [{ type: "void", ...this.#item(), request: jws }]);
+  }
+
+  /** An index of subjects, of all that has none yet. `edit` makes the tree of other records than there are. */
+  async index(log = LOG, edit: (tags: readonly string[], index: number) => readonly string[] = (tags) => tags) {
+    this.tick();
+    const { size: to } = this.logState(log);
+    const from = this.#indexes.get(log)?.at(-1)?.to ?? 0;
+    const tree = new SubjectTree({ log, from, seed: this.fresh("seed") });
+    for (const { index, stored } of this.records(log)) {
+      if (index >= from && index < to) for (const tag of edit(tagsOf(stored), index)) tree.add(tag, index, stored);
+    }
+    const first = to > from ? this.find(log, to - 1).first : 0;
+    const { root, size, range } = tree;
+    const at = await this.record(log, [
+      { type: "index", ...this.#item(), before: to, first, root, size, seed: range.seed },
+    ]);
+    this.#indexes.set(log, [...(this.#indexes.get(log) ?? []), { at, to, tree }]);
+    return at;
+  }
+
+  /** The lines of a subject's trail, of all indexes, without its `end`. */
+  async subjectLines(tags: SubjectTags, { bulk = false, hidden = [], ...period }: SubjectParts = {}) {
+    const steward = PARTIES.bureau.id;
+    const asked = [...tags.map(({ tag }) => tag), ...(bulk ? [bulkTag(steward)] : [])];
+    const chains = await this.trailLines("party", steward, hidden.length > 0 ? { openings: true } : {});
+    const key = { kind: "subject" as const, id: steward };
+    const own: TrailLine[] = [{ t: "trail", v: "quanji.trail.v1", net: NET, key, tags, bulk, ...period }];
+    const lines = [
+      ...own,
+      ...chains.slice(
+        1,
+        chains.findIndex(({ t }) => t === "log"),
+      ),
+    ];
+    for (const log of [LOG, OTHER_LOG]) {
+      const { size } = this.#tree(log).frontier;
+      lines.push({ t: "log", log, start: { n: 0 }, size });
+      const indexes = this.#indexes.get(log) ?? [];
+      for (const { at, tree } of indexes) {
+        const around = asked.flatMap((tag) => tree.leaves(tag));
+        const leaves = new Map([...around, ...asked.flatMap((tag) => tree.own(tag))].map((leaf) => [leaf.i, leaf]));
+        const rising = [...leaves.values()].sort((a, b) => a.i - b.i);
+        lines.push({ t: "day", r: recordText(this.find(log, at).stored), leaves: rising });
+        for (const index of tree.records(asked)) {
+          const { stored } = this.find(log, index);
+          const p = await this.path(log, index);
+          if (log === LOG && hidden.includes(index)) {
+            const { face: f, body: b } = stored;
+            const under = asked.filter((tag) => tree.records([tag]).includes(index)).sort();
+            lines.push({ t: "sealed", f: sha256Text(f), b: sha256Text(b), tags: under, p });
+          } else {
+            const { request: q } = stored;
+            lines.push({ t: "record", r: recordText(stored), o: {}, ...(q !== undefined && { q }), p });
+          }
+        }
+      }
+      const last = indexes.at(-1);
+      lines.push({ t: "logEnd", log, ...(last !== undefined && { proof: await this.proof(log, last.at) }) });
+    }
+    return lines;
+  }
+
+  /** Audit path of a record in the newest tree. */
+  async path(log: string, index: number): Promise<string[]> {
+    const { frontier, nodes } = this.#tree(log);
+    return (await inclusionProof(index, frontier.size, (level, i) => nodes.get(`${level}/${i}`)!)).map(hashText);
   }
 
   #batches(log: string): StoredBatch[] {
@@ -774,6 +854,13 @@ export class SmallWorld {
     return openTrust(trustFile(this.trustPayload(changes)), { now });
   }
 }
+
+/** Under which tags a record is indexed. */
+const tagsOf = ({ face, body }: StoredRecord): readonly string[] => {
+  const { steward } = JSON.parse(face) as { steward?: string };
+  const { subjects } = JSON.parse(body) as { subjects?: string | string[] };
+  return typeof subjects === "string" ? [bulkTag(steward ?? "")] : (subjects ?? []);
+};
 
 const groupOf = (verb: Verb): string => {
   const [group = ""] = verb.split(".");

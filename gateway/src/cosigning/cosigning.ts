@@ -4,7 +4,7 @@ import type { CosignedCheckpoint, CosignedStore } from "./store.js";
 
 /** What evidence asks of cosignatures. */
 export interface Cosigned {
-  /** The first checkpoint with the quorum's cosignatures that holds the record; undefined while there is none. */
+  /** The first kept checkpoint with the quorum's cosignatures that holds the record; undefined while there is none. */
   covering(origin: string, index: number): Promise<CosignedCheckpoint | undefined>;
   /** The largest such checkpoint of a log. */
   newest(origin: string): Promise<CosignedCheckpoint | undefined>;

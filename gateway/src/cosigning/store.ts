@@ -1,7 +1,8 @@
 /**
  * Checkpoints that reached the quorum, on disk before anything rests on them: a receipt that was `cosigned` once never is less
  * afterwards. One note a log and size, to which cosignatures are only ever added, each witness's first one: the earlier it saw a
- * record, the more it proves. Beside them, of each log the newest with the newest times: what shows that nothing followed.
+ * record, the more it proves. Beside them, of each log the newest with the newest times: what shows that nothing followed. Of
+ * old ones only so many are kept as `thinning.ts` says; of each record there stays one that holds it.
  */
 import type { Level as EvidenceLevel } from "@quanji/client/verify";
 import {
@@ -13,6 +14,7 @@ import {
   type SignedNote,
 } from "@quanji/chaincode/log";
 import { Level } from "level";
+import { firstCosignedMs, isSpare } from "./thinning.js";
 
 export interface CosignedCheckpoint {
   readonly size: number;
@@ -30,6 +32,11 @@ export interface CosignedStoreOptions {
 const fixed = (value: number): string => String(value).padStart(16, "0");
 const freshKey = (origin: string): string => `f|${origin}`;
 const keyOf = (origin: string, size: number): string => `n|${origin}|${fixed(size)}`;
+const NOTES = { gt: "n|", lt: "n}" } as const;
+const originOf = (key: string): string => key.slice("n|".length, key.lastIndexOf("|"));
+
+/** Deleted in one go. */
+const AT_ONCE = 1_000;
 
 /** Notes below the quorum that are remembered for each log: a witness that is that far behind is asked for the newest anyway. */
 const MAX_PARTIAL = 64;
@@ -79,7 +86,7 @@ export class CosignedStore {
     return reached;
   }
 
-  /** The first checkpoint that holds the record at `index`; of the same record the same for ever. */
+  /** The first checkpoint that holds the record at `index`: the same, until it is thinned and a later one takes its place. */
   async covering(origin: string, index: number): Promise<CosignedCheckpoint | undefined> {
     return this.#one({ gt: keyOf(origin, index), lt: keyOf(origin, Number.MAX_SAFE_INTEGER) });
   }
@@ -87,6 +94,33 @@ export class CosignedStore {
   /** The largest one, each witness's signature the newest. */
   async newest(origin: string): Promise<CosignedCheckpoint | undefined> {
     return this.#one({ gte: freshKey(origin), lte: freshKey(origin) });
+  }
+
+  /**
+   * Forgets old checkpoints for which a larger one stands. Answers how many. Whatever is covered stays covered, at every moment:
+   * none goes before its successor is there. Cosignatures may be added meanwhile.
+   */
+  async thin(nowMs: number, signal?: AbortSignal): Promise<number> {
+    let before: { readonly key: string; readonly timeMs: number | undefined } | undefined;
+    let spare: string[] = [];
+    let count = 0;
+    const forget = async (): Promise<void> => {
+      await this.#db.batch(spare.map((key) => ({ type: "del", key })));
+      count += spare.length;
+      spare = [];
+    };
+    for await (const [key, text] of this.#db.iterator(NOTES)) {
+      if (signal?.aborted === true) break;
+      const timeMs = firstCosignedMs(parseNote(text).signatures);
+      const isNext = before !== undefined && originOf(before.key) === originOf(key);
+      if (isNext && before?.timeMs !== undefined && timeMs !== undefined && isSpare(before.timeMs, timeMs, nowMs)) {
+        spare.push(before.key);
+        if (spare.length >= AT_ONCE) await forget();
+      }
+      before = { key, timeMs };
+    }
+    await forget();
+    return count;
   }
 
   close(): Promise<void> {

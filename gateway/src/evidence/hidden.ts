@@ -4,6 +4,7 @@ import { msOf } from "@quanji/chaincode/domain";
 import type { LedgerIndex } from "../readmodel/ledger-index.js";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 import type { SealOrder } from "../readmodel/sealed.js";
+import type { Sighting } from "../witness/sighting.js";
 import type { Audience } from "./context.js";
 
 const concerns = ({ stored }: KnownRecord, { party, regulator }: Audience): boolean =>
@@ -46,3 +47,15 @@ export async function hiddenIn(
   }
   return hidden;
 }
+
+/** The same, for whoever sees the ledger as that look showed it. */
+export const hiddenSeen = (
+  index: Pick<LedgerIndex, "sealedIn" | "record" | "command">,
+  log: string,
+  audience: Audience,
+  { view, timeMs }: Sighting,
+): Promise<ReadonlySet<number>> =>
+  hiddenIn(index, log, audience, timeMs, async (request) => {
+    const known = await index.command(request);
+    return known !== undefined && known.block <= view.block;
+  });

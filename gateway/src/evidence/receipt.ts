@@ -25,8 +25,7 @@ type Body = Pick<DeliveryBody, "requester"> &
 
 /**
  * Signed by the gateway. The checkpoint is that of the record's own batch, until witnesses have cosigned one that holds the
- * record: then it is the first of those, and the receipt stays what it is. The level is what the signatures amount to, and
- * nothing else. Errors: NOT_FOUND (record of another gateway's log).
+ * record: then it is the first of those that are kept. The level is what the signatures amount to, and nothing else. Errors: NOT_FOUND (record of another gateway's log).
  */
 export async function makeReceipt(
   context: EvidenceContext,

@@ -11,16 +11,16 @@ import {
   type SubjectTags,
   type TrailLine,
 } from "@quanji/chaincode/domain";
-import { bulkTag, canonical, hashText, inclusionProof, parseTlogProof } from "@quanji/chaincode/log";
+import { bulkTag, canonical, hashText, inclusionProof, parseTlogProof, sha256Text } from "@quanji/chaincode/log";
 import { collectionOf } from "@quanji/chaincode/world";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 import { readLog } from "../witness/heads.js";
 import { look, type Sighting } from "../witness/sighting.js";
 import { proofOf } from "./context.js";
-import { hiddenBy } from "./hidden.js";
+import { hiddenSeen } from "./hidden.js";
 import { indexBodyOf, type SubjectTrees } from "./subject-tree.js";
 import { COSIGNED_WAIT_MS, commandLines, limitsOf, type TrailContext } from "./trail.js";
-import { chainKeys, type PlannedChain, touch, type Touched, withResources } from "./trail-plan.js";
+import { chainKeys, planOpenings, type PlannedChain, resourceOf, touch, type Touched, withResources } from "./trail-plan.js";
 
 export interface SubjectTrailContext extends TrailContext {
   readonly trees: SubjectTrees;
@@ -40,6 +40,8 @@ interface PlannedIndexes {
   readonly indexes: readonly KnownRecord[];
   readonly proof: string;
   readonly size: number;
+  /** Indexes of records that an order hides. */
+  readonly hidden: ReadonlySet<number>;
 }
 
 interface SubjectPlan {
@@ -52,7 +54,7 @@ interface SubjectPlan {
 /** How long before and after its quarter a tag may be used: what clocks may differ by. */
 const GRACE_MS = 120_000;
 
-/** Nobody's: what the subject gets shows no grant's terms. */
+/** Nobody's: what the subject gets shows no grant's terms, and nothing that an order hides, whoever fetches it for her. */
 const SUBJECT = { party: "", regulator: false } as const;
 
 /** Lines of the trail. Errors: as of any trail; STATE_CONFLICT · INDEX_MISSING: a log has no index yet. */
@@ -67,7 +69,7 @@ export async function* makeSubjectTrail(
   for await (const line of linesOf(context, query, plan)) {
     const text = `${canonical(line, limitsOf(line))}\n`;
     hash.update(text);
-    if (line.t === "record") count++;
+    if (line.t === "record" || line.t === "sealed") count++;
     yield text;
   }
   yield `${canonical({ t: "end", count, digest: hash.digest("base64url") })}\n`;
@@ -86,33 +88,30 @@ async function planSubjectTrail(
   if (network === undefined) throw new QuanjiError("NOT_FOUND", "the network has not been initialised");
   const { net, timeZone } = network;
   const touched: Touched = { parties: new Set([query.steward]), resources: new Set(), grants: new Set() };
+  const sealing = new Set<string>();
   const logs: PlannedIndexes[] = [];
   for (const state of await ownLogs(context, sighting)) {
-    logs.push(await planIndexes(context, query, timeZone, state));
-  }
-  const nowMs = clock() + (await index.clockOffsetMs());
-  for (const { log, indexes } of logs) {
-    for (const known of indexes) {
-      for (const at of await recordsOf(context, query, timeZone, known)) {
-        const record = await recordAt(context, log, at);
-        if ((await hiddenBy(index, record, SUBJECT, nowMs)) !== undefined) throw sealed();
-        touch(touched, record);
+    const log = await planIndexes(context, query, timeZone, state, sighting);
+    for (const [i, known] of log.indexes.entries()) {
+      const tree = await context.trees.of(known);
+      for (const at of tree.records(askedAt(query, timeZone, log.indexes, i))) {
+        const record = await recordAt(context, log.log, at);
+        if (log.hidden.has(at)) sealing.add(resourceOf(record));
+        else touch(touched, record);
       }
     }
+    logs.push(log);
   }
+  for (const resource of sealing) touched.resources.add(resource);
+  const openings = await planOpenings(context, net, sealing, sighting);
   const chains: PlannedChain[] = [];
-  for (const key of await chainKeys(index, net, await withResources(index, touched), SUBJECT, [])) {
+  for (const key of await chainKeys(index, net, await withResources(index, touched), SUBJECT, openings)) {
     chains.push({ key, ...(await witness.state(sighting, key)) });
   }
+  chains.push(...openings);
   const notes = gather === undefined ? [] : await gather(chains);
   return { net, timeZone, logs, chains: chains.map((chain, i) => ({ ...chain, note: notes[i] ?? chain.note })) };
 }
-
-/** Whom a sealed entry is about is part of what the order hides. What an order hides is not handed out, nor left out. */
-const sealed = (): QuanjiError =>
-  new QuanjiError("STATE_CONFLICT", "an order seals entries of this trail: ask again when it has ended", {
-    detail: "SEALED",
-  });
 
 /** As for a party: every log of this organisation. */
 async function ownLogs({ index }: SubjectTrailContext, { view }: Sighting): Promise<readonly LogState[]> {
@@ -125,6 +124,7 @@ async function planIndexes(
   { tags, from, to }: SubjectTrailQuery,
   timeZone: string,
   { origin: log, size }: LogState,
+  sighting: Sighting,
 ): Promise<PlannedIndexes> {
   const fromMs = Math.max(
     from === undefined ? 0 : Date.parse(from),
@@ -147,35 +147,27 @@ async function planIndexes(
   }
   await context.cosigned?.awaited(log, last.record, COSIGNED_WAIT_MS);
   const { proof } = await proofOf(context, log, last.record, () => context.index.batchHead(log, last.first));
-  return { log, indexes, proof, size: parseTlogProof(proof).checkpoint.size };
+  const hidden = await hiddenSeen(context.index, log, SUBJECT, sighting);
+  return { log, indexes, proof, size: parseTlogProof(proof).checkpoint.size, hidden };
 }
 
-/** Tags that an index is asked for: those whose quarter it touches, and that of bulk uses. */
-function asked(
+/** Tags that an index is asked for: those whose quarter it touches, and that of bulk uses. None of the one before the period. */
+function askedAt(
   { tags, bulk, steward }: SubjectTrailQuery,
   timeZone: string,
-  since: number,
-  through: number,
+  indexes: readonly KnownRecord[],
+  i: number,
 ): readonly string[] {
+  const [before, known] = [indexes[i - 1], indexes[i]];
+  if (known === undefined) return [];
+  const { prev, through } = indexBodyOf(known);
+  if (before === undefined && prev !== undefined) return [];
+  const sinceMs = before === undefined ? 0 : Date.parse(indexBodyOf(before).through);
   const near = tags.filter(({ quarter }) => {
     const { fromMs, toMs } = quarterBounds(quarter, timeZone);
-    return through >= fromMs - GRACE_MS && since < toMs + GRACE_MS;
+    return Date.parse(through) >= fromMs - GRACE_MS && sinceMs < toMs + GRACE_MS;
   });
   return [...near.map(({ tag }) => tag), ...(bulk ? [bulkTag(steward)] : [])];
-}
-
-const sinceOf = (before: KnownRecord | undefined): number =>
-  before === undefined ? 0 : Date.parse(indexBodyOf(before).through);
-
-async function recordsOf(
-  context: SubjectTrailContext,
-  query: SubjectTrailQuery,
-  timeZone: string,
-  known: KnownRecord,
-  before?: KnownRecord,
-): Promise<readonly number[]> {
-  const tags = asked(query, timeZone, sinceOf(before), Date.parse(indexBodyOf(known).through));
-  return (await context.trees.of(known)).records(tags);
 }
 
 async function recordAt({ index }: SubjectTrailContext, log: string, at: number): Promise<KnownRecord> {
@@ -208,32 +200,47 @@ async function* logLines(
   context: SubjectTrailContext,
   query: SubjectTrailQuery,
   timeZone: string,
-  { log, indexes, proof, size }: PlannedIndexes,
+  { log, indexes, proof, size, hidden }: PlannedIndexes,
 ): AsyncGenerator<TrailLine, void> {
   yield { t: "log", log, start: { n: 0 }, size };
-  for (const [at, known] of indexes.entries()) {
+  for (const [i, known] of indexes.entries()) {
     const tree = await context.trees.of(known);
-    const body = indexBodyOf(known);
-    const isStart = at === 0 && body.prev !== undefined;
-    const tags = isStart ? [] : asked(query, timeZone, sinceOf(indexes[at - 1]), Date.parse(body.through));
+    const tags = askedAt(query, timeZone, indexes, i);
     const leaves = (await Promise.all(tags.map((tag) => tree.leaves(tag)))).flat();
     const byPlace = new Map(leaves.map((leaf) => [leaf.i, leaf] as const));
     for (const leaf of leaves) if (leaf.o !== undefined) byPlace.set(leaf.i, leaf);
     const shown = [...byPlace.values()].sort((a, b) => a.i - b.i);
     yield { t: "day", r: recordText(known.stored), leaves: shown };
-    for (const at of tree.records(tags)) yield await recordLine(context, log, at, size);
+    for (const at of tree.records(tags)) {
+      if (hidden.has(at)) yield await sealedLine(context, log, at, size, tree.tagsOf(at, tags));
+      else yield await recordLine(context, log, at, size);
+    }
   }
   yield { t: "logEnd", log, proof };
 }
 
 async function recordLine(context: SubjectTrailContext, log: string, at: number, size: number): Promise<TrailLine> {
   const { stored } = await recordAt(context, log, at);
-  const path = await inclusionProof(at, size, (level, node) => context.index.node(log, level, node));
   return {
     t: "record",
     r: recordText(stored),
     o: {},
     ...(stored.request !== undefined && { q: stored.request }),
-    p: path.map(hashText),
+    p: await pathOf(context, log, at, size),
   };
 }
+
+async function sealedLine(
+  context: SubjectTrailContext,
+  log: string,
+  at: number,
+  size: number,
+  tags: readonly string[],
+): Promise<TrailLine> {
+  const { stored } = await recordAt(context, log, at);
+  const p = await pathOf(context, log, at, size);
+  return { t: "sealed", f: sha256Text(stored.face), b: sha256Text(stored.body), tags: [...tags].sort(), p };
+}
+
+const pathOf = async ({ index }: SubjectTrailContext, log: string, at: number, size: number): Promise<string[]> =>
+  (await inclusionProof(at, size, (level, node) => index.node(log, level, node))).map(hashText);

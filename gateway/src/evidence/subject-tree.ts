@@ -80,6 +80,11 @@ export class SubjectTree {
     return [...new Set(tags.flatMap((tag) => this.#entries.get(tag)?.records ?? []))].sort((a, b) => a - b);
   }
 
+  /** Those of the tags that a record stands under. */
+  tagsOf(record: number, tags: readonly string[]): readonly string[] {
+    return tags.filter((tag) => this.#entries.get(tag)?.records.includes(record) === true);
+  }
+
   /** The tag's own leaf with its opening; or the two between which it would stand, or the one at the edge. */
   async leaves(tag: string): Promise<readonly Leaf[]> {
     const place = this.#placeOf(tag);

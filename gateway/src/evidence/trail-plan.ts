@@ -11,7 +11,7 @@ import type { HeadWitness, StatedHead } from "../witness/heads.js";
 import { readLog } from "../witness/heads.js";
 import { grantChain, openingsChain, publicChain, type Sighting } from "../witness/sighting.js";
 import type { Audience } from "./context.js";
-import { hiddenIn } from "./hidden.js";
+import { hiddenSeen } from "./hidden.js";
 import { signersOf } from "./signers.js";
 
 export interface TrailQuery {
@@ -76,7 +76,7 @@ export async function planTrail(
   }
   const touched = await touchedBy(index, query, logs);
   const isOpened = audience.regulator || logs.some(({ hidden }) => hidden.size > 0);
-  const openings = isOpened ? await planOpenings(context, net, touched, sighting) : [];
+  const openings = isOpened ? await planOpenings(context, net, touched.resources, sighting) : [];
   const keys = await chainKeys(index, net, touched, audience, openings);
   const chains: PlannedChain[] = [];
   for (const key of keys) chains.push({ key, ...(await context.witness.state(sighting, key)) });
@@ -86,25 +86,20 @@ export async function planTrail(
 }
 
 /** A party's own trail is its own and the regulator's: nothing of it is hidden from either. */
-async function hiddenFrom(
+const hiddenFrom = (
   index: LedgerIndex,
   { kind }: TrailQuery,
   log: string,
   audience: Audience,
-  { view, timeMs }: Sighting,
-): Promise<ReadonlySet<number>> {
-  if (kind === "party") return new Set();
-  return hiddenIn(index, log, audience, timeMs, async (request) => {
-    const known = await index.command(request);
-    return known !== undefined && known.block <= view.block;
-  });
-}
+  sighting: Sighting,
+): Promise<ReadonlySet<number>> =>
+  kind === "party" ? Promise.resolve(new Set<number>()) : hiddenSeen(index, log, audience, sighting);
 
-/** Chains of what was erased of the resources' records, where anything was. */
-async function planOpenings(
+/** Chains of what was erased or sealed of the resources' records, where anything was. */
+export async function planOpenings(
   { index, witness }: PlanContext,
   net: string,
-  { resources }: Touched,
+  resources: ReadonlySet<string>,
   sighting: Sighting,
 ): Promise<readonly PlannedChain[]> {
   const planned: PlannedChain[] = [];
@@ -165,16 +160,21 @@ export interface Touched {
 async function touchedBy(index: LedgerIndex, { kind, id }: TrailQuery, logs: readonly PlannedLog[]): Promise<Touched> {
   const of = (wanted: TrailKind): Set<string> => new Set(kind === wanted ? [id] : []);
   const touched: Touched = { parties: of("party"), resources: of("resource"), grants: of("grant") };
-  for (const { key, start, end } of logs) {
+  for (const { key, start, end, hidden } of logs) {
     let left = end - start;
     if (left === 0) continue;
     for await (const record of index.chainRecords(key, start)) {
-      touch(touched, record);
+      if (hidden.has(record.record)) touched.resources.add(resourceOf(record));
+      else touch(touched, record);
       if (--left === 0) break;
     }
   }
   return withResources(index, touched);
 }
+
+/** All that a trail rests on for an entry that it hides: whose chains it brings along would tell whose entry that is. */
+export const resourceOf = ({ stored }: KnownRecord): string =>
+  splitVersion((JSON.parse(stored.body) as { readonly resource: string }).resource).id;
 
 export function touch({ parties, resources, grants }: Touched, { stored }: KnownRecord): void {
   const { requester, resource, grant } = JSON.parse(stored.body) as Record<string, string | undefined>;

@@ -8,6 +8,7 @@ import { Cosigning } from "../cosigning/cosigning.js";
 import { Courier } from "../cosigning/courier.js";
 import { HeadGatherer } from "../cosigning/heads.js";
 import { CosignedStore } from "../cosigning/store.js";
+import { Thinner } from "../cosigning/thinning.js";
 import { WitnessClient } from "../cosigning/witness-client.js";
 import type { Metrics } from "../http/index.js";
 import { rest } from "../recorder/pause.js";
@@ -42,6 +43,16 @@ export async function openWitnesses(
     levelOf: async (note, origin) => (await verifyCheckpoint(note, origin, { ...opened, nowMs: clock.now() })).level,
   });
   const cosigning = closers.add(new Cosigning(store), (open) => open.close());
+  const thinner = closers.add(
+    new Thinner({
+      store,
+      clock: clock.now,
+      rest,
+      report: (error) => log.fault("old cosigned checkpoints are not thinned", error),
+    }),
+    (open) => open.close(),
+  );
+  thinner.start();
   const evidence = await EvidenceFolder.open(path.join(config.data, "evidence"));
   const verify = nodeVerifier();
   const fetch = environment.fetch ?? globalThis.fetch;

@@ -246,7 +246,7 @@ def verify_checkpoint(note, origin, size, trust):
     return "cosigned" if reached else "committed"
 
 
-def verify_path(index, size, leaf, hashes, root):
+def path_root(index, size, leaf, hashes):
     """RFC 9162 §2.1.3.2."""
     need(index < size, "INDEX_RANGE")
     path, last, found = index, size - 1, leaf
@@ -260,6 +260,8 @@ def verify_path(index, size, leaf, hashes, root):
             found = sha256(b"\x01" + found + sibling).digest()
         path, last = path >> 1, last >> 1
     need(last == 0, "PROOF_LENGTH")
-    need(found == root, "INCLUSION_INVALID")
+    return found
 
 
+def verify_path(index, size, leaf, hashes, root):
+    need(path_root(index, size, leaf, hashes) == root, "INCLUSION_INVALID")

@@ -105,6 +105,7 @@ def is_tags(value):
 
 
 OPENING = {"salt": digest, "value": any_value}
+PATH = items(digest, 0, 63)
 
 
 def openings(value):
@@ -320,3 +321,24 @@ SEAL = {
     "records": rows({"index": integer(), "leaf": digest}, 1, 64),
 }
 UNSEAL = {"net": NET, "resource": RESOURCE, "order": UUID, "ground": digest}
+
+INDEX_FACE = {
+    "hour": pattern(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}Z"),
+    "index": integer(),
+    "log": LOG,
+    "type": one_of("index"),
+    "v": one_of("quanji.record.v1"),
+}
+INDEX_BODY = {
+    "day": pattern(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+    "from": integer(),
+    "id": UUID,
+    "nonce": pattern(r"[A-Za-z0-9_-]{21}[AQgw]"),
+    "prev?": digest,
+    "root": digest,
+    "size": integer(),
+    "through": is_instant,
+    "time": is_instant,
+    "to": integer(),
+}
+SUBJECT_TAGS = rows({"quarter": pattern(r"20[0-9]{2}Q[1-4]"), "tag": digest}, 1, 64)

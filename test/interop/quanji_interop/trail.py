@@ -2,20 +2,18 @@
 A trail: that nothing is missing from it, and that every request and command in it was signed by a key of its party. The
 decisions are not made again here, nor is it asked whether a command was one that its signer could give.
 """
-import re
 from hashlib import sha256
 
+from .judge import Judge, extend, sealed_leaf, start_of
 from .keys import COMMAND, Jws, parse_jwk, signers_of, thumbprint
-from .receipt import (
-    LEVELS, Record, Request, assert_erased, erasures_of, is_hash, names, verify_included, verify_opening,
-)
+from .receipt import LEVELS, Record, erasures_of, is_hash, verify_included, verify_opening
 from .schema import (
-    ERASABLE, ERASE, JWS, LOG, NET, SEAL, UNSEAL, check, digest, fits, instant, instant_ms, integer, is_instant, items,
-    one_of, openings, string,
+    ERASABLE, ERASE, JWS, LOG, NET, PATH, SEAL, SUBJECT_TAGS, UNSEAL, check, digest, fits, instant, instant_ms, integer,
+    is_instant, is_tags, items, one_of, openings, rows, string,
 )
+from .subject import Asked, SubjectSection
 from .text import (
     KEY_NAME,
-    SAFE,
     canonical,
     from_base64url,
     hash_text,
@@ -39,7 +37,9 @@ LINES = {
         "t": string,
         "v": string,
         "net": NET,
-        "key": {"kind": one_of("grant", "resource", "party"), "id": string},
+        "key": {"kind": one_of("grant", "resource", "party", "subject"), "id": string},
+        "tags?": SUBJECT_TAGS,
+        "bulk?": lambda value: isinstance(value, bool),
         "from?": is_instant,
         "to?": is_instant,
     },
@@ -51,9 +51,17 @@ LINES = {
         "log": LOG,
         "start": lambda value: fits({"n": integer(0, 0)}, value) is None
         or fits({"record": string, "opening": OPENING}, value) is None,
+        "size?": integer(),
     },
-    "record": {"t": string, "r": string, "o": openings, "e?": items(ERASABLE, 1, 2, distinct=True), "q?": JWS},
-    "sealed": {"t": string, "f": digest, "b": digest, "o?": openings},
+    "day": {
+        "t": string,
+        "r": string,
+        "leaves": rows({"i": integer(), "tag": digest, "state": digest, "path": PATH, "o?": HEAD}, 0, 256),
+    },
+    "record": {
+        "t": string, "r": string, "o": openings, "e?": items(ERASABLE, 1, 2, distinct=True), "q?": JWS, "p?": PATH,
+    },
+    "sealed": {"t": string, "f": digest, "b": digest, "o?": openings, "tags?": is_tags, "p?": PATH},
     "logEnd": {
         "t": string,
         "log": LOG,
@@ -88,14 +96,6 @@ VERBS = set(
 ZERO = "A" * 43
 
 
-def start_of(key):
-    return sha256(b"\x03" + canonical(list(key)).encode()).digest()
-
-
-def extend(head, leaf):
-    return head[0] + 1, sha256(b"\x02" + head[1] + leaf).digest()
-
-
 class Trail:
     def __init__(self, trust):
         self.trust, self.net = trust, trust.trust["net"]
@@ -119,6 +119,8 @@ class Trail:
     def on_trail(self, line):
         need(line["net"] == self.net, "NETWORK_MISMATCH")
         need("from" not in line or "to" not in line or line["from"] < line["to"], "TRAIL_START")
+        of_subject = line["key"]["kind"] == "subject"
+        need(of_subject == ("tags" in line and "bulk" in line), "TAG_QUARTER")
         self.header, self.to = line, line.get("to")
 
     # 2. Command chains.
@@ -184,6 +186,8 @@ class Trail:
         need(self.chain is None, "LINE_ORDER")
         if self.world is None:
             self.world = World(self.chains, self.scopes, self.trust)
+            if self.header["key"]["kind"] == "subject":
+                self.asked = Asked(self.header, self.trust.trust["timeZone"])
         return self.world
 
     # 4. Logs.
@@ -191,7 +195,12 @@ class Trail:
         world = self.replayed()
         need(self.section is None, "LINE_ORDER")
         need(line["log"] not in self.sections, "TRAIL_DUPLICATE")
-        self.section = Section(line, self, world)
+        of_subject = self.header["key"]["kind"] == "subject"
+        self.section = SubjectSection(line, self, world) if of_subject else Section(line, self, world)
+
+    def on_day(self, line):
+        need(isinstance(self.section, SubjectSection), "LINE_ORDER")
+        self.section.day(line)
 
     def on_record(self, line):
         need(self.section is not None, "LINE_ORDER")
@@ -355,7 +364,7 @@ class World:
         need(known, "URL_MISMATCH")
 
     def logs_of(self, kind, name):
-        if kind == "party":
+        if kind in ("party", "subject"):
             return list(self.logs) if name in self.parties else None
         named = [c.payload["logs"] for c in self.chains.get((kind, name), []) if "logs" in c.payload]
         return named[-1] if named else None
@@ -379,18 +388,14 @@ class Hidden:
         self.face, self.leaf, self.ms = {"log": log, "index": index}, leaf, ms
 
 
-class Section:
+class Section(Judge):
+    """One log of the trail of a grant, resource or party."""
+
     def __init__(self, line, trail, world):
-        self.log, self.trail, self.world, self.trust = line["log"], trail, world, trail.trust
-        known = any(row["origin"] == self.log for row in self.trust.trust["logs"])
-        need(self.log in world.logs and known, "LOG_UNKNOWN")
-        key = trail.header["key"]
-        self.kind, self.id = key["kind"], key["id"]
+        need("size" not in line, "FIELD_UNKNOWN")
+        super().__init__(line, trail, world)
         self.key = (self.log, self.kind, self.id)
-        self.head, self.last, self.skipped, self.shown, self.before = (0, start_of(self.key)), None, None, 0, None
-        self.open, self.seqs = {}, {}
-        self.delivered, self.accepted, self.hidden = {}, set(), set()
-        self.permits, self.tallies, self.tallied = {}, [], 0
+        self.head, self.last, self.skipped, self.shown = (0, start_of(self.key)), None, None, 0
         start = line["start"]
         if "record" in start:
             record = Record(start["record"])
@@ -415,6 +420,7 @@ class Section:
         return opening["value"]["n"], from_base64url(opening["value"]["prev"])
 
     def record(self, line):
+        need("p" not in line, "FIELD_UNKNOWN")
         # 1. The next in the chain.
         record = Record(line["r"])
         self.assert_own(record)
@@ -429,42 +435,12 @@ class Section:
             return
         self.assert_follows(record, before)
         self.head, self.last, self.shown = extend(before, record.leaf), record, self.shown + 1
-        named = self.world.leaves.get((self.log, record.face["index"]))
-        need(named in (None, to_base64url(record.leaf)), "SEAL_MISMATCH")
-        # 2. A delivery belongs to one permit.
-        if record.type == "delivery":
-            need("q" not in line, "REQUEST_MISMATCH")
-            self.said(line, record, None)
-            return self.deliver(record)
-        # 3. The requester signed it, once.
-        need("q" in line, "REQUEST_MISSING")
-        request = Request(line["q"])
-        keys = self.world.parties.get(record.face["unit"])
-        need(keys is not None, "CHAIN_MISSING")
-        key = keys.get(record.body["requester"].partition("#")[2])
-        need(key is not None, "KEY_PARTY")
-        request.assert_says(record)
-        need(request.payload["net"] == self.world.net, "NETWORK_MISMATCH")
-        need(request.payload["log"] == self.log, "LOG_MISMATCH")
-        bases = self.world.gateways.get(self.world.logs[self.log], [])
-        need(any(request.jws.header["url"] == base + request.path for base in bases), "URL_MISMATCH")
-        request.verify(record, key)
-        self.said(line, record, request)
-        if record.type == "acceptance":
-            return self.accept(record)
-        if record.type == "tally":
-            return self.tally(record)
-        seqs, seq = self.seqs.setdefault(record.body["requester"], set()), request.payload["seq"]
-        need(seq not in seqs, "REQUEST_REPLAYED")
-        seqs.add(seq)
-        if record.type == "access" and record.face["decision"] == "permit":
-            self.open[record.face["index"]] = record
-            self.permits[record.face["index"]] = None
+        self.judge(line, record)
 
     def sealed(self, line):
         """An entry that an order hides: counted by its leaf."""
-        need("o" not in line, "SEAL_OPENED")
-        leaf = sha256(b"\x00" + from_base64url(line["f"]) + from_base64url(line["b"])).digest()
+        need(not {"p", "tags"} & set(line), "FIELD_UNKNOWN")
+        leaf = sealed_leaf(line)
         need(self.kind != "party", "SEAL_UNPROVEN")
         index = self.world.sealed_index(self.log, to_base64url(leaf))
         if self.skipped is not None:
@@ -472,19 +448,7 @@ class Section:
         need(self.last is None or index > self.last.face["index"], "TRAIL_ORDER")
         self.head, self.shown = extend(self.head, leaf), self.shown + 1
         self.last = Hidden(self.log, index, leaf, 0 if self.last is None else self.last.ms)
-        self.hidden.add(index)
-        self.permits[index] = None
-
-    def said(self, line, record, request):
-        """What the request committed to: opened, or erased by a command."""
-        paths = [path for path in line["o"] if not path.startswith("links.")]
-        for path in paths:
-            need(request is not None, "COMMITMENT_MISMATCH")
-            verify_opening(path, line["o"][path], record, request)
-        erased = {field: self.world.erased.get((self.log, record.face["index"], field)) for field in ("operator", "query")}
-        need(not any(names(erased.get(path), record) for path in paths), "ERASURE_UNDONE")
-        for field in line.get("e", []):
-            assert_erased(erased[field], record, self.trust)
+        self.hide(index)
 
     def assert_follows(self, record, before):
         if before[0] < self.head[0]:
@@ -494,55 +458,6 @@ class Section:
         if self.last is not None:
             need(record.face["index"] > self.last.face["index"], "TRAIL_ORDER")
             need(record.ms >= self.last.ms, "TIME_ORDER")
-
-    def deliver(self, record):
-        access = record.body["access"]
-        if self.before is not None and access <= self.before:
-            return
-        if access in self.hidden:
-            return
-        permit = self.open.pop(access, None)
-        need(permit is not None, "DELIVERY_UNMATCHED")
-        same = all(permit.body.get(name) == record.body[name] for name in ("request", "requester", "resource", "grant"))
-        same = same and all(permit.face[name] == record.face[name] for name in ("class", "steward", "purpose"))
-        tags = permit.body.get("subjects") if permit.body.get("subjects") != "bulk" else None
-        same = same and tags == record.body.get("subjects")
-        need(same and record.face["count"] == 1, "REQUEST_CONTENT")
-        if record.body["outcome"] in ("delivered", "partial"):
-            self.delivered[record.face["index"]] = record
-            self.permits[access] = True
-            for tally in self.tallies:
-                self.assert_served(tally)
-
-    def tally(self, record):
-        body = record.body
-        chain = self.world.chains.get(("resource", body["resource"].rpartition("@")[0]), [])
-        need(body["basis"]["resource"] <= len(chain), "BASIS_UNKNOWN")
-        need(chain[0].payload["steward"] == record.face["unit"], "ROLE_REQUIRED")
-        need(body["from"] >= self.tallied, "TALLY_MISMATCH")
-        self.tallied = body["to"]
-        if self.before is not None and body["from"] <= self.before:
-            return
-        window = [index for index in self.permits if body["from"] <= index < body["to"]]
-        need(body["served"] <= len(window), "TALLY_MISMATCH")
-        self.tallies.append((window, body["served"]))
-        self.assert_served(self.tallies[-1])
-
-    def assert_served(self, tally):
-        window, served = tally
-        need(sum(self.permits[index] is True for index in window) <= served, "TALLY_MISMATCH")
-
-    def accept(self, record):
-        delivery = record.body["delivery"]
-        if delivery in self.hidden or (self.before is not None and delivery <= self.before):
-            return
-        told = self.delivered.get(delivery)
-        need(told is not None and delivery not in self.accepted, "ACCEPTANCE_UNMATCHED")
-        same = all(told.body[name] == record.body[name] for name in ("access", "digest", "grant", "resource", "rows"))
-        same = same and all(told.face[name] == record.face[name] for name in ("unit", "class", "purpose", "steward"))
-        same = same and told.body.get("subjects") == record.body.get("subjects")
-        need(same and record.face["count"] == 1, "ACCEPTANCE_MISMATCH")
-        self.accepted.add(delivery)
 
     def end(self, line):
         """(time or None, level or None)"""

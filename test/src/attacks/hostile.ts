@@ -18,12 +18,14 @@ export interface Heard {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
+  /** The body as it came: tiles are no text. */
+  readonly bytes: Buffer;
 }
 
 /** Answers in place of the truth. Whoever wants to say the truth passes `truth` to {@link say}. */
 export type Lie = (truth: Heard, response: ServerResponse) => Promise<void> | void;
 
-export const say = ({ status, headers }: Heard, response: ServerResponse, body: string): void => {
+export const say = ({ status, headers }: Heard, response: ServerResponse, body: string | Buffer): void => {
   response.writeHead(status, { "content-type": headers["content-type"] ?? "text/plain" }).end(body);
 };
 
@@ -76,19 +78,20 @@ export class HostileGateway {
         target + (request.path ?? ""),
         { method: request.method, headers: request.headers },
         (answer) => {
-          let text = "";
-          answer.setEncoding("utf8");
-          answer.on("data", (chunk: string) => (text += chunk));
+          const chunks: Buffer[] = [];
+          answer.on("data", (chunk: Buffer) => chunks.push(chunk));
           answer.on("error", reject);
-          answer.on("end", () =>
-            resolve({ path: request.path ?? "", status: answer.statusCode ?? 0, headers: answer.headers, body: text }),
-          );
+          answer.on("end", () => {
+            const { statusCode: status = 0, headers } = answer;
+            const bytes = Buffer.concat(chunks);
+            resolve({ path: request.path ?? "", status, headers, body: bytes.toString("utf8"), bytes });
+          });
         },
       );
       onward.on("error", reject).end(body);
     });
     if (this.lie !== undefined && truth.path.startsWith(this.lie.on)) await this.lie.tell(truth, response);
-    else say(truth, response, truth.body);
+    else say(truth, response, truth.bytes);
   }
 }
 

@@ -1,66 +1,33 @@
 /** G4 for a data subject: who asks about herself gets one file, and can tell that it is true and whole, an empty one too. */
-import { instant, isQuanjiError, quarterOf, type SubjectTags } from "@quanji/chaincode/domain";
-import { generateKey, openSigner, type PartyKeyPair, tagOf, type TagKeyRing, withNewTagKey } from "@quanji/client";
-import { systemRandom } from "@quanji/client/browser";
-import { type Verdict, verifyTrail } from "@quanji/client/verify";
+import { instant, isQuanjiError, type SubjectTags } from "@quanji/chaincode/domain";
 import { expect } from "chai";
-import type { LocalHost } from "../support/host.js";
-import { NET } from "../support/host.js";
-import { IDS, Stage } from "../support/stage.js";
-import { until } from "../support/until.js";
+import { People } from "../support/people.js";
+import { IDS } from "../support/stage.js";
 import { linesOf, parsed, recordsAt, recordsOf, seal } from "../support/trails.js";
 
-const PEOPLE = "res/people.credit";
 const [ALICE, BOB, CAROL] = ["510100199001011234", "51010019850505123x", "510100197707071111"];
 type Day = { r: string; leaves: { i: number; tag: string; o?: { n: number } }[] };
 
 describe("G4 a data subject's trail", () => {
-  let stage: Stage<LocalHost>;
-  let ring: TagKeyRing;
-  let escrow: PartyKeyPair;
+  let people: People;
   let quarter: string;
-  let grant: string;
 
-  const tag = (who: string): string => tagOf(ring, quarter, who);
-  const tagsOf = (who: string): SubjectTags => [{ quarter, tag: tag(who) }];
-  /** One use, and what was handed over is on the ledger. */
-  const use = async (who: readonly string[], change: object = {}) => {
-    const about = who.length > 0 && { subjects: who.map(tag) };
-    const ended = await stage.use("insurer", stage.access(grant, { resource: PEOPLE, ...about, ...change }));
-    const client = await stage.client("insurer");
-    if (ended.outcome === "permit") await until(async () => (await client.receipt(ended.request ?? "")).delivery);
-    return ended;
-  };
+  const tag = (who: string): string => people.tag(who);
+  const tagsOf = (who: string): SubjectTags => people.tagsOf(who);
+  const use: People["use"] = (who, change) => people.use(who, change);
+  const trailOf: People["trailOf"] = (tags, wish, by) => people.trailOf(tags, wish, by);
+  const verify: People["verify"] = (text) => people.verify(text);
   const refusalOf = (work: Promise<unknown>): Promise<string> =>
     work.then(
       () => "done",
       (error: unknown) => (isQuanjiError(error) ? error.code : String(error)),
     );
-  const trailOf = async (
-    tags: SubjectTags,
-    options: object = {},
-    by: "bureau" | "regulator" = "bureau",
-  ): Promise<string> => {
-    let text = "";
-    for await (const line of (await stage.client(by)).subjectTrail(IDS.bureau, tags, { fresh: true, ...options })) {
-      text += `${line}\n`;
-    }
-    return text;
-  };
-  const verify = async (text: string): Promise<Verdict> => verifyTrail(text, await stage.trust());
 
   before(async () => {
-    stage = await Stage.open({ resources: [PEOPLE] });
-    await stage.register(PEOPLE, { subjectKind: "person" });
-    quarter = quarterOf(stage.host.clock(), "+08:00");
-    escrow = { jwk: await generateKey("ES256"), party: IDS.regulator };
-    const signer = await openSigner({ jwk: escrow.jwk, party: IDS.regulator });
-    await (await stage.client("regulator")).parties.rotateKey(signer, { purpose: "escrow" });
-    ring = withNewTagKey({ net: NET, party: IDS.bureau, keys: {} }, quarter, systemRandom);
-    await (await stage.client("bureau")).tagKeys.register(ring, quarter);
-    grant = await stage.granted("insurer", {}, { resource: PEOPLE });
+    people = await People.open();
+    quarter = people.quarter;
   });
-  after(() => stage.close());
+  after(() => people.close());
 
   it("an empty one is proven, before anything was ever recorded of anybody", async () => {
     const text = await trailOf(tagsOf(ALICE));
@@ -71,12 +38,14 @@ describe("G4 a data subject's trail", () => {
   });
 
   it("the regulator opens the escrow, which is recorded, and finds the steward's key", async () => {
-    const client = await stage.client("regulator");
-    const key = await client.tagKeys.open(IDS.bureau, quarter, "sample 12", escrow);
-    expect(Buffer.from(key).toString("base64url")).to.equal(ring.keys[quarter]);
+    const client = await people.stage.client("regulator");
+    const key = await client.tagKeys.open(IDS.bureau, quarter, "sample 12", people.escrow);
+    expect(Buffer.from(key).toString("base64url")).to.equal(people.ring.keys[quarter]);
     expect((await client.parties.get(IDS.bureau)).tagKeys?.[0]).to.include({ quarter, opened: 1 });
     expect(
-      await refusalOf((await stage.client("insurer")).tagKeys.open(IDS.bureau, quarter, "curious", escrow)),
+      await refusalOf(
+        (await people.stage.client("insurer")).tagKeys.open(IDS.bureau, quarter, "curious", people.escrow),
+      ),
     ).to.equal("ROLE_REQUIRED");
   });
 
@@ -118,7 +87,7 @@ describe("G4 a data subject's trail", () => {
 
   it("is the steward's and the regulator's to fetch, and to nobody else", async () => {
     expect((await verify(await trailOf(tagsOf(ALICE), {}, "regulator"))).ok).to.equal(true);
-    const lines = (await stage.client("insurer")).subjectTrail(IDS.bureau, tagsOf(ALICE));
+    const lines = (await people.stage.client("insurer")).subjectTrail(IDS.bureau, tagsOf(ALICE));
     expect(await refusalOf(lines.next())).to.equal("NOT_FOUND");
   });
 

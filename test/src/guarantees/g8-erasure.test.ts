@@ -78,8 +78,14 @@ describe("G8 what is erased", () => {
     const dry = json(await quanji("bureau", "retention", RESOURCE, "--days", "0", "--dry-run"));
     expect(dry).to.include({ records: 4, fields: 4 });
     expect(await kept()).to.equal(4);
-    expect(json(await quanji("bureau", "retention", RESOURCE, "--days", "0"))).to.include({ records: 4, commands: 1 });
-    expect(json(await quanji("bureau", "retention", RESOURCE, "--days", "0"))).to.include({ records: 0, commands: 0 });
+    const all = ["retention", RESOURCE, "--days", "0"];
+    const unasked = await quanji("bureau", ...all);
+    expect([unasked.exitCode, unasked.err + unasked.out]).to.satisfy(
+      ([code, text]: [number, string]) => code === 2 && text.includes("--yes"),
+    );
+    expect(await kept()).to.equal(4);
+    expect(json(await quanji("bureau", ...all, "--yes"))).to.include({ records: 4, commands: 1 });
+    expect(json(await quanji("bureau", ...all))).to.include({ records: 0, commands: 0 });
     expect(await kept()).to.equal(0);
   });
 

@@ -2,37 +2,21 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { canonical, parseAnswerJws } from "@quanji/chaincode/log";
-import { type Signer, signatureVerifier } from "@quanji/client";
+import { canonical } from "@quanji/chaincode/log";
 import { expect } from "chai";
 import { type LocalHost, LOG } from "../support/host.js";
 import { QUANJI, type Ran, runProgram } from "../support/program.js";
 import { Stage } from "../support/stage.js";
 import { until } from "../support/until.js";
-
-interface Told {
-  readonly id: string;
-  readonly seq: number;
-  readonly kind: string;
-  readonly code?: string;
-  readonly request?: string;
-  readonly verified?: boolean;
-}
+import { type Told, usesOf, Webhook } from "../support/webhook.js";
 
 describe("quanji monitor", () => {
   let stage: Stage<LocalHost>;
   let folder: string;
   let grant: string;
-  let hook: Server;
-  let hookUrl: string;
-  let signer: Signer;
-  /** What the webhook has taken, in the order in which it came. */
-  const taken: Told[] = [];
-  let accept = true;
+  let hook: Webhook;
 
   const variables = (): Record<string, string> => ({
     QUANJI_CONFIG: path.join(folder, "config.json"),
@@ -50,7 +34,7 @@ describe("quanji monitor", () => {
       "--state",
       path.join(folder, "state"),
     ],
-    ...["--notify", file(), "--notify", hookUrl, "--notify-private", "--every", "1"],
+    ...["--notify", file(), "--notify", hook.url, "--notify-private", "--every", "1"],
     ...more,
   ];
   const once1 = (...more: string[]): Promise<Ran> => runProgram(argv("--once", "--json", ...more), variables());
@@ -60,31 +44,14 @@ describe("quanji monitor", () => {
       .filter((line) => line !== "")
       .map((line) => JSON.parse(line) as Told);
   const use = async (): Promise<string> => (await stage.use("insurer", stage.access(grant))).request ?? "";
-  const usesOf = (told: readonly Told[], request: string): readonly Told[] =>
-    told.filter((one) => one.kind === "use" && one.request === request);
 
   before(async () => {
     folder = await mkdtemp(path.join(tmpdir(), "quanji-monitor-"));
     stage = await Stage.open();
     grant = await stage.granted();
-    signer = stage.signers.regulator;
-    const verify = signatureVerifier();
-    hook = createServer((request, response) => {
-      let body = "";
-      request.on("data", (chunk: Buffer) => (body += chunk.toString("utf8")));
-      request.on("end", () => {
-        const jws = parseAnswerJws(JSON.parse(body), { maxBytes: 1 << 16, maxDepth: 8 });
-        void Promise.resolve(verify(signer.jwk, jws.signingInput, jws.signature)).then((good) => {
-          if (good && accept && jws.payload["to"] === hookUrl) taken.push(jws.payload as unknown as Told);
-          response.writeHead(good && accept ? 204 : 503).end();
-        });
-      });
-    });
-    await new Promise<void>((resolve) => hook.listen(0, "127.0.0.1", resolve));
-    hookUrl = `http://127.0.0.1:${(hook.address() as AddressInfo).port}/notices`;
+    hook = await Webhook.open(stage.signers.regulator);
   });
   after(async () => {
-    hook.closeAllConnections();
     hook.close();
     await stage.close();
     await rm(folder, { recursive: true });
@@ -105,7 +72,7 @@ describe("quanji monitor", () => {
     expect(ran.exitCode, ran.err + ran.out).to.equal(0);
     const uses = usesOf(await inFile(), request);
     expect(uses.map(({ verified }) => verified)).to.deep.equal([true, true]);
-    expect(usesOf(taken, request).map(({ id }) => id)).to.deep.equal(uses.map(({ id }) => id));
+    expect(usesOf(hook.taken, request).map(({ id }) => id)).to.deep.equal(uses.map(({ id }) => id));
     expect(JSON.parse((await once1()).out)).to.have.property("notices").that.is.empty;
   });
 
@@ -120,25 +87,25 @@ describe("quanji monitor", () => {
       let said = "";
       child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString("utf8")));
       await until(() => (said.includes("ready: following") ? true : undefined));
-      const before = taken.length;
+      const before = hook.taken.length;
       requests.push(await use());
       // Half of them die as soon as something has been delivered, the others while it may be on its way.
-      if (i % 2 === 0) await until(() => (taken.length > before ? true : undefined));
+      if (i % 2 === 0) await until(() => (hook.taken.length > before ? true : undefined));
       child.kill("SIGKILL");
       await closed;
     }
-    accept = false;
+    hook.accepts = false;
     const down = await once1();
     expect(down.exitCode, down.err + down.out).to.equal(3);
     expect(JSON.parse(down.out))
       .to.have.property("undelivered")
-      .that.deep.equals([`webhook ${hookUrl}`]);
-    accept = true;
+      .that.deep.equals([`webhook ${hook.url}`]);
+    hook.accepts = true;
     for (const request of requests)
       await until(async () => (await (await stage.client("insurer")).receipt(request)).delivery);
     const ran = await once1();
     expect(ran.exitCode, ran.err + ran.out).to.equal(0);
-    for (const told of [taken, await inFile()]) {
+    for (const told of [hook.taken, await inFile()]) {
       const ids = new Set(told.map(({ id }) => id));
       for (const request of requests) {
         expect(new Set(usesOf(told, request).map(({ id }) => id)).size, request).to.equal(2);

@@ -26,5 +26,6 @@ export const recordsOf = (trail: string): QuanjiRecord[] =>
 export function seal(lines: readonly string[]): string {
   const kept = lines.filter((line) => parsed(line).t !== "end");
   const body = kept.map((line) => `${line}\n`).join("");
-  return `${body}{"count":${recordsAt(kept).length},"digest":"${sha256Text(body)}","t":"end"}\n`;
+  const count = kept.filter((line) => ["record", "sealed"].includes(parsed(line).t)).length;
+  return `${body}{"count":${count},"digest":"${sha256Text(body)}","t":"end"}\n`;
 }

@@ -24,10 +24,15 @@ export function eraseCommands(program: Command, runtime: Runtime): void {
     {
       usage: "retention <resource>",
       summary:
-        "Erase what accesses of a resource committed to, where they are older than so many days: for its steward and the regulator. Run it as often as you like, e.g. each night.",
-      options: [["--days <n>", "how long it is kept"], ["--dry-run", "only say what would be erased"], GROUND],
+        "Erase what accesses of a resource committed to, where they are older than so many days: for its steward and the regulator. Says how much that is, and asks. Run it as often as you like, e.g. each night, then with --yes.",
+      options: [
+        ["--days <n>", "how long it is kept; 0: erase everything"],
+        ["--dry-run", "only say what would be erased"],
+        ["--yes", "erase without asking; needed where nobody sits at the keyboard"],
+        GROUND,
+      ],
       examples: [
-        'retention res/weather.daily --days 180 --ground "rule 7 of the bureau"',
+        'retention res/weather.daily --days 180 --yes --ground "rule 7 of the bureau"',
         "retention res/weather.daily --days 180 --dry-run --json",
       ],
       run: retention,
@@ -51,13 +56,33 @@ async function retention(context: Context, [resource = ""]: readonly string[], o
   const days = toCount(options.required("days", "--days"), "--days");
   const client = await context.client();
   const before = instant(client.nowMs() - days * 86_400_000);
+  const kept = await all(client.erasures.kept(resource, before));
+  const fields = kept.reduce((sum, one) => sum + one.fields.length, 0);
+  const facts = { resource, before, records: kept.length, fields };
   if (options.flag("dryRun")) {
-    const kept = await all(client.erasures.kept(resource, before));
-    const fields = kept.reduce((sum, one) => sum + one.fields.length, 0);
-    const facts = { resource, before, records: kept.length, fields };
     return { json: facts, text: pairs(facts), notes: ["nothing was erased: this was a dry run"] };
   }
-  return told(await all(client.erasures.expire(resource, before, options.text("ground"))), { resource, before });
+  if (kept.length > 0 && !options.flag("yes")) await confirm(context, facts);
+  // What was counted is what is erased, however long the answer took.
+  return told(await all(client.erasures.erase(resource, kept, "retention", options.text("ground"))), {
+    resource,
+    before,
+  });
+}
+
+/** Errors: usage, where nobody can be asked or somebody says no. */
+async function confirm(
+  { io }: Context,
+  { resource, before, records, fields }: { resource: string; before: string; records: number; fields: number },
+): Promise<void> {
+  const what = `records: ${records}, fields: ${fields}, of accesses of ${resource} before ${before}`;
+  if (io.ask === undefined) {
+    throw new UsageError(
+      `this would erase for ever (${what}), and nobody is here to ask: --yes erases, --dry-run does not`,
+    );
+  }
+  const answer = await io.ask(`${what}\nWhat is erased does not come back. Type yes to erase: `);
+  if (answer.trim() !== "yes") throw new UsageError("not confirmed: nothing was erased");
 }
 
 /** What was done, a command with its place on the ledger. */

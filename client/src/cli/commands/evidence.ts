@@ -13,7 +13,10 @@ import {
   heldInReceipt,
   heldInTrail,
   type HeldRecord,
+  ignoredStops,
   type OpenedTrust,
+  readShownChains,
+  type ShownChains,
   type Verdict,
   verifyEvidence,
   verifyReceipt,
@@ -120,14 +123,14 @@ export function evidenceCommands(program: Command, runtime: Runtime): void {
     {
       usage: "evidence <file>",
       summary:
-        "Check a portable proof offline, against a trust file: of two histories, a false head, two accounts of a block, a log that contradicts the ledger, or a refusal. Exit code 0: it shows it; 1: it does not.",
+        "Check a portable proof offline, against a trust file: of two histories, a false head, two accounts of a block, a log that contradicts the ledger, a stop that was ignored, or a refusal. Exit code 0: it shows it; 1: it does not.",
       examples: ["evidence fork.evidence.json --trust trust.json"],
       run: evidence,
     },
     {
       usage: "compare <file...>",
       summary:
-        "Put receipts and trails of several holders side by side, offline: where they contradict each other, a proof is made. Exit code 0: nothing contradicts; 1: something does.",
+        "Put receipts and trails of several holders side by side, offline: where they contradict each other, or a receipt shows a permit after a stop that a trail holds, a proof is made. Exit code 0: nothing contradicts; 1: something does.",
       options: [["--out <folder>", "where to keep the proofs (default: they are only told)"]],
       examples: ["compare mine.receipt.json theirs.trail.ndjson --trust trust.json --out proofs"],
       run: compare,
@@ -355,13 +358,16 @@ async function compare(context: Context, files: readonly string[], options: Opti
   const folder = options.text("out");
   if (folder !== undefined) await assertWritable(context, `${folder}/proof`, "--out");
   const held: HeldRecord[] = [];
+  const chains: ShownChains[] = [];
   for (const file of files) {
     const path = context.path(file);
-    if (await isTrail(path)) held.push(...(await heldInTrail(chunksOf(path))));
-    else held.push(heldInReceipt(await context.read(path)));
+    if (await isTrail(path)) {
+      held.push(...(await heldInTrail(chunksOf(path))));
+      chains.push(await readShownChains(chunksOf(path)));
+    } else held.push(heldInReceipt(await context.read(path)));
   }
   const found: { readonly file: string; readonly verdict: EvidenceVerdict }[] = [];
-  for (const proof of contradictions(held)) {
+  for (const proof of [...contradictions(held), ...chains.flatMap((shown) => ignoredStops(shown, held))]) {
     const text = `${canonical(proof, PROOF_LIMITS)}\n`;
     const verdict = await verifyEvidence(text, trust);
     // Nobody is accused by what others wrote in their name.

@@ -7,11 +7,13 @@ import { checkBlockFork } from "./block-fork.js";
 import { checkChainFork } from "./chain-fork.js";
 import { checkFork } from "./fork.js";
 import { checkHeadLie } from "./head-lie.js";
+import { checkIgnoredStop } from "./ignored-stop.js";
 import { checkRefusal } from "./refusal.js";
 import type { EvidenceVerdict, Shown } from "./verdict.js";
 
 export { contradictions, type HeldRecord } from "./compare.js";
 export { heldInReceipt, heldInTrail } from "./held.js";
+export { ChainGatherer, ignoredStops, readShownChains, type ShownChains } from "./stops.js";
 export type { Accused, EvidenceVerdict, Shown } from "./verdict.js";
 
 /**
@@ -48,5 +50,7 @@ function check(evidence: Evidence, trust: OpenedTrust): Promise<Shown> {
       return checkBlockFork(evidence, trust);
     case "refusal":
       return checkRefusal(evidence, trust);
+    case "ignored-stop":
+      return checkIgnoredStop(evidence, trust);
   }
 }

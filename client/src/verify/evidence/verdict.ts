@@ -22,6 +22,17 @@ export interface Shown {
   readonly indexes?: readonly number[];
   /** Number of the block of which two things are said, and what differs. */
   readonly block?: { readonly number: number; readonly differs: "header" | "state" };
+  /** The stop that was in force, and the permit in spite of it. */
+  readonly stop?: {
+    readonly grant: string;
+    readonly verb: string;
+    /** Of the stop's command. */
+    readonly request: string;
+    /** When it stood in the grant's chain. */
+    readonly time: string;
+    /** Of the record. */
+    readonly permitted: string;
+  };
   /** What was refused, and with which code. */
   readonly refused?: {
     readonly request: string;

@@ -45,9 +45,12 @@ export const orderingSigners = ({
   ...organisations.filter(({ msp }) => msp === regulator),
 ];
 
-/** An orderer that answers; they are all as good. */
-export async function anyOrderer({ topology, layout }: Tools): Promise<Node> {
-  for (const orderer of topology.orderers) if (await isReachable(orderer)) return orderer;
+/** One of the orderers that answer: `round` 0, 1, … goes through them in turn. */
+export async function anyOrderer({ topology, layout }: Tools, round = 0): Promise<Node> {
+  const reachable: Node[] = [];
+  for (const orderer of topology.orderers) if (await isReachable(orderer)) reachable.push(orderer);
+  const chosen = reachable[round % reachable.length];
+  if (chosen !== undefined) return chosen;
   throw new NetworkFailure("orderers", "none answers", {
     advice: "start them: `network -- up`",
     log: layout.at("logs"),
@@ -77,9 +80,13 @@ const ELECTION_MS = 60_000;
 
 /**
  * The orderers elect; the one that was asked has just lost its leader; the leader has not heard yet from one that was started
- * anew (it fears for the quorum), or has the last change still in hand.
+ * anew (it fears for the quorum), or has the last change still in hand; a SmartBFT follower that alone complained of the leader
+ * took the update and forwards nothing, so no block comes and another orderer is to be asked.
  */
-const PASSING = /SERVICE_UNAVAILABLE|Unavailable|EOF|connection re|quorum loss|in progress/;
+const PASSING = /SERVICE_UNAVAILABLE|Unavailable|EOF|connection re|quorum loss|in progress|did not reach/;
+
+/** A block of one update is there after a second or two, after as much again where a follower has to complain first. */
+const BLOCK_MS = 15_000;
 
 /**
  * @param edit changes the configuration in place.
@@ -95,9 +102,11 @@ export async function updateChannel(
   through?: Node,
 ): Promise<boolean> {
   const deadline = performance.now() + ELECTION_MS;
-  for (let sent = false; ; sent = true) {
+  for (let round = 0; ; round += 1) {
+    const sent = round > 0;
+    const orderer = through ?? (await anyOrderer(tools, round));
     try {
-      return (await attempt(tools, what, edit, signers, through)) || sent;
+      return (await attempt(tools, what, edit, signers, orderer)) || sent;
     } catch (error) {
       // What became of the update, the configuration in force says at the next attempt. One that was sent before may be refused
       // as out of date until this peer has it.
@@ -109,7 +118,13 @@ export async function updateChannel(
   }
 }
 
-async function attempt(...[tools, what, edit, signers, through]: Parameters<typeof updateChannel>): Promise<boolean> {
+async function attempt(
+  tools: Tools,
+  what: string,
+  edit: (config: ChannelConfig) => void,
+  signers: readonly Organisation[],
+  orderer: Node,
+): Promise<boolean> {
   const { topology, layout } = tools;
   const sender = signers.at(-1);
   const from = topology.peers[0];
@@ -155,10 +170,9 @@ async function attempt(...[tools, what, edit, signers, through]: Parameters<type
   for (const signer of signers.slice(0, -1)) {
     await tools.asAdmin(`signing: ${what}`, signer, ["channel", "signconfigtx", "-f", envelope]);
   }
-  const orderer = through ?? (await anyOrderer(tools));
   await tools.asAdmin(what, sender, [
     ...["channel", "update", "-c", topology.channel, "-f", envelope, ...tools.ordererArgs(orderer)],
   ]);
-  await untilHeight(tools, from, height + 1);
+  await untilHeight(tools, from, height + 1, BLOCK_MS);
   return true;
 }

@@ -25,12 +25,16 @@ export class Client {
 
   /**
    * {@link invokeBy} again and again until it succeeds: what a client does while orderers elect or peers restart.
+   * @param orderers asked in turn. Under SmartBFT a client names all that run, as Fabric's gateway does: a follower that alone
+   * complained of the leader forwards nothing, and no other orderer can complain of a request that it never saw.
    * @returns milliseconds until it did
    */
-  async insist(orderer: string, endorsers: readonly string[], ...args: string[]): Promise<number> {
+  async insist(orderers: string | readonly string[], endorsers: readonly string[], ...args: string[]): Promise<number> {
     const began = performance.now();
+    const asked = [orderers].flat();
+    let attempts = 0;
     const attempt = (): Promise<true> =>
-      this.invokeBy(orderer, endorsers, ...args).then(
+      this.invokeBy(asked[attempts++ % asked.length] ?? "", endorsers, ...args).then(
         () => true,
         (error: unknown) => {
           throw new Error(String(error)); // not a NetworkFailure: those end a wait
