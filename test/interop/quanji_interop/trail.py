@@ -9,8 +9,8 @@ from .judge import Judge, extend, sealed_leaf, start_of
 from .keys import COMMAND, Jws, parse_jwk, signers_of, thumbprint
 from .receipt import Record, erasures_of, is_hash, verify_included, verify_opening
 from .schema import (
-    ANCHORED, ERASABLE, ERASE, JWS, LOG, NET, PATH, SEAL, SUBJECT_TAGS, UNSEAL, check, digest, fits, instant,
-    instant_ms, integer, is_instant, is_tags, items, one_of, openings, rows, string,
+    ANCHORED, ERASABLE, ERASE, JWS, LOG, NET, PATH, SEAL, SUBJECT_TAGS, UNSEAL, check, digest, fits, instant, instant_ms,
+    integer, is_instant, is_tags, items, one_of, openings, rows, string,
 )
 from .subject import Asked, SubjectSection
 from .text import (
