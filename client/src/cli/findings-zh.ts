@@ -78,6 +78,8 @@ const ZH: Readonly<Partial<Record<Finding, string>>> = {
   FORK: "同一日志同一大小有两个根：两份历史",
   FORK_UNPROVEN: "可携证明未指明任何人，或未显示矛盾",
   CHAIN_FORK: "链的同一位置有两个条目",
+  SAMPLE_UNPROVEN: "样本并非其方案与种子从该轨迹抽得",
+  SAMPLE_WITHHELD: "抽中的访问未向监管方开示",
   GENESIS_MISMATCH: "网络的首条命令不是信任文件所指",
   ROLE_REQUIRED: "接受了无此职权者签署的命令",
   COMMAND_REFUSED: "链中有规则所拒绝的命令；消息中指明规则代码",

@@ -51,6 +51,9 @@ const COMMANDS = [
   "export",
   "verify",
   "evidence",
+  "sample plan",
+  "sample draw",
+  "sample verify",
 ];
 
 describe("quanji", () => {

@@ -76,11 +76,11 @@ describe("a block's trie of receipts", () => {
     );
 
   it("proves each entry, for all sizes at which its shape changes", () => {
-    for (const size of [1, 2, 3, 16, 17, 127, 128, 129, 130, 255, 256, 257, 300]) {
+    for (const size of [1, 2, 3, 16, 17, 128, 129, 257, 300]) {
       const all = entries(size);
       const { root } = proofOf(all, 0);
       for (const [i, entry] of all.entries()) {
-        if (size > 130 && i % 7 !== 0 && i < size - 2) continue;
+        if (size > 17 && ![0, 1, 15, 16, 126, 127, 128, 255, 256, size - 1].includes(i)) continue;
         const { nodes, root: same } = proofOf(all, i);
         expect(same).to.deep.equal(root);
         expect(provenEntry(root, i, nodes)).to.deep.equal(entry);

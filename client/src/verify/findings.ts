@@ -137,6 +137,8 @@ export const FINDINGS = {
   FORK: invalid("breach", "two roots are stated for one size of a log: two histories"),
   FORK_UNPROVEN: invalid("distrust", "a portable proof accuses nobody, or shows no contradiction"),
   CHAIN_FORK: invalid("breach", "two entries stand at one position of a chain"),
+  SAMPLE_UNPROVEN: invalid("distrust", "a sample is not the one that its plan and its seed draw from that trail"),
+  SAMPLE_WITHHELD: invalid("breach", "an access that was drawn is not opened to the regulator"),
 
   // What was decided.
   GENESIS_MISMATCH: invalid("trust", "the network did not begin with the command that the trust file names"),

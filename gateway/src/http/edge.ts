@@ -6,6 +6,7 @@ import type { KnownRecord, Page, ReadModel } from "../readmodel/readmodel.js";
 import type { Accesses } from "../service/accesses.js";
 import type { Commands } from "../service/commands.js";
 import type { Answers } from "./answers.js";
+import type { AtOnce } from "./at-once.js";
 import type { RequestLog } from "./log.js";
 import type { Metrics } from "./metrics.js";
 import type { RateLimiter } from "./rate.js";
@@ -76,6 +77,7 @@ export interface Edge {
   readonly verify: (jwk: PublicJwk, command: ParsedJws<CommandHeader>) => Promise<boolean>;
   readonly replays: Replays;
   readonly limiter: RateLimiter;
+  readonly subjectTrails: AtOnce;
   /** Exact text of the newest trust file. */
   readonly trustText: () => string;
   /** Exact text of a version before it. */

@@ -3,7 +3,17 @@ import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { defined } from "@quanji/chaincode/domain";
 import type { Config } from "../config/index.js";
-import { Answers, type Edge, listen, newApp, newMetrics, openReplays, RateLimiter } from "../http/index.js";
+import {
+  Answers,
+  AtOnce,
+  type Edge,
+  listen,
+  newApp,
+  newMetrics,
+  openReplays,
+  RateLimiter,
+  SUBJECT_TRAILS,
+} from "../http/index.js";
 import { createRecorder } from "../recorder/index.js";
 import { rest } from "../recorder/pause.js";
 import { LogSigner } from "../witness/log-signer.js";
@@ -183,6 +193,7 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
     verify,
     replays,
     limiter: new RateLimiter({ perSecond: limits.partyPerSecond, burst: limits.partyBurst }, environment.clock),
+    subjectTrails: new AtOnce(SUBJECT_TRAILS),
     trustText: () => trust.text,
     earlierTrust: (version) => trust.earlier.get(version),
     clock: environment.clock,

@@ -26,6 +26,7 @@ export function tilesCommand(program: Command, runtime: Runtime): void {
         ["--out <folder>", "root of the files: a log's go under its origin; made if it is not there"],
         ["--from <url|folder>...", "where the logs are served now (default: the gateway)"],
         ["--log <origin>...", "only this log (default: all of the trust file's that are served there)"],
+        BLOCK_HASH,
         ["--level <level>", `raise the level that a checkpoint must have: ${LEVELS.join(", ")}`],
       ],
       examples: [
@@ -81,7 +82,7 @@ export const upgradeDeclaration: Declaration = {
 async function writeTiles(context: Context, _args: readonly string[], options: Options): Promise<Result> {
   const out = options.required("out", "--out");
   const level = options.oneOf("level", "--level", LEVELS);
-  const trust = await context.trust();
+  const trust = await context.trust(blockHashes(options));
   if (trust === undefined) throw new UsageError("which logs, under which keys? give --trust FILE");
   const asked = options.many("log");
   const unknown = asked.find((origin) => !trust.logs.has(origin));

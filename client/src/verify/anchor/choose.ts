@@ -23,8 +23,14 @@ export interface Wanted {
   readonly held?: AnchorProof | undefined;
 }
 
-/** Blocks that are asked for, the last named first: each is a question to somebody's server. */
+/** Each is a question to somebody's server. */
 const MAX_ASKED = 64;
+
+/** Blocks that are known to be final, the last named first. */
+export const knownBlocks = ({ trust, blockHashes }: OpenedTrust): readonly AnchorPlace[] =>
+  [...new Set([...(trust.anchors ?? []).flatMap(({ blocks }) => blocks), ...blockHashes])]
+    .reverse()
+    .slice(0, MAX_ASKED) as AnchorPlace[];
 
 /**
  * The anchored head that proves most: one whose block is known to be final, or else the newest. Undefined where there is none
@@ -36,7 +42,7 @@ export async function chooseAnchor(
   trust: OpenedTrust,
 ): Promise<AnchorProof | undefined> {
   const rows = trust.trust.anchors ?? [];
-  const known = new Set([...rows.flatMap(({ blocks }) => blocks), ...trust.blockHashes]);
+  const known = new Set<string>([...rows.flatMap(({ blocks }) => blocks), ...trust.blockHashes]);
   const fits = (found: AnchorProof | undefined): found is AnchorProof =>
     found?.log === wanted.log &&
     found.size > wanted.index &&
@@ -46,15 +52,15 @@ export async function chooseAnchor(
   const near = [newest, wanted.held].filter(fits);
   const best = near.find(({ block }) => known.has(block));
   if (best !== undefined) return best;
-  for (const block of [...known].reverse().slice(0, MAX_ASKED)) {
-    const found = await readAnchor(sources, block as AnchorPlace);
+  for (const block of knownBlocks(trust)) {
+    const found = await readAnchor(sources, block);
     if (fits(found)) return found;
   }
   return near[0] ?? wanted.held;
 }
 
 /** The first good one that a source has. What is there and is no proof, is not there. Errors: those of the sources. */
-async function readAnchor(sources: readonly TileSource[], place: AnchorPlace): Promise<AnchorProof | undefined> {
+export async function readAnchor(sources: readonly TileSource[], place: AnchorPlace): Promise<AnchorProof | undefined> {
   for (const source of sources) {
     const bytes = await source(anchorPath(place));
     const anchor = bytes === undefined ? undefined : goodAnchor(bytes);

@@ -34,7 +34,7 @@ for (const ordering of ["raft", "bft"] as const) {
       for (const name of ["bureau", "regulator"] as const) {
         await writeFile(path.join(work, `${name}.trail.ndjson`), await stage.trail(name, "resource", RESOURCE));
       }
-      for (const [name, request] of Object.entries(done)) {
+      for (const [name, request] of Object.entries<string>({ ...done })) {
         const { access } = await (await stage.client("regulator")).receipt(request);
         await writeFile(path.join(work, `${name}.receipt.json`), JSON.stringify(access.jws));
       }
