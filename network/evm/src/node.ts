@@ -7,11 +7,12 @@ import { once } from "node:events";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { JsonRpcProvider, Wallet } from "ethers";
 
 export interface LocalNode {
   readonly endpoint: string;
   readonly chain: number;
-  /** Keys of the accounts that have funds, 0x-prefixed hex. Everybody knows them. */
+  /** Keys of the accounts that have funds, made for this node: 0x-prefixed hex. */
   readonly keys: readonly string[];
   close(): Promise<void>;
 }
@@ -22,16 +23,13 @@ export interface LocalNodeOptions {
   readonly port?: number;
 }
 
-/** Well-known development keys of the mnemonic "test test test test test test test test test test test junk". */
-const KEYS = [
-  "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
-  "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
-  "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a",
-];
+/** Accounts that each node has. */
+const ACCOUNTS = 3;
+const FUNDS_WEI = "0x3635c9adc5dea00000"; // 1000 ETH
 
 /** Rejects where the package for this platform is not installed, or the node does not start. */
 export async function startNode({ chain = 31337, port = 0 }: LocalNodeOptions = {}): Promise<LocalNode> {
-  const args = ["--host", "127.0.0.1", "--port", String(port), "--chain-id", String(chain)];
+  const args = ["--host", "127.0.0.1", "--port", String(port), "--chain-id", String(chain), "--accounts", "0"];
   const keeper = fileURLToPath(new URL("./node-keeper.js", import.meta.url));
   const child = spawn(process.execPath, [keeper, binary(), ...args], { stdio: ["pipe", "pipe", "pipe"] });
   const ended = once(child, "close");
@@ -50,15 +48,21 @@ export async function startNode({ chain = 31337, port = 0 }: LocalNodeOptions = 
   // What it says from here on is read by nobody, but has to be read, or it stands still.
   child.stdout.removeAllListeners("data").resume();
   child.stderr.removeAllListeners("data").resume();
-  return {
-    endpoint,
-    chain,
-    keys: KEYS,
-    async close() {
-      child.stdin.end();
-      await ended;
-    },
+  const close = async (): Promise<void> => {
+    child.stdin.end();
+    await ended;
   };
+  const wallets = Array.from({ length: ACCOUNTS }, () => Wallet.createRandom());
+  const provider = new JsonRpcProvider(endpoint, chain, { staticNetwork: true });
+  try {
+    for (const { address } of wallets) await provider.send("anvil_setBalance", [address, FUNDS_WEI]);
+  } catch (error) {
+    await close();
+    throw error;
+  } finally {
+    provider.destroy();
+  }
+  return { endpoint, chain, keys: wallets.map(({ privateKey }) => privateKey), close };
 }
 
 /** Of this platform's package: the launcher beside it is of no use, as it cannot be ended for certain. */
