@@ -93,13 +93,15 @@ export interface HostOptions {
   /** `each`: every endorser simulates for itself, so that they can differ. Default: `once`. */
   readonly simulate?: "once" | "each";
   readonly lines?: LogLines;
+  /** See {@link LocalHost.aheadMs}. */
+  readonly aheadMs?: number;
 }
 
 export class LocalHost implements Host {
   readonly data: string;
   readonly lines: LogLines;
   /** How far this host's clock is ahead of the machine's, ms. */
-  aheadMs = 0;
+  aheadMs: number;
   readonly clock = (): number => Date.now() + this.aheadMs;
   readonly #options: HostOptions;
   #gateway: Gateway | undefined;
@@ -109,6 +111,7 @@ export class LocalHost implements Host {
   private constructor(options: HostOptions) {
     this.data = options.data;
     this.lines = options.lines ?? new LogLines();
+    this.aheadMs = options.aheadMs ?? 0;
     this.#options = options;
   }
 
