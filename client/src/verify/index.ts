@@ -27,4 +27,23 @@ export { commitNonce, drawPositions, seedOf } from "./sample/draw.js";
 export { type OpenedPlan, openPlan, planDigest } from "./sample/plan.js";
 export { type DrawnSample, drawSample, type SampleVerdict, type TrailFile, verifySample } from "./sample/report.js";
 export { type SourcesOf, type Upgraded, upgradeReceipt } from "./upgrade.js";
+export { type TrailUpgrade, type UpgradedLog, upgradeTrail } from "./upgrade-trail.js";
+export {
+  ANCHORED_TOPIC,
+  type Anchoring,
+  type AnchorPlace,
+  anchorPath,
+  bigEndian,
+  encodeRlp,
+  fromHex,
+  logTopic,
+  knownBlocks,
+  openAnchor,
+  proofOf,
+  readAnchor,
+  type Rlp,
+  toHex,
+  typed,
+  verifyEvent,
+} from "./anchor/index.js";
 export { type Level, type Place, type RecordKey, type TrailKey, type Verdict } from "./verdict.js";

@@ -1,9 +1,6 @@
 /** G4: whoever names somebody else than the data is about gets no data, where the steward has lent the gateway its tag keys. */
-import path from "node:path";
 import { expect } from "chai";
-import { writeTagKeys } from "@quanji/client";
-import { People, PEOPLE } from "../support/people.js";
-import { IDS } from "../support/stage.js";
+import { People, toldBy } from "../support/people.js";
 import { recordsOf } from "../support/trails.js";
 
 /** The source knows persons by this field. */
@@ -14,32 +11,17 @@ describe("G4 tags that do not fit the data", () => {
   let people: People;
 
   before(async () => {
-    people = await People.open(({ url }) => ({
-      sources: [
-        {
-          resource: PEOPLE,
-          steward: IDS.bureau,
-          kind: "http",
-          format: "json",
-          items: "/items",
-          url: `${url}/days`,
-          allowPrivate: true,
-          subjects: { field: FIELD, keys: "tags.json" },
-        },
-      ],
-    }));
+    people = await People.open(toldBy(FIELD));
   });
   after(() => people.close());
 
-  const lend = (): Promise<void> =>
-    writeTagKeys(path.join(people.stage.host.data, "sources", "tags.json"), people.ring);
   const asked = (...value: string[]) => ({ query: { where: [{ field: FIELD, op: "in", value }] } });
   const outcomeOf = async (who: readonly string[], change: object = {}): Promise<string> =>
     (await people.use(who, { fields: ["city", "rain"], ...change })).outcome;
 
   it("without the keys nothing about persons leaves", async () => {
     expect(await outcomeOf([ALICE], asked(ALICE))).to.equal("undelivered");
-    await lend();
+    await people.lend();
   });
 
   it("who is named is who the data is about", async () => {

@@ -95,6 +95,8 @@ export interface HostOptions {
   readonly lines?: LogLines;
   /** See {@link LocalHost.aheadMs}. */
   readonly aheadMs?: number;
+  /** Of the environment, where the gateway looks for credentials. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 export class LocalHost implements Host {
@@ -161,7 +163,7 @@ export class LocalHost implements Host {
       clock: this.clock,
       random: randomBytes,
       logger: pino({ level: "debug", base: null }, this.lines),
-      variables: {},
+      variables: this.#options.variables ?? {},
       durability: "buffered",
       openLedger: async (ledger) => {
         this.#embedded = await openEmbeddedLedger({ ...ledger, hooks, simulate });

@@ -1,6 +1,15 @@
 /** Data subjects on a stage: a table about persons, its steward's tag key in escrow, uses of it, and persons' trails. */
+import path from "node:path";
 import { quarterOf, type SubjectTags } from "@quanji/chaincode/domain";
-import { generateKey, openSigner, type PartyKeyPair, tagOf, type TagKeyRing, withNewTagKey } from "@quanji/client";
+import {
+  generateKey,
+  openSigner,
+  type PartyKeyPair,
+  tagOf,
+  type TagKeyRing,
+  withNewTagKey,
+  writeTagKeys,
+} from "@quanji/client";
 import { systemRandom } from "@quanji/client/browser";
 import { type Verdict, verifyTrail } from "@quanji/client/verify";
 import type { LocalHost } from "./host.js";
@@ -9,6 +18,25 @@ import { type Ended, IDS, Stage, type StageOptions } from "./stage.js";
 import { until } from "./until.js";
 
 export const PEOPLE = "res/people.credit";
+
+/** A configuration by which the source tells persons by a field, with the steward's tag keys at hand. See {@link People.lend}. */
+export const toldBy =
+  (field: string): NonNullable<StageOptions["configFor"]> =>
+  ({ url }) => ({
+    sources: [
+      {
+        resource: PEOPLE,
+        steward: IDS.bureau,
+        kind: "http",
+        format: "json",
+        items: "/items",
+        url: `${url}/days`,
+        allowPrivate: true,
+        subjects: { field, keys: KEYS_FILE },
+      },
+    ],
+  });
+const KEYS_FILE = "tags.json";
 
 export interface TrailWish {
   readonly bulk?: boolean;
@@ -61,6 +89,11 @@ export class People {
   async addKey(): Promise<void> {
     this.ring = withNewTagKey(this.ring, this.quarter, systemRandom);
     await (await this.stage.client("bureau")).tagKeys.register(this.ring, this.quarter);
+  }
+
+  /** The steward lends the gateway its tag keys. */
+  lend(): Promise<void> {
+    return writeTagKeys(path.join(this.stage.host.data, "sources", KEYS_FILE), this.ring);
   }
 
   tag(who: string, quarter = this.quarter): string {

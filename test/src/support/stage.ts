@@ -96,6 +96,8 @@ export class Stage<H extends Host = Host> {
   readonly #clients = new Map<string, Promise<Client>>();
   readonly #sequences = new Map<string, number>();
 
+  /** How far the network's clock was moved. */
+  #offsetMs = 0;
   /** Private keys, for programs that read them from a file. */
   readonly #keys: ReadonlyMap<string, PartyKeyPair>;
 
@@ -176,6 +178,20 @@ export class Stage<H extends Host = Host> {
     await this.base.close();
     await this.source.close();
     await rm(this.host.data, { recursive: true, force: true });
+  }
+
+  /**
+   * Moves the clock of a network on whose clock a test may set. Clients learn it when they connect, so those that are known here are
+   * forgotten.
+   */
+  async later(ms: number): Promise<void> {
+    const offsetMs = this.#offsetMs + ms;
+    const url = "/v1/commands/clock.set";
+    const { status, text } = await this.post(url, await this.sign("regulator", "clock.set", url, { offsetMs }));
+    if (status !== 200) throw new Error(`the clock is not set: ${text}`);
+    this.#offsetMs = offsetMs;
+    for (const client of this.#clients.values()) await (await client).close();
+    this.#clients.clear();
   }
 
   async trust(): Promise<OpenedTrust> {
@@ -286,7 +302,7 @@ export class Stage<H extends Host = Host> {
     payload: JsonObject,
     options: SignOptions = {},
   ): Promise<SignedCommand> {
-    const { jti, values, nowMs = this.host.clock(), url = PUBLIC_URL + urlPath } = options;
+    const { jti, values, nowMs = this.host.clock() + this.#offsetMs, url = PUBLIC_URL + urlPath } = options;
     return signCommand({
       signer: typeof by === "string" ? this.signers[by] : by,
       verb,
