@@ -77,7 +77,8 @@ export async function planTrail(
   const touched = await touchedBy(index, query, logs);
   const isOpened = audience.regulator || logs.some(({ hidden }) => hidden.size > 0);
   const openings = isOpened ? await planOpenings(context, net, touched.resources, sighting) : [];
-  const keys = await chainKeys(index, net, touched, audience, openings);
+  const own = query.kind === "grant" ? query.id : undefined;
+  const keys = await chainKeys(index, net, touched, audience, openings, own);
   const chains: PlannedChain[] = [];
   for (const key of keys) chains.push({ key, ...(await context.witness.state(sighting, key)) });
   chains.push(...openings);
@@ -192,17 +193,18 @@ export async function withResources(index: LedgerIndex, touched: Touched): Promi
   return touched;
 }
 
-/** Directory, boundary, orders, resources, parties, grants. */
+/** Directory, boundary, orders, resources, parties, grants. @param own the grant whose trail it is: who may have that may see the grant */
 export async function chainKeys(
   index: LedgerIndex,
   net: string,
   touched: Touched,
   audience: Audience,
   openings: readonly PlannedChain[],
+  own?: string,
 ): Promise<readonly PlannedChain["key"][]> {
   const common = (["directory", "boundary", "orders"] as const).map((kind) => publicChain(net, kind, net));
   const resources = [...touched.resources].sort().map((id) => publicChain(net, "resource", id));
-  const grants = (await readableGrants(index, touched.grants, audience)).map((id) =>
+  const grants = (await readableGrants(index, touched.grants, audience, own)).map((id) =>
     grantChain(net, index.collection, id),
   );
   const signers = await signersOf(index, [...common, ...resources, ...grants, ...openings.map(({ key }) => key)]);
@@ -224,6 +226,7 @@ async function readableGrants(
   index: LedgerIndex,
   ids: ReadonlySet<string>,
   { party, regulator }: Audience,
+  own: string | undefined,
 ): Promise<readonly string[]> {
   const readable = new Set<string>();
   const all = new Set(ids);
@@ -231,7 +234,7 @@ async function readableGrants(
     const grant = await index.grant(id);
     if (grant === undefined) continue;
     for (const ancestor of grant.ancestors) all.add(ancestor);
-    if (regulator || grant.grantor === party || grant.grantee === party) readable.add(id);
+    if (regulator || id === own || grant.grantor === party || grant.grantee === party) readable.add(id);
   }
   return [...readable].sort();
 }

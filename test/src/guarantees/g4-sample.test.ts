@@ -1,29 +1,25 @@
-/** G4, samples: a regulator plans, draws and checks one; what was drawn is nobody's choice, and is opened. */
+/** G4, samples: a regulator plans, draws and checks one at the command line; what was drawn is nobody's choice, and is opened. */
 import { instant } from "@quanji/chaincode/domain";
-import { httpTiles, type PlannedSample, planSample, reportSample, systemRandom } from "@quanji/client";
-import { readLog } from "@quanji/client/verify";
 import { expect } from "chai";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { type LocalHost, LOG } from "../support/host.js";
+import { type LocalHost } from "../support/host.js";
 import { QUANJI, type Ran, runProgram } from "../support/program.js";
 import { RESOURCE, Stage } from "../support/stage.js";
 
 describe("G4 a sample that nobody chose", () => {
   let stage: Stage<LocalHost>;
   let to: string;
-  let trail: string;
   const file = (name: string): string => path.join(stage.host.data, name);
 
   before(async () => {
-    stage = await Stage.open();
+    // Programs of the command line have the machine's clock, and a period is drawn from when it has been over for minutes.
+    stage = await Stage.open({ aheadMs: -240_000 });
     const grant = await stage.granted();
     for (let i = 0; i < 8; i++) await stage.use("insurer", stage.access(grant));
     await stage.use("insurer", stage.access(grant, { purpose: "marketing" }));
-    // A period is drawn from when it has been over for some minutes.
-    stage.host.aheadMs += 30_000;
-    to = instant(stage.host.clock());
-    stage.host.aheadMs += 200_000;
+    to = instant(stage.host.clock() + 1);
+    stage.host.aheadMs = 0;
   });
   after(() => stage.close());
 
@@ -36,60 +32,44 @@ describe("G4 a sample that nobody chose", () => {
     expect(exitCode, out + err).to.equal(0);
     return JSON.parse(out) as Record<string, unknown>;
   };
-  /** The CLI's clock is the machine's, so what a gateway must answer is asked for in this process. */
-  const log = async () => {
-    const trust = await stage.trust();
-    return readLog([httpTiles(`${stage.host.address}/v1/logs/0`, LOG, fetch)], LOG, trust);
-  };
-  const wish = async (until: string) => ({
-    net: (await stage.trust()).trust.net,
-    resource: RESOURCE,
-    to: until,
-    count: 4,
-    log: LOG,
-    sizeNow: (await log()).checkpoint.size,
-    nowMs: stage.host.clock(),
-  });
-  let planned: PlannedSample;
-  const draw = async (): Promise<string> =>
-    reportSample(planned, await log(), () => trail, await stage.trust(), await stage.client("regulator"));
+  const plan = (until: string): Promise<Ran> =>
+    quanji(
+      ...["sample", "plan", RESOURCE, "--count", "4", "--to", until],
+      ...["--out", file("plan.json"), "--nonce", file("nonce")],
+    );
+  const draw = (): Promise<Ran> =>
+    quanji(
+      ...["sample", "draw", file("plan.json"), "--nonce", file("nonce")],
+      ...["--trail", file("t.ndjson"), "--out", file("s.json")],
+    );
 
   it("is planned by the regulator, of a closed period only", async () => {
-    const { regulator, bureau } = stage.signers;
-    const trust = await stage.trust();
-    const open = await wish(instant(stage.host.clock()));
-    expect(await planSample(open, regulator, trust, systemRandom).catch((error: unknown) => error)).to.include({
-      detail: "SAMPLE_UNPROVEN",
-    });
-    expect(await planSample(await wish(to), bureau, trust, systemRandom).catch((e: unknown) => e)).to.include({
-      detail: "KEY_PARTY",
-    });
-    planned = await planSample(await wish(to), regulator, trust, systemRandom);
+    const open = await plan(instant(stage.host.clock()));
+    expect([open.exitCode, open.out.includes("SAMPLE_UNPROVEN")]).to.deep.equal([1, true]);
+    expect(json(await plan(to))).to.include({ count: 4, resource: RESOURCE });
+    expect((await readFile(file("nonce"), "utf8")).trim()).to.have.length(43);
+    expect(
+      (await quanji("sample", "plan", RESOURCE, "--count", "0", "--to", to, "--out", "x", "--nonce", "y")).exitCode,
+    ).to.equal(2);
   });
 
   it("waits for the log to grow: nobody knows the seed before", async () => {
-    trail = await textOf((await stage.client("regulator")).trail("resource", RESOURCE, { to }));
-    expect(await draw().catch((error: unknown) => error)).to.include({ detail: "CHECKPOINT_STALE" });
+    json(await quanji("trail", "get", "resource", RESOURCE, "--to", to, "--out", file("t.ndjson")));
+    const early = await draw();
+    expect([early.exitCode, early.out.includes("CHECKPOINT_STALE")]).to.deep.equal([1, true]);
   });
 
   it("is drawn, opened to the regulator, and verified offline", async () => {
     await stage.use("insurer", stage.access(await stage.granted()));
-    const report = await draw();
-    await writeFile(file("s.json"), report);
-    await writeFile(file("t.ndjson"), trail);
+    const drawn = json(await draw());
+    expect(drawn).to.include({ ok: true, population: 9, drawn: 4, opened: 4 });
     const verify = ["sample", "verify", file("s.json"), "--trail", file("t.ndjson")];
-    expect(json(await quanji(...verify))).to.include({ ok: true, population: 9, drawn: 4, opened: 4 });
+    expect(json(await quanji(...verify))).to.include({ ok: true, plan: drawn["plan"] });
     // Somebody else's choice of the same size.
-    const drawn = JSON.parse(report) as { drawn: { index: number }[] };
-    drawn.drawn[0]!.index++;
-    await writeFile(file("s.json"), JSON.stringify(drawn));
+    const report = JSON.parse(await readFile(file("s.json"), "utf8")) as { drawn: { index: number }[] };
+    report.drawn[0]!.index++;
+    await writeFile(file("s.json"), JSON.stringify(report));
     const refused = await quanji(...verify);
     expect([refused.exitCode, refused.out.includes("SAMPLE_UNPROVEN")]).to.deep.equal([1, true]);
   });
 });
-
-async function textOf(lines: AsyncIterable<string>): Promise<string> {
-  let text = "";
-  for await (const line of lines) text += `${line}\n`;
-  return text;
-}

@@ -93,6 +93,8 @@ export interface HostOptions {
   /** `each`: every endorser simulates for itself, so that they can differ. Default: `once`. */
   readonly simulate?: "once" | "each";
   readonly lines?: LogLines;
+  /** See {@link LocalHost.aheadMs}. */
+  readonly aheadMs?: number;
   /** Of the environment, where the gateway looks for credentials. */
   readonly variables?: Readonly<Record<string, string>>;
 }
@@ -101,7 +103,7 @@ export class LocalHost implements Host {
   readonly data: string;
   readonly lines: LogLines;
   /** How far this host's clock is ahead of the machine's, ms. */
-  aheadMs = 0;
+  aheadMs: number;
   readonly clock = (): number => Date.now() + this.aheadMs;
   readonly #options: HostOptions;
   #gateway: Gateway | undefined;
@@ -111,6 +113,7 @@ export class LocalHost implements Host {
   private constructor(options: HostOptions) {
     this.data = options.data;
     this.lines = options.lines ?? new LogLines();
+    this.aheadMs = options.aheadMs ?? 0;
     this.#options = options;
   }
 
