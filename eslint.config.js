@@ -65,7 +65,7 @@ export default tseslint.config(
     "gateway may import chaincode and client only.",
   ),
   arrow(
-    ["network/fabric/src/**/*.ts"],
+    ["network/{fabric,evm}/src/**/*.ts"],
     ["@quanji/scripts*", "@quanji/test*"],
     "network may import chaincode, client and gateway only.",
   ),

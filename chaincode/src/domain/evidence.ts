@@ -47,6 +47,44 @@ export const Receipt = z.strictObject({
   proof: z.string(),
 });
 export type Receipt = z.infer<typeof Receipt>;
+/** Of an EVM's words: lower case, so that one value has one spelling. */
+const EvmAddress = z.string().regex(/^0x[0-9a-f]{40}$/);
+const EvmHash = z.string().regex(/^0x[0-9a-f]{64}$/);
+/** Bytes in base64url. A block's header has some 600, an entry of its trie of receipts a few thousand. */
+const bytes = (max: number) => z.string().regex(new RegExp(`^[A-Za-z0-9_-]{1,${max}}$`));
+/** Ids of chains are integers of any size in Ethereum; none in use is larger than this. */
+const ChainId = z.int().min(1);
+
+/**
+ * That a head of a log stands in an anchor contract: the event by which the contract took it, proven to be in a block. A static
+ * file beside the log's tiles; whoever made it need not be trusted.
+ */
+export const AnchorProof = z.strictObject({
+  v: z.literal("quanji.anchor.v1"),
+  /** EIP-155 id of the chain. */
+  chain: ChainId,
+  contract: EvmAddress,
+  log: LogOrigin,
+  size: z.int().min(1),
+  root: Digest,
+  /** Hash of the block. */
+  block: EvmHash,
+  /** Its header: RLP, whose Keccak-256 is the hash. */
+  header: bytes(4096),
+  /** Position of the transaction in the block. */
+  transaction: count,
+  /** Position of the event among those of the transaction. */
+  event: count,
+  /** Nodes of the block's trie of receipts from its root to the transaction's, each in RLP. */
+  proof: z.array(bytes(24_576)).min(1).max(16),
+});
+export type AnchorProof = z.infer<typeof AnchorProof>;
+export const ANCHOR_LIMITS: Limits = { maxBytes: 48 * 1024, maxDepth: 3 };
+
+/** An anchored head, and the consistency proof between it and the checkpoint that it is shown for: the smaller one's tree in the larger's. */
+export const AnchoredHead = z.strictObject({ anchor: AnchorProof, consistency: z.array(Digest).max(63) });
+export type AnchoredHead = z.infer<typeof AnchoredHead>;
+
 /**
  * A receipt with a later proof of the same record beside it, made from static files by whoever holds it: the gateway's
  * signature covers the receipt alone, and the proof speaks for itself.
@@ -56,10 +94,12 @@ export const UpgradedReceipt = z.strictObject({
   receipt: Jws,
   /** A C2SP tlog-proof, verbatim. */
   proof: z.string(),
+  /** That the log of that proof stands in an outside chain. Absent: it is not shown. */
+  anchored: AnchoredHead.optional(),
 });
 export type UpgradedReceipt = z.infer<typeof UpgradedReceipt>;
 /** A receipt's file, upgraded or not. */
-export const RECEIPT_FILE_LIMITS: Limits = { maxBytes: 256 * 1024, maxDepth: 2 };
+export const RECEIPT_FILE_LIMITS: Limits = { maxBytes: 256 * 1024, maxDepth: 4 };
 export const RECEIPT_TYP = "quanji-receipt+jws";
 export const ANSWER_TYP = "quanji-answer+jws";
 
@@ -170,6 +210,8 @@ export const TrailLine = z.discriminatedUnion("t", [
     /** Absent if the log holds no record of this key. */
     proof: z.string().optional(),
     next: z.strictObject({ record: z.string(), opening: Opening, proof: z.string() }).optional(),
+    /** That the log of that proof, or of `next`'s, stands in an outside chain. Absent: it is not shown. */
+    anchored: AnchoredHead.optional(),
   }),
   /** `digest`: SHA-256 of all bytes before this line. `count`: records, sealed ones too. */
   z.strictObject({ t: z.literal("end"), count, digest: Digest }),
@@ -211,6 +253,15 @@ export const Trust = z.strictObject({
   signers: z.array(z.strictObject({ kid: z.string(), jwk: Jwk })).min(1),
   threshold: z.int().min(1),
   regulator: PartyId,
+  /**
+   * Anchor contracts that count, and hashes of blocks of their chains that are known to be final: who signs the trust file has
+   * looked. Absent: nothing is anchored.
+   */
+  anchors: z
+    .array(z.strictObject({ chain: ChainId, contract: EvmAddress, blocks: z.array(EvmHash).max(4096) }))
+    .min(1)
+    .max(16)
+    .optional(),
 });
 export type Trust = z.infer<typeof Trust>;
 export const TRUST_TYP = "quanji-trust+jws";

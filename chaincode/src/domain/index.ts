@@ -17,6 +17,7 @@ export * from "./order.js";
 export * from "./party.js";
 export * from "./record.js";
 export * from "./resource.js";
+export * from "./sample.js";
 export * from "./seq.js";
 export * from "./shared.js";
 export * from "./subject.js";

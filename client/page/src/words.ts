@@ -83,6 +83,7 @@ const WORDS = {
   committed: ["the gateway alone signed the log", "仅网关签署日志"],
   cosigned: ["a quorum of witnesses has cosigned the log", "法定数见证方已联署日志"],
   anchored: ["the log stands in another chain outside as well", "日志另锚定于外部链"],
+  outside: ["In another chain", "外部链"],
   withstands: ["Withstands", "可承受"],
   dishonest: ["dishonest witness organisations", "个不诚实的见证组织"],
   replayed: ["Rules decided again", "已重放规则"],

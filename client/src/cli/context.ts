@@ -77,9 +77,10 @@ export class Context {
   }
 
   /** The pinned trust file, if one is given or configured. */
-  async trust(): Promise<OpenedTrust | undefined> {
+  /** `blockHashes`: of outside chains, which the user knows to be final. */
+  async trust(blockHashes: readonly string[] = []): Promise<OpenedTrust | undefined> {
     const path = await this.trustPath();
-    return path === undefined ? undefined : this.openTrust(path);
+    return path === undefined ? undefined : this.openTrust(path, blockHashes);
   }
 
   async trustPath(): Promise<string | undefined> {
@@ -89,10 +90,10 @@ export class Context {
   }
 
   /** Errors: CONFIG_INVALID for what is no trust file at all; those of `openTrust`. */
-  async openTrust(path: string): Promise<OpenedTrust> {
+  async openTrust(path: string, blockHashes: readonly string[] = []): Promise<OpenedTrust> {
     const bytes = await this.read(path);
     try {
-      return await openTrust(bytes, { now: this.io.clock() });
+      return await openTrust(bytes, { now: this.io.clock(), blockHashes });
     } catch (cause) {
       if (!isQuanjiError(cause, "MALFORMED")) throw cause;
       const message = `${path} is no trust file (${cause.message}): get one with quanji trust fetch URL`;

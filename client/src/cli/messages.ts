@@ -181,6 +181,8 @@ const ADVICE_ZH: Readonly<Record<Advice, string>> = {
   missing: "不要视为完整；请重新获取轨迹，再向监管方网关获取；仍有缺口即视为有访问未向您出示",
   wait: "所示内容或属实，但尚未证明至所要求的终点：稍后再取，或缩短期间",
   witness: "待更多见证方签名后重新获取，或用 --level 指明您认可的等级；切勿为一份文件放宽信任文件",
+  anchor: "待日志再次锚定后升级文件（quanji receipt upgrade、quanji trail upgrade），或只要求 cosigned",
+  block: "向您信任的该链节点核对此区块是否在链上且已终局，再用 --block-hash 指明；或取信任文件的下一版",
   trust: "将信任文件摘要与监管方经其他渠道给您的摘要核对，并获取其间各版本",
   update: "请使用生成该文件的 Quanji 版本或更新版本",
 };
@@ -291,6 +293,14 @@ export const WORDS = {
   erased: [
     "fields: {n}, erased by command {command} of {by}, {time}",
     "字段 {n} 个，由 {by} 于 {time} 以命令 {command} 删除",
+  ],
+  anchored: [
+    "{log} stands in chain {chain} at size {size}, by {time}: block {number} ({block}), contract {contract}",
+    "{log} 已锚定于链 {chain}，大小 {size}，时间 {time}：区块 {number}（{block}），合约 {contract}",
+  ],
+  anchoredUnpinned: [
+    "not counted: {log} is said to stand in chain {chain} at size {size}; whether block {number} ({block}) is final, nobody has said (--block-hash)",
+    "未计入：{log} 据称锚定于链 {chain}，大小 {size}；区块 {number}（{block}）是否终局尚无人确认（--block-hash）",
   ],
   sealed: [
     "entries: {n}, sealed until {until} by {authority} (order {order})",

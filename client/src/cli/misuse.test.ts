@@ -21,6 +21,7 @@ const row = (command: string, exitCode: number, says: RegExp, more: readonly str
 const NO_FILE = /none\.json cannot be read: there is no such file/;
 const NO_FOLDER = /nowhere\/x cannot be written: there is no folder/;
 const NO_KEY = /which key signs\? give --key FILE/;
+const TAG_KEYS = /holds no tag keys/;
 const ABSENT = /^NOT_FOUND: .*\nnext: check the id/s;
 
 /** No gateway is asked: what is wrong shows before. */
@@ -112,6 +113,43 @@ const AT_ONCE: readonly Row[] = [
   row("source add res/x --steward urn:y --file text.jwk", 2, /format/),
   row("source add res/x --steward urn:y --url nonsense", 2, /url: .*http/),
   row("source add res/x --steward urn:y --file list.json --column x", 2, /--column looks like name=value/),
+  row("source add res/x --steward urn:y --file list.json --subject-field id", 2, /--tag-keys go together/),
+  row("source add res/x --steward urn:y --file list.json --subject-field id --tag-keys none.json", 2, NO_FILE),
+  // Tag keys.
+  row("tag-key", 2, /^Usage: quanji tag-key/),
+  row("tag-key make", 2, /--keys is needed/, KEY),
+  row("tag-key make --keys t.json", 2, /--quarter is needed/, KEY),
+  row("tag-key make --keys t.json --quarter 2026Q5", 2, /--quarter looks like 2026Q4/, KEY),
+  row("tag-key make --keys t.json --quarter 2026Q4", 2, NO_KEY),
+  row("tag-key register --quarter 2026Q4", 2, /--keys is needed/, KEY),
+  row(
+    "tag-key register --keys none.json --quarter 2026Q4",
+    2,
+    /none\.json cannot be read: make one with quanji tag-key make/,
+    KEY,
+  ),
+  row("tag-key register --keys object.jwk --quarter 2026Q4", 2, TAG_KEYS, KEY),
+  row("tag-key tag --keys tags.json --quarter 2026Q4", 2, /missing required argument/),
+  row("tag-key tag x --quarter 2026Q4", 2, /--keys is needed/),
+  row("tag-key tag x --keys object.jwk --quarter 2026Q4", 2, TAG_KEYS),
+  row("tag-key tag x --keys open.json --quarter 2026Q4", 2, /others may read .+: run chmod 600/),
+  row("tag-key tag x --keys tags.json --quarter 2026Q3", 1, /^NOT_FOUND.*there is no tag key of 2026Q3 here/s),
+  row("tag-key open nonsense --keys t.json --quarter 2026Q4", 2, /the steward is an 18-character/, KEY),
+  row(`tag-key open ${BANK} --keys t.json --quarter 2026Q4`, 2, /--ground is needed/, KEY),
+  row(`tag-key open ${BANK} --keys t.json --quarter 2026Q4 --ground x`, 2, /--escrow-key is needed/, KEY),
+  row(`tag-key open ${BANK} --keys t.json --quarter 2026Q4 --ground x --escrow-key none.jwk`, 2, /none\.jwk/, KEY),
+  // Trails of data subjects.
+  row("trail subject", 2, /missing required argument/),
+  row("trail subject nonsense --out x", 2, /the steward is an 18-character/, KEY),
+  row(`trail subject ${BANK}`, 2, /--out is needed/, KEY),
+  row(`trail subject ${BANK} --out nowhere/x`, 2, NO_FOLDER, KEY),
+  row(`trail subject ${BANK} --out x`, 2, /whose trail\? give --tags, or --keys with --identifier and --quarters/, KEY),
+  row(`trail subject ${BANK} --out x --identifier y`, 2, /whose trail\?/, KEY),
+  row(`trail subject ${BANK} --out x --identifier y --quarters 2026Q4`, 2, /--keys is needed/, KEY),
+  row(`trail subject ${BANK} --out x --identifier y --quarters 2026Q3 --keys tags.json`, 1, /^NOT_FOUND/, KEY),
+  row(`trail subject ${BANK} --out x --tags 2026Q4`, 2, /tags look like 2026Q3\./, KEY),
+  row(`trail subject ${BANK} --out x --tags 2026Q4.short`, 2, /tags look like 2026Q3\./, KEY),
+  row(`trail subject ${BANK} --out x --tags 2026Q4.${"A".repeat(43)} --from soon`, 2, /--from looks like/, KEY),
   // Uses: refused before anything is recorded and paid for.
   row("access res/x --quantity many", 2, /--quantity is a whole number/, KEY),
   row("access res/x --range 2026", 2, /--range looks like 2026-01-01\/2026-02-01/, KEY),
@@ -239,6 +277,9 @@ describe("quanji, used wrongly", () => {
     await writeFile(desk.path("open.jwk"), "{}");
     await chmod(desk.path("open.jwk"), 0o644);
     await writeFile(desk.path("list.json"), "[1]");
+    const tags = { v: "quanji.tag-keys.v1", net: "quanji.test/x", party: BANK, keys: { "2026Q4": "A".repeat(43) } };
+    await writeFile(desk.path("tags.json"), JSON.stringify(tags), { mode: 0o600 });
+    await writeFile(desk.path("open.json"), JSON.stringify(tags), { mode: 0o644 });
     await writeFile(desk.path("trail.json"), '{"t":"trail"}\n');
     await writeFile(desk.path("fake.trail.ndjson.gz"), "no gzip");
     await writeFile(desk.path("cut.trail.ndjson.gz"), gzipSync(randomBytes(9_000).toString("hex")).subarray(0, 5_000));

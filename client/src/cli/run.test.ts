@@ -51,6 +51,9 @@ const COMMANDS = [
   "export",
   "verify",
   "evidence",
+  "sample plan",
+  "sample draw",
+  "sample verify",
 ];
 
 describe("quanji", () => {
@@ -554,6 +557,20 @@ describe("quanji", () => {
       };
       expect(await config()).to.deep.equal({ port: 9, sources: [other, binding] });
       expect(await readFile(desk.path("data/sources/res-weather.daily.csv"), "utf8")).to.equal("day,rain\n");
+    });
+
+    it("tells persons by a field, with the steward's tag keys in the folder for sources and nobody else's to read", async () => {
+      const keys = { v: "quanji.tag-keys.v1", net: NET, party: BANK, keys: { "2026Q4": "A".repeat(43) } };
+      await writeFile(desk.path("bank.tags.json"), JSON.stringify(keys), { mode: 0o600 });
+      await writeFile(desk.path("people.csv"), "id_no,rain\n");
+      const argv = ["source", "add", RESOURCE, "--steward", BANK, "--file", "people.csv"];
+      const more = ["--subject-field", "id_no", "--tag-keys", "bank.tags.json"];
+      expect((await desk.run([...argv, ...more])).exitCode).to.equal(0);
+      expect(((await config())["sources"] as { subjects?: object }[])[0]?.subjects).to.deep.equal({
+        field: "id_no",
+        keys: "bank.tags.json",
+      });
+      expect((await stat(desk.path("data/sources/bank.tags.json"))).mode & 0o777).to.equal(0o600);
     });
 
     it("binds an API; what the gateway would not take is refused, naming the field", async () => {

@@ -17,6 +17,7 @@ import { tagKeyCommands } from "./commands/tag-key.js";
 import { proxyCommands } from "./commands/proxy.js";
 import { reconcileCommands } from "./commands/reconcile.js";
 import { resourceCommands } from "./commands/resource.js";
+import { sampleCommands } from "./commands/sample.js";
 import { sendCommands } from "./commands/send.js";
 import { sourceCommands } from "./commands/source.js";
 import { tilesCommand } from "./commands/tiles.js";
@@ -113,6 +114,7 @@ const GROUPS: readonly ((program: Command, runtime: Runtime) => void)[] = [
   tilesCommand,
   monitorCommand,
   reconcileCommands,
+  sampleCommands,
   auditCommands,
   listCommands,
   boundaryCommands,

@@ -20,6 +20,7 @@ export function verdictText(file: string, verdict: Verdict, lang: Lang): string 
     ...list(say("hosted"), verdict.hosted ?? []),
     ...erasedLines(verdict, lang),
     ...sealedLines(verdict, lang),
+    ...anchorLines(verdict, lang),
     ...(verdict.singleOperator ? [say("singleOperator")] : []),
     ...(verdict.testClock ? [say("testClock")] : []),
     `${say("trustFile")} ${verdict.trustDigest}`,
@@ -123,6 +124,19 @@ export const sealedLines = ({ sealed = [] }: Pick<Verdict, "sealed">, lang: Lang
       .replace("{until}", until)
       .replace("{authority}", authority)
       .replace("{order}", order),
+  );
+
+/** `quanji.example/szx/gw/0 anchored at size 9 by 2026-03-02T01:00:00.000Z: block 0x… (17) of chain 1, contract 0x…` */
+export const anchorLines = ({ anchors = [] }: Pick<Verdict, "anchors">, lang: Lang): readonly string[] =>
+  anchors.map(({ log, size, time, block, number, chain, contract, pinned }) =>
+    word(pinned ? "anchored" : "anchoredUnpinned", lang)
+      .replace("{log}", log)
+      .replace("{size}", String(size))
+      .replace("{time}", time)
+      .replace("{block}", block)
+      .replace("{number}", String(number))
+      .replace("{chain}", String(chain))
+      .replace("{contract}", contract),
   );
 
 const list = (title: string, items: readonly string[]): readonly string[] =>

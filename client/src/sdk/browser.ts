@@ -24,6 +24,7 @@ export { type Random, systemRandom, uuid } from "./random.js";
 export { type CheckedReceipt, checkReceipt } from "./receipt.js";
 export type { ResourceInput } from "./resources.js";
 export { holesBelow, memorySeqStore, SeqKeeper, type SeqStatus, type SeqStore } from "./seq.js";
+export { type PlannedSample, planSample, reportSample, type SampleWish } from "./samples.js";
 export type { Sent } from "./session.js";
 export { type DeliveryAccount } from "./stream.js";
 export { httpTiles, isPath } from "./tiles.js";

@@ -110,10 +110,10 @@ async function decrypt(path: string, jwe: FlattenedJWE, passphrase: string): Pro
   }
 }
 
-/** Checks the opened file, not the path: nothing can be put in its place in between. */
-export async function readPrivate(path: string): Promise<string> {
+/** Checks the opened file, not the path: nothing can be put in its place in between. @param maker what makes such a file */
+export async function readPrivate(path: string, maker = "quanji keys new"): Promise<string> {
   const handle = await open(path, constants.O_RDONLY).catch((cause: unknown) => {
-    throw refuse(`the key file ${path} cannot be read: make one with quanji keys new`, cause);
+    throw refuse(`the key file ${path} cannot be read: make one with ${maker}`, cause);
   });
   try {
     await assertPrivate(path, handle);

@@ -1,12 +1,17 @@
 /** A log's static files, copied into a folder that any web server can serve. Node only. */
 import { join } from "node:path";
-import { equalBytes, newTiles, TILE_WIDTH, type TileId, tilePath, tileWidth } from "@quanji/chaincode/log";
+import { ANCHOR_LIMITS, type AnchorProof } from "@quanji/chaincode/domain";
+import { canonical, equalBytes, newTiles, TILE_WIDTH, type TileId, tilePath, tileWidth } from "@quanji/chaincode/log";
 import {
+  anchorPath,
+  type AnchorPlace,
   forkBetween,
   forkOfOneSize,
+  knownBlocks,
   type Level,
   openSeen,
   type OpenedTrust,
+  readAnchor,
   readCheckpoint,
   type SeenCheckpoint,
   type TileSource,
@@ -70,9 +75,30 @@ export async function mirrorLog(options: MirrorOptions): Promise<Mirrored> {
 
   const { tiles, full } = await writeTiles(folder, tree, from, options.progress);
   if (held?.text !== newer.text) await putFile(folder, "checkpoint", newer.text);
+  await copyAnchors(folder, local, options);
   // From here on nobody who reads the checkpoint needs the partial ones.
   for (const path of full) await removePartials(folder, path);
   return { ...common, tiles };
+}
+
+/** Where the log stands outside: the newest, and in the blocks that are known to be final. None is ever taken away. */
+async function copyAnchors(
+  folder: string,
+  local: TileSource,
+  { origin, sources, trust }: MirrorOptions,
+): Promise<void> {
+  const put = async (place: AnchorPlace, anchor: AnchorProof): Promise<void> =>
+    putFile(folder, anchorPath(place), `${canonical(anchor, ANCHOR_LIMITS)}\n`);
+  const [held, newest] = [await readAnchor([local], "newest"), await readAnchor(sources, "newest")];
+  if (newest?.log === origin && newest.block !== held?.block) {
+    await put(`0x${newest.block.slice(2)}`, newest);
+    if (held === undefined || newest.size >= held.size) await put("newest", newest);
+  }
+  for (const block of knownBlocks(trust)) {
+    if ((await local(anchorPath(block))) !== undefined) continue;
+    const anchor = await readAnchor(sources, block);
+    if (anchor?.log === origin && anchor.block === block) await put(block, anchor);
+  }
 }
 
 /** Answers how many there are, and which of them took the place of partial ones. */

@@ -1,8 +1,7 @@
 /** A steward's tag keys in one file of mode 0600. Node only. */
 import { access } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
-import { QuanjiError } from "@quanji/chaincode/domain";
-import { fromBase64url } from "@quanji/chaincode/log";
+import { Digest, Quarter, QuanjiError } from "@quanji/chaincode/domain";
 import { readPrivate } from "./key-file.js";
 import { replaceFile } from "./seq-file.js";
 import type { TagKeyRing } from "./tag-keys.js";
@@ -21,7 +20,7 @@ const refuse = (path: string, cause?: unknown): QuanjiError =>
 
 /** Errors: CONFIG_INVALID if it cannot be read, others may read it, or it holds anything else. */
 export async function readTagKeys(path: string): Promise<TagKeyRing> {
-  const text = await readPrivate(path);
+  const text = await readPrivate(path, "quanji tag-key make");
   let stored: unknown;
   try {
     stored = JSON.parse(text);
@@ -36,9 +35,7 @@ export async function readTagKeys(path: string): Promise<TagKeyRing> {
 const isKeys = (keys: unknown): keys is Readonly<Record<string, string>> =>
   typeof keys === "object" &&
   keys !== null &&
-  Object.entries(keys).every(
-    ([quarter, key]) => /^20\d{2}Q[1-4]$/.test(quarter) && typeof key === "string" && fromBase64url(key).length === 32,
-  );
+  Object.entries(keys).every(([quarter, key]) => Quarter.safeParse(quarter).success && Digest.safeParse(key).success);
 
 /** As {@link readTagKeys}; undefined if there is no such file. */
 export async function findTagKeys(path: string): Promise<TagKeyRing | undefined> {

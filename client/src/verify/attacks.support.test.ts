@@ -3,7 +3,9 @@
  * each must be refused with. Mocha's tests run the same tables; `npm run test:attacks` and the second implementation run
  * this. Holds no test itself.
  */
+import type { Trust } from "@quanji/chaincode/domain";
 import { canonical, type HashText, sha256Text } from "@quanji/chaincode/log";
+import * as anchors from "./attacks-anchor.support.test.js";
 import { BY_COLLUSION } from "./attacks-collusion.support.test.js";
 import * as erasures from "./attacks-erasure.support.test.js";
 import * as seals from "./attacks-seal.support.test.js";
@@ -15,7 +17,7 @@ import * as receipts from "./attacks-receipt.support.test.js";
 import * as subjects from "./attacks-subject.support.test.js";
 import * as tallies from "./attacks-tally.support.test.js";
 import * as trusts from "./attacks-trust.support.test.js";
-import { type OpenedTrust, openTrust, type Verdict, verifyReceipt, verifyTrail } from "./index.js";
+import { type Level, type OpenedTrust, openTrust, type Verdict, verifyReceipt, verifyTrail } from "./index.js";
 import { LOG, PARTIES, RESOURCE, sealed, signReceipt, trustFile } from "./support.test.js";
 import * as trails from "./tampering.support.test.js";
 import { refusalOf } from "./verdict.js";
@@ -32,6 +34,8 @@ export interface Exhibit {
   readonly pinned?: HashText;
   /** Trust file in use until now. */
   readonly previous?: string;
+  /** Level that is asked for; absent: the trust file's. */
+  readonly level?: Level;
 }
 
 export interface Attack {
@@ -53,6 +57,7 @@ export async function prepareAttacks(): Promise<void> {
     erasures.prepareErasures(),
     seals.prepareSeals(),
     subjects.prepareSubjects(),
+    anchors.prepareAnchored(),
   ]);
 }
 
@@ -159,6 +164,42 @@ const onSubjects: readonly Attack[] = subjects.ON_SUBJECTS.map(([name, expected,
   expected,
   exhibit: async () => subjectExhibit(await make()),
 }));
+type Anchors = typeof anchors.ON_ANCHORS;
+/** The block of what is attacked is pinned, so that nothing but the attack is wrong. */
+const onAnchors = (rows: Anchors, on: "receipt" | "trail", level?: Level): readonly Attack[] =>
+  rows.map(([name, expected, make, change]) => ({
+    name: level === undefined ? name : `${name}, where ${level} is asked for`,
+    on,
+    expected,
+    exhibit: async () => {
+      const anchored = await make();
+      const payload = anchors.trustPayload(anchored);
+      return anchoredExhibit(on, anchored, { ...payload, ...change?.(payload) }, level);
+    },
+  }));
+
+async function anchoredExhibit(
+  on: "receipt" | "trail",
+  anchored: unknown,
+  trust: Trust,
+  level?: Level,
+): Promise<Exhibit> {
+  return {
+    kind: on,
+    evidence: on === "receipt" ? anchors.fileWith(anchored) : await anchors.trailWith(anchored),
+    trust: trustFile(trust),
+    now: anchors.world.nowMs,
+    ...(level !== undefined && { level }),
+  };
+}
+
+/** Nothing shown of an outside chain, and `anchored` asked for. */
+const notAnchored = (on: "receipt" | "trail"): Attack => ({
+  name: "own: no anchor, where anchored is asked for",
+  on,
+  expected: "ANCHOR_MISSING",
+  exhibit: async () => anchoredExhibit(on, undefined, anchors.trustPayload(await anchors.anchoredAt(8)), "anchored"),
+});
 
 const onReceipts: readonly Attack[] = receipts.ON_RECEIPTS.map(([name, expected, edit]) => ({
   name,
@@ -254,6 +295,11 @@ export const ATTACKS: readonly Attack[] = [
   ...onErased,
   ...onSeals,
   ...onSubjects,
+  ...onAnchors(anchors.ON_ANCHORS, "receipt"),
+  ...onAnchors(anchors.ON_ANCHORED_LEVEL, "receipt", "anchored"),
+  ...onAnchors(anchors.ON_ANCHORED_TRAILS, "trail"),
+  notAnchored("receipt"),
+  notAnchored("trail"),
   ...onTrust,
 ];
 
@@ -299,8 +345,23 @@ export async function untouched(): Promise<readonly (readonly [name: string, exh
     ["the same with sealed entries", subjectExhibit(sealed(subjects.hiding))],
     ["the same, shown again", subjectExhibit(sealed(subjects.shown))],
     ["a subject's trail of nothing", subjectExhibit(sealed(subjects.nothing))],
+    ...(await untouchedAnchors()),
     ["a trust file", trustExhibit(trusts.trustWith({}))],
   ];
+}
+
+async function untouchedAnchors(): Promise<readonly (readonly [string, Exhibit])[]> {
+  const rows = [
+    ["an anchored receipt", "receipt", await anchors.anchoredAt(5)],
+    ["a receipt anchored at its proof's size", "receipt", await anchors.anchoredAt(8)],
+    ["a receipt anchored by an old transaction", "receipt", await anchors.anchoredAt(4, { type: 0 })],
+    ["an anchored trail", "trail", await anchors.anchoredAt(8)],
+  ] as const;
+  return Promise.all(
+    rows.map(async ([name, on, anchored]) => {
+      return [name, await anchoredExhibit(on, anchored, anchors.trustPayload(anchored), "anchored")] as const;
+    }),
+  );
 }
 
 const acceptanceReceipt = async (): Promise<string> =>
@@ -308,10 +369,13 @@ const acceptanceReceipt = async (): Promise<string> =>
 
 const tallyReceipt = async (): Promise<string> => canonical(await tallies.world.receipt(LOG, 10), TEXT);
 
+/** Verifies a trail, as {@link verifyTrail} does. */
+type TrailVerifier = (evidence: string, trust: OpenedTrust, options: { readonly level?: Level }) => Promise<Verdict>;
+
 /** The finer code that the verifier refuses an exhibit with; `ok` for one that it believes. */
 export async function verdictOn(
-  { kind, evidence, trust, now, pinned, previous }: Exhibit,
-  verifyATrail: (evidence: string, trust: OpenedTrust) => Promise<Verdict> = verifyTrail,
+  { kind, evidence, trust, now, pinned, previous, level }: Exhibit,
+  verifyATrail: TrailVerifier = verifyTrail,
 ): Promise<string> {
   try {
     const before = previous === undefined ? undefined : await openTrust(previous, { now });
@@ -321,7 +385,8 @@ export async function verdictOn(
       ...(before !== undefined && { previous: before }),
     });
     if (kind === "trust") return "ok";
-    const { ok, detail } = await (kind === "trail" ? verifyATrail(evidence, opened) : verifyReceipt(evidence, opened));
+    const options = level === undefined ? {} : { level };
+    const { ok, detail } = await (kind === "trail" ? verifyATrail : verifyReceipt)(evidence, opened, options);
     return ok ? "ok" : (detail ?? "no code");
   } catch (error) {
     return refusalOf(error).detail;

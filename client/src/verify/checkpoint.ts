@@ -11,6 +11,7 @@ import { isQuorum } from "./policy.js";
 import { verifySignature } from "./signatures.js";
 import { assertWithin, type OpenedTrust } from "./trust.js";
 import { type Level, levelRank, refuse } from "./verdict.js";
+import type { Anchoring } from "./anchor/anchored.js";
 
 /** Clocks of witnesses may be ahead of the verifier's by this much. */
 export const MAX_AHEAD_MS = 300_000;
@@ -76,9 +77,21 @@ export function requiredLevel(trust: OpenedTrust, asked: Level | undefined): Lev
   return asked !== undefined && levelRank(asked) > levelRank(trust.requiredLevel) ? asked : trust.requiredLevel;
 }
 
-/** Errors: WITNESS_QUORUM. */
-export function assertLevel(reached: Level, required: Level): void {
-  if (levelRank(reached) < levelRank(required)) {
+/** Errors: WITNESS_QUORUM; ANCHOR_UNPINNED, ANCHOR_MISSING where an anchor is all that it lacks. */
+export function assertLevel(
+  reached: Level,
+  required: Level,
+  trust?: Pick<OpenedTrust, "requiredLevel">,
+  anchoring?: Pick<Anchoring, "block" | "chain">,
+): void {
+  if (levelRank(reached) >= levelRank(required)) return;
+  const witnessed = trust !== undefined && levelRank(reached) >= levelRank(trust.requiredLevel);
+  if (required !== "anchored" || !witnessed) {
     refuse("WITNESS_QUORUM", `the evidence is ${reached}, and ${required} is asked for`);
   }
+  if (anchoring === undefined) refuse("ANCHOR_MISSING", "the evidence does not stand in an outside chain yet");
+  refuse(
+    "ANCHOR_UNPINNED",
+    `the evidence stands in block ${anchoring.block} of chain ${anchoring.chain}, which is not known to be final`,
+  );
 }

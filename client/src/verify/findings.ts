@@ -19,6 +19,10 @@ export const ADVICE = {
   wait: "what is shown may be right and is not yet proven up to the end that was asked for: get it again later, or for a period that ends earlier",
   witness:
     "get the evidence again when more witnesses have signed, or say with --level what is enough for you; never weaken the trust file for the sake of one file",
+  anchor:
+    "upgrade the file when the log has been anchored again (quanji receipt upgrade, quanji trail upgrade), or ask for no more than cosigned",
+  block:
+    "ask a node of that chain that you trust whether the block is in it and final, and say so with --block-hash, or take the trust file's next version",
   trust:
     "compare the trust file's digest with the one that the network's regulator gave you by another channel, and fetch the versions between",
   update: "use the version of Quanji that wrote the file, or a newer one",
@@ -121,9 +125,20 @@ export const FINDINGS = {
   TILE_MISSING: invalid("again", "a static file of a log is not where it should be: try another copy of the log"),
   TILE_MISMATCH: invalid("distrust", "a static file of a log does not lead to the root of the log's checkpoint"),
   CHECKPOINT_STALE: invalid("wait", "the newest checkpoint that is served is older than what it is needed for"),
+  CONSISTENCY_INVALID: invalid("breach", "a larger tree of the log does not contain a smaller one: two histories"),
+  ANCHOR_MALFORMED: invalid("again", "a header, receipt or node of an outside chain is not in that chain's form"),
+  ANCHOR_HEADER: invalid("distrust", "the header of an outside block has not the hash that is stated"),
+  ANCHOR_PROOF: invalid("distrust", "an outside block does not hold the receipt that is shown, or not at that place"),
+  ANCHOR_FAILED: invalid("distrust", "the transaction that should have anchored a log failed"),
+  ANCHOR_EVENT: invalid("distrust", "an event does not say that the contract took this size and root"),
+  ANCHOR_CONTRACT: invalid("trust", "an event is of another contract than the one that is named or trusted"),
+  ANCHOR_CHAIN: invalid("trust", "an event is of another chain than the one that is named or trusted"),
+  ANCHOR_SHORT: invalid("wait", "the head that stands in the outside chain is older than the record"),
   FORK: invalid("breach", "two roots are stated for one size of a log: two histories"),
   FORK_UNPROVEN: invalid("distrust", "a portable proof accuses nobody, or shows no contradiction"),
   CHAIN_FORK: invalid("breach", "two entries stand at one position of a chain"),
+  SAMPLE_UNPROVEN: invalid("distrust", "a sample is not the one that its plan and its seed draw from that trail"),
+  SAMPLE_WITHHELD: invalid("breach", "an access that was drawn is not opened to the regulator"),
 
   // What was decided.
   GENESIS_MISMATCH: invalid("trust", "the network did not begin with the command that the trust file names"),
@@ -198,6 +213,8 @@ export const FINDINGS = {
 
   // Witnesses.
   WITNESS_QUORUM: underwitnessed("witness", "fewer organisations have signed than the level asks for"),
+  ANCHOR_MISSING: underwitnessed("anchor", "the log is not shown to stand in an outside chain"),
+  ANCHOR_UNPINNED: underwitnessed("block", "the block that holds the log's head is not known to be final"),
   LEVEL_FALSE: underwitnessed("witness", "the receipt claims a higher level than it proves"),
   POLICY_UNSAFE: underwitnessed(
     "trust",

@@ -105,8 +105,8 @@ describe("verdicts on records opened elsewhere", () => {
     for (const { on, exhibit } of ATTACKS) if (on === "trail") exhibits.push(await exhibit());
     for (const exhibit of exhibits.filter(({ kind }) => kind === "trail")) {
       const opener = new HereOpener(() => true);
-      const verdict = await verdictOn(exhibit, (evidence, trust) =>
-        verifyLines(readAhead(evidence, opener), trust, {}),
+      const verdict = await verdictOn(exhibit, (evidence, trust, options) =>
+        verifyLines(readAhead(evidence, opener), trust, options),
       );
       expect(verdict).to.equal(await verdictOn(exhibit));
       opened += opener.opened;

@@ -1,5 +1,6 @@
 /** A receipt, alone: one record, who asked for it, and that it is in the log. Sixty-four kilobytes, no network. */
 import {
+  type AnchorProof,
   CODES,
   defined,
   type Erasable,
@@ -27,6 +28,7 @@ import {
   thumbprint,
   thumbprintOf,
 } from "@quanji/chaincode/log";
+import { type Anchoring, raised, verifyAnchored } from "./anchor/index.js";
 import { assertLevel, requiredLevel } from "./checkpoint.js";
 import { openCommand } from "./commands.js";
 import { type ErasedBy, Erasures } from "./erasures.js";
@@ -57,7 +59,8 @@ export async function verifyReceipt(
 ): Promise<Verdict> {
   const common = { kind: "receipt" as const, replayed: [], attested: [], ...trustFacts(trust) };
   try {
-    const { record, level, erased } = await checkReceiptFile(receipt, trust, requiredLevel(trust, options.level));
+    const required = requiredLevel(trust, options.level);
+    const { record, level, erased, anchoring } = await checkReceiptFile(receipt, trust, required);
     const permitted = record.type === "access" && record.face.decision === "permit" ? 1 : 0;
     const denied = record.type === "access" ? 1 - permitted : 0;
     const attested = ["decision", "party keys"];
@@ -71,6 +74,7 @@ export async function verifyReceipt(
       denied,
       attested,
       ...(erased.length > 0 && { erased }),
+      ...(anchoring !== undefined && { anchors: [anchoring] }),
     };
   } catch (error) {
     return { ok: false, ...common, level: "committed", ...refusalOf(error) };
@@ -91,10 +95,10 @@ export async function checkReceiptFile(
   input: ReceiptInput,
   trust: OpenedTrust,
   required: Level,
-): Promise<{ readonly record: QuanjiRecord; readonly level: Level; readonly erased: readonly ErasedBy[] }> {
-  const { opened, level, erased } = await examineReceipt(input, trust);
-  assertLevel(level, required);
-  return { record: opened.record, level, erased };
+): Promise<{ readonly record: QuanjiRecord } & Pick<ExaminedReceipt, "level" | "erased" | "anchoring">> {
+  const { opened, level, erased, anchoring } = await examineReceipt(input, trust);
+  assertLevel(level, required, trust, anchoring);
+  return { record: opened.record, level, erased, anchoring };
 }
 
 export interface ExaminedReceipt {
@@ -104,12 +108,17 @@ export interface ExaminedReceipt {
   readonly proof: string;
   readonly level: Level;
   readonly erased: readonly ErasedBy[];
+  /** Where the log stands outside; undefined: nowhere that counts. */
+  readonly anchoring: Anchoring | undefined;
+  /** The file that says so. */
+  readonly anchor: AnchorProof | undefined;
 }
 
 /** All checks but the last: whether the level is as high as somebody asks for. Errors: as `verifyReceipt` answers. */
 export async function examineReceipt(input: ReceiptInput, trust: OpenedTrust): Promise<ExaminedReceipt> {
   // 1. The receipt has the one form, and names a gateway that the trust file knows; that gateway signed it.
   const { jws, receipt, later } = openReceipt(input);
+  const { proof: laterProof, anchored } = later ?? {};
   const gateway = gatewayOf(trust, jws, receipt);
   await verifyJws(jws, gateway.jwk);
 
@@ -142,11 +151,16 @@ export async function examineReceipt(input: ReceiptInput, trust: OpenedTrust): P
   // 7. The level is what the cosignatures reach: the receipt's own word, then that of the proof beside it.
   if (levelRank(receipt.level) > levelRank(own.level))
     refuse("LEVEL_FALSE", `the receipt says ${receipt.level}, but is ${own.level}`);
-  if (later === undefined) return { jws: jws.jws, opened, proof: receipt.proof, level: own.level, erased };
-  const beside = await verifyIncluded(opened, later, trust);
+  const common = { jws: jws.jws, opened, erased, anchor: anchored?.anchor };
+  if (laterProof === undefined) return { ...common, proof: receipt.proof, level: own.level, anchoring: undefined };
+  const beside = await verifyIncluded(opened, laterProof, trust);
   assertOneTree(own, beside);
   const level = levelRank(beside.level) > levelRank(own.level) ? beside.level : own.level;
-  return { jws: jws.jws, opened, proof: later, level, erased };
+
+  // 8. An outside chain holds the log: what the proof beside it leads to, or a part of that which has the record.
+  const covered = { log, index: record.face.index, timeMs: opened.timeMs, size: beside.size, root: beside.root };
+  const anchoring = anchored === undefined ? undefined : verifyAnchored(anchored, covered, trust);
+  return { ...common, proof: laterProof, level: raised(level, anchoring, trust), anchoring };
 }
 
 /**
@@ -197,15 +211,15 @@ function assertOneTree(a: Included, b: Included): void {
 export function openReceipt(input: ReceiptInput): {
   readonly jws: ParsedJws<AnswerHeader>;
   readonly receipt: Receipt;
-  /** The proof beside the receipt. */
-  readonly later: string | undefined;
+  /** What stands beside the receipt. */
+  readonly later: UpgradedReceipt | undefined;
 } {
   const isFile = typeof input === "string" || input instanceof Uint8Array;
   const json: unknown = isFile ? parseCanonical(withoutFinalNewline(input), RECEIPT_FILE_LIMITS) : input;
   const upgraded = openUpgraded(json);
   const jws = parseAnswerJws(upgraded === undefined ? json : upgraded.receipt, EVIDENCE_LIMITS);
   if (jws.header.typ !== RECEIPT_TYP) refuse("TYP_MISMATCH", `typ must be ${RECEIPT_TYP}`);
-  return { jws, receipt: parseReceipt(jws.payload), later: upgraded?.proof };
+  return { jws, receipt: parseReceipt(jws.payload), later: upgraded };
 }
 
 /** Undefined for what has no `v`: a JWS has none. Errors: VERSION_UNKNOWN, FIELD_UNKNOWN, MALFORMED. */

@@ -1,5 +1,5 @@
 /** One log of a trail: its records in order, each checked alone, with its request, and against what came before it. */
-import type { TrailLineOf } from "@quanji/chaincode/domain";
+import type { AnchoredHead, TrailLineOf } from "@quanji/chaincode/domain";
 import {
   equalBytes,
   type Hash,
@@ -9,12 +9,14 @@ import {
   type Opening,
   parseHash,
 } from "@quanji/chaincode/log";
+import { type Anchoring, raised, verifyAnchored } from "./anchor/index.js";
 import { RecordFold, type RecordChainKey } from "./fold.js";
 import { type AttestedHead, type SealedHead, verifyHead } from "./head.js";
-import { verifyEntry, verifyIncluded } from "./inclusion.js";
+import { type Entry, entryOf, type Included, verifyEntry } from "./inclusion.js";
 import { RecordJudge, type SectionContext } from "./judge.js";
 import { type OpenedRecord, openRecord } from "./record.js";
 import type { RecordLine } from "./record-line.js";
+import type { OpenedTrust } from "./trust.js";
 import { type Level, refuse } from "./verdict.js";
 
 /** How a section ended. */
@@ -23,6 +25,25 @@ export interface SectionEnd {
   readonly time: string | undefined;
   /** Of the proof; undefined where there is no record to prove. */
   readonly level: Level | undefined;
+  /** Where the log stands outside; undefined: nowhere that counts. */
+  readonly anchoring: Anchoring | undefined;
+}
+
+/** What proves the last record: the level that it reaches, and where its log is anchored. */
+export type Proven = Pick<SectionEnd, "level" | "anchoring">;
+
+/** An anchor beside a proof. Errors: RECORD_MISSING (there is nothing that it could be about); those of `verifyAnchored`. */
+export function withAnchor(
+  anchored: AnchoredHead | undefined,
+  proven: (Included & Pick<Entry, "log" | "index" | "timeMs">) | undefined,
+  trust: OpenedTrust,
+): Proven {
+  if (proven === undefined) {
+    if (anchored !== undefined) refuse("RECORD_MISSING", "an anchor is given and no record");
+    return { level: undefined, anchoring: undefined };
+  }
+  const anchoring = anchored === undefined ? undefined : verifyAnchored(anchored, proven, trust);
+  return { level: raised(proven.level, anchoring, trust), anchoring };
 }
 
 /** Leaf of an entry that an order hides. Errors: SEAL_OPENED. */
@@ -102,7 +123,7 @@ export class LogSection {
     const plain = line.note === undefined && line.opening === undefined && line.proof === undefined;
     if (line.next === undefined || !plain)
       return refuse("TRAIL_TRUNCATED", "a section ends with a head note or a successor");
-    return this.#endBefore(line.next);
+    return this.#endBefore(line.next, line.anchored);
   }
 
   async #endAtTip(line: TrailLineOf<"logEnd">, note: string): Promise<SectionEnd> {
@@ -110,30 +131,36 @@ export class LogSection {
     const attested = await verifyHead(note, line.opening as SealedHead | undefined, expected, this.#context.trust);
     this.#fold.assertEnds(attested.head);
     this.#judge.assertDense();
-    return { time: attested.time, level: await this.#proveLast(line.proof, attested) };
+    const proven = await this.#proveLast(line.proof, attested);
+    return { time: attested.time, ...withAnchor(line.anchored, proven, this.#context.trust) };
   }
 
   /** One proof is enough: the last record commits to all before it. */
-  async #proveLast(proof: string | undefined, { at }: AttestedHead): Promise<Level | undefined> {
+  async #proveLast(proof: string | undefined, { at }: AttestedHead): Promise<(Included & Entry) | undefined> {
     const { last } = this.#fold;
     if (last === undefined) {
       if (proof !== undefined) refuse("RECORD_MISSING", "a proof is given and no record");
       return undefined;
     }
     if (proof === undefined) return refuse("PROOF_MISSING", "the last record has no inclusion proof");
-    const { level, size, root } = await verifyEntry(last, proof, this.#context.trust);
+    const included = await verifyEntry(last, proof, this.#context.trust);
+    const { size, root } = included;
     if (at.number <= last.index) refuse("TRAIL_STALE", "the head note is older than the last record");
     if (size === at.number && !equalBytes(root, at.hash))
       refuse("FORK", "two roots are stated for one size of the log");
-    return level;
+    return { ...last, ...included };
   }
 
-  async #endBefore(next: NonNullable<TrailLineOf<"logEnd">["next"]>): Promise<SectionEnd> {
+  async #endBefore(
+    next: NonNullable<TrailLineOf<"logEnd">["next"]>,
+    anchored: AnchoredHead | undefined,
+  ): Promise<SectionEnd> {
     const { toMs, trust } = this.#context;
     const opened = openRecord(next.record);
     if (toMs === undefined || opened.timeMs < toMs)
       refuse("TRAIL_STALE", "the successor lies within the trail's period");
     this.#fold.assertFollowedBy(opened, next.opening as Opening);
-    return { time: undefined, level: (await verifyIncluded(opened, next.proof, trust)).level };
+    const proven = { ...entryOf(opened), ...(await verifyEntry(entryOf(opened), next.proof, trust)) };
+    return { time: undefined, ...withAnchor(anchored, proven, trust) };
   }
 }

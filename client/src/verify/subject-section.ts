@@ -30,7 +30,7 @@ import { verifyEntry } from "./inclusion.js";
 import { RecordJudge, type SectionContext } from "./judge.js";
 import type { OpenedRecord } from "./record.js";
 import type { RecordLine } from "./record-line.js";
-import { sealedLeaf, type SectionEnd } from "./section.js";
+import { sealedLeaf, type SectionEnd, withAnchor } from "./section.js";
 import { refuse } from "./verdict.js";
 
 /** How long before and after its quarter a tag may be used: what a request's time may be off its record's. */
@@ -242,12 +242,14 @@ export class SubjectSection {
     }
     const { face, body, leaf } = index;
     const entry = { leaf, log: face.log, index: face.index, timeMs: msOf(body.time) };
-    const { level, size, root } = await verifyEntry(entry, line.proof, this.#context.trust);
+    const included = await verifyEntry(entry, line.proof, this.#context.trust);
+    const { size, root } = included;
     if (size !== this.#size || (this.#root !== undefined && !equalBytes(this.#root, root))) {
       refuse("INCLUSION_INVALID", "the records' paths and the proof of the last index lead to two trees");
     }
     const time = Math.min(msOf(body.through), this.#asked.toMs);
-    return { time: new Date(time).toISOString(), level };
+    const proven = withAnchor(line.anchored, { ...entry, ...included }, this.#context.trust);
+    return { time: new Date(time).toISOString(), ...proven };
   }
 }
 

@@ -97,6 +97,7 @@ type Findings = Pick<
   | "hosted"
   | "erased"
   | "sealed"
+  | "anchors"
 >;
 
 class TrailReader {
@@ -327,7 +328,9 @@ class TrailReader {
     if (to !== undefined && end.time !== undefined && end.time < to) {
       refuse("TRAIL_STALE", `the log is attested up to ${end.time}, the trail asks for ${to}`);
     }
-    if (end.level !== undefined) assertLevel(end.level, requiredLevel(this.#trust, this.#options.level));
+    if (end.level !== undefined) {
+      assertLevel(end.level, requiredLevel(this.#trust, this.#options.level), this.#trust, end.anchoring);
+    }
     this.#sections.set(this.#section.log, end);
     this.#section = undefined;
   }
@@ -365,6 +368,7 @@ class TrailReader {
       ...(this.#hosted.size > 0 && { hosted: [...this.#hosted] }),
       ...(world.seals.used.length > 0 && { sealed: world.seals.used }),
       ...(world.erasures.used.length > 0 && { erased: world.erasures.used }),
+      ...this.#anchors(),
     };
   }
 
@@ -380,6 +384,11 @@ class TrailReader {
       (low, level) => (levelRank(level) < levelRank(low) ? level : low),
       levels[0] ?? this.#trust.requiredLevel,
     );
+  }
+
+  #anchors(): Pick<Findings, "anchors"> {
+    const anchors = [...this.#sections.values()].flatMap(({ anchoring }) => anchoring ?? []);
+    return anchors.length === 0 ? {} : { anchors };
   }
 
   /** As far as the oldest of all notes reaches: each chain may have grown after its own. */

@@ -61,6 +61,8 @@ export interface OpenedTrust {
   /** Level below which nothing verifies: `committed` without a quorum, `cosigned` with one. */
   readonly requiredLevel: Level;
   readonly singleOperator: boolean;
+  /** Blocks of outside chains that who verifies knows to be final, besides those in the file: 0x and hex. */
+  readonly blockHashes: ReadonlySet<string>;
   /** When the verification happens, ms since 1970: nothing may have been signed later. */
   readonly nowMs: number;
 }
@@ -72,6 +74,8 @@ export interface TrustOptions {
   readonly digest?: string;
   /** The version in use until now: a newer one must be signed by its signers, an older one is a rollback. */
   readonly previous?: OpenedTrust;
+  /** Hashes of blocks of outside chains (0x, 64 hex digits) that the user knows to be final, besides those that the file names. */
+  readonly blockHashes?: readonly string[];
 }
 
 /** A file is base64url of its payload and a few signatures. */
@@ -117,6 +121,7 @@ export async function openTrust(file: string | Uint8Array, options: TrustOptions
     blocks,
     requiredLevel: policy.quorum === undefined ? "committed" : "cosigned",
     singleOperator: policy.organisations.length < 2,
+    blockHashes: new Set(options.blockHashes),
     nowMs: options.now,
   };
 }

@@ -1,9 +1,13 @@
-/** Upgrading a receipt: a later proof of the same record, made from a log's static files, without asking anybody to sign. */
+/**
+ * Upgrading a receipt: a later proof of the same record, and where its log stands in an outside chain, made from a log's static
+ * files, without asking anybody to sign.
+ */
 import { canonical, formatTlogProof, inclusionProof, parseTlogProof } from "@quanji/chaincode/log";
-import { RECEIPT_FILE_LIMITS } from "@quanji/chaincode/domain";
+import { type AnchoredHead, RECEIPT_FILE_LIMITS } from "@quanji/chaincode/domain";
 import { verifyCheckpoint } from "./checkpoint.js";
 import { examineReceipt, type ReceiptInput, verifyReceipt } from "./receipt.js";
-import { forkBetween, forkOfOneSize, readCheckpoint } from "./static-log.js";
+import { chooseAnchor, consistencyFor, type Wanted } from "./anchor/index.js";
+import { forkBetween, forkOfOneSize, readCheckpoint, type StaticLog } from "./static-log.js";
 import { type TileSource, TileTree } from "./tiles.js";
 import type { OpenedTrust } from "./trust.js";
 import { type Level, refuse, type Verdict } from "./verdict.js";
@@ -29,7 +33,7 @@ export type SourcesOf = (origin: string) => readonly TileSource[] | Promise<read
  * sources' log does not hold the record yet), TILE_MISSING, TILE_MISMATCH and those of a checkpoint; those of the sources.
  */
 export async function upgradeReceipt(input: ReceiptInput, trust: OpenedTrust, sourcesOf: SourcesOf): Promise<Upgraded> {
-  const { jws, opened, proof: held } = await examineReceipt(input, trust);
+  const { jws, opened, proof: held, anchor } = await examineReceipt(input, trust);
   const { log, index } = opened.record.face;
   const { note } = parseTlogProof(held);
   const older = { text: held.slice(held.indexOf("\n\n") + 2), ...(await verifyCheckpoint(note, log, trust)) };
@@ -46,8 +50,23 @@ export async function upgradeReceipt(input: ReceiptInput, trust: OpenedTrust, so
 
   const fork = size < older.checkpoint.size ? undefined : await forkBetween(older, newer);
   const proof = formatTlogProof({ index, proof: await inclusionProof(index, size, newer.tree.node), note: newer.note });
-  const text = `${canonical({ v: "quanji.upgraded.v1", receipt: jws, proof }, RECEIPT_FILE_LIMITS)}\n`;
+  const anchored = await anchoredIn(newer, sources, { log, index, held: anchor }, trust);
+  const file = { v: "quanji.upgraded.v1", receipt: jws, proof, ...(anchored !== undefined && { anchored }) };
+  const text = `${canonical(file, RECEIPT_FILE_LIMITS)}\n`;
   const verdict = await verifyReceipt(text, trust);
   const common = { log, size, level, verdict };
   return fork === undefined ? { ...common, text } : { ...common, text: "", fork };
+}
+
+/** What to put beside a proof whose checkpoint is the log's own. Errors: those of sources and tiles. */
+async function anchoredIn(
+  { checkpoint, tree }: StaticLog,
+  sources: readonly TileSource[],
+  wanted: Omit<Wanted, "within">,
+  trust: OpenedTrust,
+): Promise<AnchoredHead | undefined> {
+  const anchor = await chooseAnchor(sources, { ...wanted, within: checkpoint.size }, trust);
+  return anchor === undefined || anchor.size > checkpoint.size
+    ? undefined
+    : consistencyFor(anchor, checkpoint.size, tree.node);
 }

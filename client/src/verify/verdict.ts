@@ -2,6 +2,7 @@
 import { isQuanjiError, LEVELS, QuanjiError, type QuanjiRecord, type TrailLineOf } from "@quanji/chaincode/domain";
 import type { ErasedBy } from "./erasures.js";
 import type { SealedBy } from "./seals.js";
+import type { Anchoring } from "./anchor/anchored.js";
 import { codeOf, type Finding, type VerifierCode } from "./findings.js";
 
 export type Level = (typeof LEVELS)[number];
@@ -57,6 +58,8 @@ export interface Verdict {
   readonly erased?: readonly ErasedBy[];
   /** Entries that orders hide until a date, counted and not shown; absent: none. */
   readonly sealed?: readonly SealedBy[];
+  /** Where the logs stand in outside chains; absent: nowhere that the trust file names. */
+  readonly anchors?: readonly Anchoring[];
   readonly trustDigest: string;
   /** Fewer than two organisations witness: one operator could show two histories. */
   readonly singleOperator: boolean;

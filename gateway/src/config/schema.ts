@@ -82,6 +82,36 @@ const Witness = z.strictObject({
   absence: z.boolean().default(false),
 });
 
+/** Where the heads of the logs are published besides: an anchor contract on an EVM, by any JSON-RPC endpoint. */
+const Anchor = z.strictObject({
+  endpoint: z
+    .string()
+    .max(2048)
+    .regex(/^https?:\/\//, "an http(s) URL")
+    .refine((text) => URL.canParse(text), "a URL"),
+  /** EIP-155 id of the chain. */
+  chain: z.int().min(1),
+  contract: z.string().regex(/^0x[0-9a-f]{40}$/, "0x and 40 hex digits in lower case"),
+  /** Block that the contract was deployed in. */
+  fromBlock: z.int().min(0).default(0),
+  /** Hashes of blocks that are known to be final, for the trust file. */
+  blocks: z
+    .array(z.string().regex(/^0x[0-9a-f]{64}$/, "0x and 64 hex digits in lower case"))
+    .max(4096)
+    .default([]),
+  /** Variable of the environment that holds the private key which pays and publishes. */
+  keyVariable: z
+    .string()
+    .regex(/^[A-Z][A-Z0-9_]{0,63}$/)
+    .default("QUANJI_ANCHOR_KEY"),
+  /** Between two heads of a log. */
+  everyMs: z.int().min(1).max(86_400_000).default(3_600_000),
+  /** Between two looks at the chain. */
+  lookMs: ms.default(15_000),
+  /** Blocks that must stand on an event, its own counted, before its proof is kept. */
+  confirmations: z.int().min(1).max(10_000).default(12),
+});
+
 function isVkey(text: string, type: NoteType): boolean {
   try {
     parseVkey(text, type);
@@ -144,6 +174,8 @@ export const ConfigFile = z.strictObject({
   witnesses: z.array(Witness).max(64).default([]),
   /** How many of them are a quorum. Default: all but a third. */
   quorum: z.int().min(1).max(64).optional(),
+  /** Absent: the logs stand nowhere outside. */
+  anchor: Anchor.optional(),
   /** Serves the blocks of an embedded ledger to everybody: for witnesses that have no peer of their own to follow. */
   publishBlocks: z.boolean().default(false),
   log: z

@@ -41,6 +41,12 @@ const HeaderName = z
 const HeaderValue = z.string().regex(/^[\x20-\x7e]{0,1024}$/, "printable ASCII");
 const VariableName = z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, "the name of an environment variable");
 
+const RelativePath = z
+  .string()
+  .min(1)
+  .max(1024)
+  .refine((path) => !path.startsWith("/") && !path.includes("\0"), "a path relative to the folder for sources");
+
 const common = {
   resource: ResourceId,
   /** Party that must be the resource's steward for this binding to apply. */
@@ -53,17 +59,18 @@ const common = {
   /** Field → its name in the source, where the two differ. */
   columns: z.record(FieldName, z.string().min(1).max(256)).optional(),
   maxBytes: z.int().min(1).max(MAX_BYTES).optional(),
+  /**
+   * Of a resource about persons: the field that tells of whom a row is, and the file of the steward's tag keys, relative to the folder
+   * for sources. With it, what an access names is compared with what it is about.
+   */
+  subjects: z.strictObject({ field: FieldName, keys: RelativePath }).optional(),
 };
 
 const FileBinding = z.strictObject({
   ...common,
   kind: z.literal("file"),
   format: z.enum(["csv", "json", "ndjson"]),
-  path: z
-    .string()
-    .min(1)
-    .max(1024)
-    .refine((path) => !path.startsWith("/") && !path.includes("\0"), "a path relative to the folder for sources"),
+  path: RelativePath,
 });
 
 const HttpBinding = z.strictObject({

@@ -4,8 +4,9 @@ import { isQuanjiError, type Obligation, type QuanjiError } from "@quanji/chainc
 import { utf8 } from "@quanji/chaincode/log";
 import { type Masking, planMasking } from "./mask.js";
 import { assertNoProbe } from "./probe.js";
-import { conformRow, type Row, sourceFailed } from "./row.js";
-import type { Source, SourceRequest } from "./source.js";
+import { conformRow, type Field, type Row, sourceFailed } from "./row.js";
+import { project, type Source, type SourceRequest } from "./source.js";
+import type { SubjectCheck } from "./subjects.js";
 import { readStop, stopped } from "./ticket.js";
 
 export interface DeliverOptions {
@@ -20,6 +21,8 @@ export interface DeliverOptions {
   readonly stopCheck: () => Promise<boolean>;
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal;
+  /** Compares whom the rows are about with whom the access names, where the gateway can. */
+  readonly subjects?: SubjectCheck;
 }
 
 /**
@@ -72,6 +75,7 @@ async function* stream(options: DeliverOptions, account: Account): AsyncGenerato
   try {
     signal.throwIfAborted();
     assertNoProbe(access.where, obligations);
+    options.subjects?.assertAsked(access.where);
     const masking = planMasking(obligations, access.fields);
     account.masked = masking.masked;
     for await (const chunk of chunks(options, masking, patience)) {
@@ -100,17 +104,20 @@ interface Chunk {
 
 /** The border: whatever the source is, only requested fields pass, of the promised types, and no more than permitted. */
 async function* chunks(
-  { source, access, quantity, signal }: DeliverOptions,
+  { source, access, quantity, signal, subjects }: DeliverOptions,
   masking: Masking,
   patience: Patience,
 ): AsyncGenerator<Chunk, void, void> {
-  const iterator = source.open(access, signal)[Symbol.asyncIterator]();
+  const read = { ...access, fields: subjects === undefined ? access.fields : withSubject(access.fields, subjects) };
+  const iterator = source.open(read, signal)[Symbol.asyncIterator]();
   let [text, rows, count] = ["", 0, 0];
   let next: IteratorResult<Row> | undefined;
   try {
     while ((next = await patience.wait(iterator.next())).done !== true) {
       if (++count > quantity) throw sourceFailed("the source answered more rows than are permitted", "TOO_MANY_ROWS");
-      const line = JSON.stringify(masking.apply(conformRow(next.value, access.fields)));
+      const row = conformRow(next.value, read.fields);
+      subjects?.assertRow(row);
+      const line = JSON.stringify(masking.apply(project(row, access.fields)));
       if (line.length > MAX_ROW) throw sourceFailed("a row is too large", "TOO_LARGE");
       text += `${line}\n`;
       rows++;
@@ -122,6 +129,11 @@ async function* chunks(
   } finally {
     if (next?.done !== true) await leave(iterator, signal);
   }
+}
+
+/** The subject's field is read even if it was not asked for, looked at, and left behind. */
+function withSubject(fields: readonly Field[], { field, looksAtRows }: SubjectCheck): readonly Field[] {
+  return !looksAtRows || fields.some(({ name }) => name === field.name) ? fields : [...fields, field];
 }
 
 /**

@@ -15,4 +15,6 @@ export {
 } from "./query.js";
 export { type Field, type FieldType, type Row, type Value } from "./row.js";
 export { type Source, type SourceRequest } from "./source.js";
+export { SubjectCheck, type TagsOf } from "./subjects.js";
+export { tagsAt } from "./tag-keys.js";
 export { assertTicket, readStop, type Ticket, TICKET_HEADER } from "./ticket.js";

@@ -18,9 +18,17 @@ import { readLog } from "../witness/heads.js";
 import { look, type Sighting } from "../witness/sighting.js";
 import { proofOf } from "./context.js";
 import { hiddenSeen } from "./hidden.js";
-import { indexBodyOf, type SubjectTrees } from "./subject-tree.js";
+import { indexBodyOf, type Leaf, type SubjectTrees } from "./subject-tree.js";
 import { COSIGNED_WAIT_MS, commandLines, limitsOf, type TrailContext } from "./trail.js";
-import { chainKeys, planOpenings, type PlannedChain, resourceOf, touch, type Touched, withResources } from "./trail-plan.js";
+import {
+  chainKeys,
+  planOpenings,
+  type PlannedChain,
+  resourceOf,
+  touch,
+  type Touched,
+  withResources,
+} from "./trail-plan.js";
 
 export interface SubjectTrailContext extends TrailContext {
   readonly trees: SubjectTrees;
@@ -44,11 +52,29 @@ interface PlannedIndexes {
   readonly hidden: ReadonlySet<number>;
 }
 
+interface Day {
+  /** Each place once. */
+  readonly leaves: readonly Leaf[];
+  readonly records: readonly {
+    readonly at: number;
+    /** Of a record that is hidden: under which it stands. */
+    readonly tags?: readonly string[];
+  }[];
+}
+
+interface PlannedLog extends PlannedIndexes {
+  /** By index; undefined: to be looked up again. */
+  readonly days: readonly (Day | undefined)[];
+}
+
+/** Records that a plan remembers: a person has far fewer, bulk uses may have any number. */
+const KEPT_RECORDS = 100_000;
+
 interface SubjectPlan {
   readonly net: string;
   readonly timeZone: string;
   readonly chains: readonly PlannedChain[];
-  readonly logs: readonly PlannedIndexes[];
+  readonly logs: readonly PlannedLog[];
 }
 
 /** How long before and after its quarter a tag may be used: what clocks may differ by. */
@@ -89,18 +115,22 @@ async function planSubjectTrail(
   const { net, timeZone } = network;
   const touched: Touched = { parties: new Set([query.steward]), resources: new Set(), grants: new Set() };
   const sealing = new Set<string>();
-  const logs: PlannedIndexes[] = [];
+  const logs: PlannedLog[] = [];
+  let left = KEPT_RECORDS;
   for (const state of await ownLogs(context, sighting)) {
     const log = await planIndexes(context, query, timeZone, state, sighting);
-    for (const [i, known] of log.indexes.entries()) {
-      const tree = await context.trees.of(known);
-      for (const at of tree.records(askedAt(query, timeZone, log.indexes, i))) {
+    const days: (Day | undefined)[] = [];
+    for (const i of log.indexes.keys()) {
+      const day = await dayOf(context, query, timeZone, log, i);
+      for (const { at } of day.records) {
         const record = await recordAt(context, log.log, at);
         if (log.hidden.has(at)) sealing.add(resourceOf(record));
         else touch(touched, record);
       }
+      left -= day.records.length;
+      days.push(left >= 0 ? day : undefined);
     }
-    logs.push(log);
+    logs.push({ ...log, days });
   }
   for (const resource of sealing) touched.resources.add(resource);
   const openings = await planOpenings(context, net, sealing, sighting);
@@ -170,6 +200,29 @@ function askedAt(
   return [...near.map(({ tag }) => tag), ...(bulk ? [bulkTag(steward)] : [])];
 }
 
+/**
+ * What an index says of the tags that it is asked for. Its tree is needed for nothing else, so that a trail has each made once,
+ * unless it is of so many records that they cannot be remembered.
+ */
+async function dayOf(
+  context: SubjectTrailContext,
+  query: SubjectTrailQuery,
+  timeZone: string,
+  { indexes, hidden }: PlannedIndexes,
+  i: number,
+): Promise<Day> {
+  const [known, tags] = [indexes[i], askedAt(query, timeZone, indexes, i)];
+  if (known === undefined || tags.length === 0) return { leaves: [], records: [] };
+  const tree = await context.trees.of(known);
+  const leaves = (await Promise.all(tags.map((tag) => tree.leaves(tag)))).flat();
+  const byPlace = new Map(leaves.map((leaf) => [leaf.i, leaf] as const));
+  for (const leaf of leaves) if (leaf.o !== undefined) byPlace.set(leaf.i, leaf);
+  return {
+    leaves: [...byPlace.values()].sort((a, b) => a.i - b.i),
+    records: tree.records(tags).map((at) => (hidden.has(at) ? { at, tags: tree.tagsOf(at, tags) } : { at })),
+  };
+}
+
 async function recordAt({ index }: SubjectTrailContext, log: string, at: number): Promise<KnownRecord> {
   const known = await index.record(log, at);
   if (known === undefined) throw new QuanjiError("INTERNAL", `the index has no record ${at} of ${log}`);
@@ -200,20 +253,16 @@ async function* logLines(
   context: SubjectTrailContext,
   query: SubjectTrailQuery,
   timeZone: string,
-  { log, indexes, proof, size, hidden }: PlannedIndexes,
+  planned: PlannedLog,
 ): AsyncGenerator<TrailLine, void> {
+  const { log, indexes, proof, size, days } = planned;
   yield { t: "log", log, start: { n: 0 }, size };
   for (const [i, known] of indexes.entries()) {
-    const tree = await context.trees.of(known);
-    const tags = askedAt(query, timeZone, indexes, i);
-    const leaves = (await Promise.all(tags.map((tag) => tree.leaves(tag)))).flat();
-    const byPlace = new Map(leaves.map((leaf) => [leaf.i, leaf] as const));
-    for (const leaf of leaves) if (leaf.o !== undefined) byPlace.set(leaf.i, leaf);
-    const shown = [...byPlace.values()].sort((a, b) => a.i - b.i);
-    yield { t: "day", r: recordText(known.stored), leaves: shown };
-    for (const at of tree.records(tags)) {
-      if (hidden.has(at)) yield await sealedLine(context, log, at, size, tree.tagsOf(at, tags));
-      else yield await recordLine(context, log, at, size);
+    const { leaves, records } = days[i] ?? (await dayOf(context, query, timeZone, planned, i));
+    yield { t: "day", r: recordText(known.stored), leaves: [...leaves] };
+    for (const { at, tags } of records) {
+      if (tags === undefined) yield await recordLine(context, log, at, size);
+      else yield await sealedLine(context, log, at, size, tags);
     }
   }
   yield { t: "logEnd", log, proof };

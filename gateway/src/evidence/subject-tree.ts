@@ -18,7 +18,6 @@ import {
 import { type IndexBody, QuanjiError, type TrailLineOf } from "@quanji/chaincode/domain";
 import type { LedgerIndex } from "../readmodel/ledger-index.js";
 import type { KnownRecord } from "../readmodel/readmodel.js";
-import { Lru } from "../readmodel/lru.js";
 
 /** The records `from` ≤ index < `to` of a log, and what hides the counts of their tags. */
 export interface IndexRange {
@@ -33,7 +32,19 @@ interface Entry {
   readonly records: number[];
 }
 
-type Leaf = TrailLineOf<"day">["leaves"][number];
+export type Leaf = TrailLineOf<"day">["leaves"][number];
+
+interface Grown {
+  readonly entries: ReadonlyMap<string, Entry>;
+  /** Rising. */
+  readonly tags: readonly string[];
+  readonly nodes: readonly (readonly Hash[])[];
+  readonly root: string;
+}
+
+function lost(): never {
+  throw new QuanjiError("INTERNAL", "the index has no such tag");
+}
 
 /** Rows between two breaths: at the reference load an index has some half a million. */
 const ROWS_AT_ONCE = 2_000;
@@ -44,18 +55,17 @@ export class SubjectTree {
   readonly #range: IndexRange;
   readonly #entries: ReadonlyMap<string, Entry>;
   readonly #tags: readonly string[];
-  readonly #nodes: Hash[][] = [];
+  readonly #nodes: readonly (readonly Hash[])[];
 
-  private constructor(range: IndexRange, entries: ReadonlyMap<string, Entry>) {
+  private constructor(range: IndexRange, { entries, tags, nodes, root }: Grown) {
     this.#range = range;
     this.#entries = entries;
-    this.#tags = [...entries.keys()].sort();
-    const leaves = this.#tags.map((tag) => indexLeaf(tag, this.#state(tag)));
-    for (const { level, index, hash } of newNodes(emptyFrontier(), leaves)) (this.#nodes[level] ??= [])[index] = hash;
-    this.root = hashText(rootOf(appendLeaves(emptyFrontier(), leaves)));
+    this.#tags = tags;
+    this.#nodes = nodes;
+    this.root = root;
   }
 
-  /** Memory is that of the distinct tags and of a number a record. */
+  /** Memory is that of the distinct tags and of a number a record. Breathes: others are served while a large one is made. */
   static async of(index: Pick<LedgerIndex, "tagged">, range: IndexRange): Promise<SubjectTree> {
     const entries = new Map<string, Entry>();
     let rows = 0;
@@ -68,7 +78,19 @@ export class SubjectTree {
       }
       if (++rows % ROWS_AT_ONCE === 0) await breath();
     }
-    return new SubjectTree(range, entries);
+    const tags = [...entries.keys()].sort();
+    const nodes: Hash[][] = [];
+    let frontier = emptyFrontier();
+    for (let at = 0; at < tags.length; at += ROWS_AT_ONCE) {
+      const leaves = tags.slice(at, at + ROWS_AT_ONCE).map((tag) => {
+        const { head } = entries.get(tag) ?? lost();
+        return indexLeaf(tag, indexState(range.seed, tag, head));
+      });
+      for (const { level, index: i, hash } of newNodes(frontier, leaves)) (nodes[level] ??= [])[i] = hash;
+      frontier = appendLeaves(frontier, leaves);
+      await breath();
+    }
+    return new SubjectTree(range, { entries, tags, nodes, root: hashText(rootOf(frontier)) });
   }
 
   get size(): number {
@@ -112,9 +134,7 @@ export class SubjectTree {
   }
 
   #head(tag: string): ChainHead {
-    const entry = this.#entries.get(tag);
-    if (entry === undefined) throw new QuanjiError("INTERNAL", "the index has no such tag");
-    return entry.head;
+    return (this.#entries.get(tag) ?? lost()).head;
   }
 
   #state(tag: string): string {
@@ -130,23 +150,60 @@ export class SubjectTree {
 
 export const indexBodyOf = ({ stored }: KnownRecord): IndexBody => JSON.parse(stored.body) as IndexBody;
 
-/** Trees of some days: a person's trail asks for each once, a steward's next person for the same. */
-const KEPT = 8;
+/**
+ * Tags of the trees that are kept, together: one day at the reference load, some 300 MB. A tree that has more is kept alone, until
+ * the next.
+ */
+const MAX_TAGS = 500_000;
 
+/**
+ * A person's trail asks for the tree of each of its days once, a steward's next person for the same. One is made at a time,
+ * whoever asks: to make one reads a day of a log, and of a hundred at once none would be ready soon.
+ */
 export class SubjectTrees {
   readonly #index: Pick<LedgerIndex, "tagged">;
-  readonly #kept = new Lru<Promise<SubjectTree>>(KEPT);
+  readonly #maxTags: number;
+  /** What is made or waits for it, used last at the end; size 0 until it is made. */
+  readonly #kept = new Map<string, { readonly tree: Promise<SubjectTree>; size: number }>();
+  #line: Promise<unknown> = Promise.resolve();
 
-  constructor(index: Pick<LedgerIndex, "tagged">) {
+  constructor(index: Pick<LedgerIndex, "tagged">, maxTags = MAX_TAGS) {
     this.#index = index;
+    this.#maxTags = maxTags;
   }
 
   /** Of a recorded index. Errors: PROOF_INVALID · LEAF_MISMATCH: the records are not those that it was made of. */
   of(known: KnownRecord): Promise<SubjectTree> {
     const name = `${known.log} ${known.record}`;
-    const tree = this.#kept.get(name) ?? this.#make(known);
-    this.#kept.set(name, tree);
-    return tree;
+    const kept = this.#kept.get(name) ?? this.#wait(name, known);
+    this.#kept.delete(name);
+    this.#kept.set(name, kept);
+    return kept.tree;
+  }
+
+  #wait(name: string, known: KnownRecord): { readonly tree: Promise<SubjectTree>; size: number } {
+    const tree = this.#line.then(() => this.#make(known));
+    const waiting = { tree, size: 0 };
+    this.#line = tree.then(
+      ({ size }) => {
+        waiting.size = size;
+        this.#trim(name);
+      },
+      // Asked for again it is made again: a disk may answer the next time.
+      () => this.#kept.delete(name),
+    );
+    return waiting;
+  }
+
+  /** Forgets what was not used for longest. */
+  #trim(newest: string): void {
+    let tags = [...this.#kept.values()].reduce((sum, { size }) => sum + size, 0);
+    for (const [name, { size }] of this.#kept) {
+      if (tags <= this.#maxTags) return;
+      if (size === 0 || name === newest) continue;
+      this.#kept.delete(name);
+      tags -= size;
+    }
   }
 
   async #make({ log, stored }: KnownRecord): Promise<SubjectTree> {

@@ -56,6 +56,8 @@ export interface TrustOptions {
   readonly threshold: number;
   /** The version that this one follows. Its signers must be among these. */
   readonly previous?: { readonly version: number; readonly digest: HashText };
+  /** Anchor contracts that count, and blocks that are known to be final. Empty: nothing is anchored. */
+  readonly anchors?: NonNullable<Trust["anchors"]>;
 }
 
 /**
@@ -139,6 +141,7 @@ async function trustOf(options: TrustOptions): Promise<Trust> {
     signers: signers.map(({ kid, jwk }) => ({ kid, jwk })),
     threshold: options.threshold,
     regulator: init.regulator,
+    ...(options.anchors !== undefined && options.anchors.length > 0 && { anchors: options.anchors }),
   };
 }
 

@@ -6,6 +6,7 @@ import type { KnownRecord, Page, ReadModel } from "../readmodel/readmodel.js";
 import type { Accesses } from "../service/accesses.js";
 import type { Commands } from "../service/commands.js";
 import type { Answers } from "./answers.js";
+import type { AtOnce } from "./at-once.js";
 import type { RequestLog } from "./log.js";
 import type { Metrics } from "./metrics.js";
 import type { RateLimiter } from "./rate.js";
@@ -67,6 +68,8 @@ export interface Edge {
   readonly commands: Commands;
   readonly accesses: Accesses;
   readonly evidence: EvidenceFor;
+  /** An anchor proof of a log of this gateway: `newest`, or a block's hash in hex. Undefined: there is none. */
+  readonly anchor: (log: string, name: string) => Promise<Uint8Array | undefined>;
   /** Indexes this gateway's logs up to now. Errors: NOT_RECORDED. */
   readonly refreshIndexes: () => Promise<void>;
   readonly answers: Answers;
@@ -74,6 +77,7 @@ export interface Edge {
   readonly verify: (jwk: PublicJwk, command: ParsedJws<CommandHeader>) => Promise<boolean>;
   readonly replays: Replays;
   readonly limiter: RateLimiter;
+  readonly subjectTrails: AtOnce;
   /** Exact text of the newest trust file. */
   readonly trustText: () => string;
   /** Exact text of a version before it. */

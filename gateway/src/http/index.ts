@@ -4,6 +4,7 @@ export type { Edge, EdgeSettings, EvidenceFor, TrailQuery } from "./edge.js";
 export { newRequestLog, type RequestLog } from "./log.js";
 export { type Metrics, newMetrics } from "./metrics.js";
 export { newDocument } from "./openapi.js";
+export { AtOnce, SUBJECT_TRAILS } from "./at-once.js";
 export { RateLimiter, type Rate } from "./rate.js";
 export { openReplays, type Replays } from "./replays.js";
 export { methodOf, type Route, ROUTES } from "./routes.js";

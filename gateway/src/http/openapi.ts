@@ -104,7 +104,7 @@ function operationOf(route: Route): ZodOpenApiOperationObject {
         responses: {
           ...ok(summary, { [route.media]: { schema: publicSchema(route) } }),
           "404": { description: "NOT_FOUND", content: { [PROBLEM]: { schema: ref("Problem") } } },
-          ...((route.id === "checkpoint" || route.id === "tile") && {
+          ...((route.id === "checkpoint" || route.id === "tile" || route.id === "anchor") && {
             "304": { description: "The caller has it: If-None-Match names its ETag." },
           }),
           ...(route.id === "ready" && {
@@ -197,6 +197,13 @@ function pathSchema({ path }: Route, name: string): Schema {
       pattern: "^(x[0-9]{3}/)*[0-9]{3}(\\.p/[1-9][0-9]{0,2})?$",
       description:
         "Index of the tile in groups of three digits, parted by slashes; of a partial tile `.p/` and its width.",
+    };
+  }
+  if (path.startsWith("/v1/logs/") && name === "name") {
+    return {
+      type: "string",
+      pattern: "^(newest|[0-9a-f]{64})$",
+      description: "The newest, or the one in the block of that hash.",
     };
   }
   if (path.startsWith("/v1/schemas/")) return { type: "string", enum: [...schemas.SCHEMA_NAMES] };

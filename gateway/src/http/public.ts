@@ -11,7 +11,7 @@ import { JOSE } from "./envelope.js";
 import { openApiText } from "./openapi.js";
 import type { PublicId } from "./routes.js";
 import { type ReadySchema, schemaNamed } from "./schemas.js";
-import { sendCheckpoint, sendTile } from "./static-log.js";
+import { sendAnchor, sendCheckpoint, sendTile } from "./static-log.js";
 
 type Params = Readonly<Record<string, string>>;
 type Public = (edge: Edge, response: ServerResponse, params: Params) => Promise<void> | void;
@@ -75,6 +75,7 @@ export const PUBLIC_HANDLERS: Readonly<Record<PublicId, Public>> = {
   schema: (_edge, response, params) => sendSchema(response, params["name"] ?? ""),
   checkpoint: sendCheckpoint,
   tile: sendTile,
+  anchor: sendAnchor,
   height: async ({ block, ledgerHeight }, response) => {
     if (block === undefined) throw notFound();
     sendText(response, 200, JSON_TYPE, JSON.stringify({ height: await ledgerHeight() }));

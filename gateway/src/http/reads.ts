@@ -135,7 +135,6 @@ export const READ_HANDLERS: Readonly<Record<ReadId, Read>> = {
     if (member.id !== steward && !isRegulator(member.party)) throw notFound();
     found(await edge.readModel.party(steward));
     const { tags, from, to, bulk, fresh } = parseWith(schemas.SubjectTrailQuery, query);
-    if (fresh !== undefined) await edge.refreshIndexes();
     const asked = {
       steward,
       tags: tags.split(",").map((text) => ({ quarter: text.slice(0, 6), tag: text.slice(7) })),
@@ -143,7 +142,11 @@ export const READ_HANDLERS: Readonly<Record<ReadId, Read>> = {
       ...(from !== undefined && { from }),
       ...(to !== undefined && { to }),
     };
-    return { lines: edge.evidence.subjectTrail(asked, AbortSignal.timeout(edge.settings.atLeastMs)) };
+    const lines = async function* (): AsyncGenerator<string, void, void> {
+      if (fresh !== undefined) await edge.refreshIndexes();
+      yield* edge.evidence.subjectTrail(asked, AbortSignal.timeout(edge.settings.atLeastMs));
+    };
+    return { lines: edge.subjectTrails.over(member.id, lines()) };
   },
   resourceTrail: async (edge, context) => {
     const { id } = await resourceWithUses(edge, resourceIdOf(context), context.member);

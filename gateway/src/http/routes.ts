@@ -17,6 +17,7 @@ export type PublicId =
   | "schema"
   | "checkpoint"
   | "tile"
+  | "anchor"
   | "height"
   | "block";
 
@@ -111,6 +112,12 @@ const PUBLIC: readonly PublicRoute[] = [
     "/v1/logs/{n}/tile/{level}/{tile}",
     "application/octet-stream",
     "Hashes of a log's tree (C2SP tlog-tiles). There are no entry bundles: leaves are hashes of private records.",
+  ),
+  open(
+    "anchor",
+    "/v1/logs/{n}/anchor/{name}",
+    JSON_MEDIA,
+    "Proof that a head of the log stands in a contract on another chain: newest, or by its block's hash in hex.",
   ),
   open(
     "height",

@@ -41,6 +41,17 @@ export async function sendTile(edge: Edge, response: ServerResponse, params: Par
   sendFile(response, { type: "application/octet-stream", cache: TILE_CACHE, bytes });
 }
 
+/** A proof in another chain, by the hash of its block or as the newest. */
+export async function sendAnchor(edge: Edge, response: ServerResponse, params: Params): Promise<void> {
+  const origin = await originOf(edge, params);
+  const name = textOf(params["name"]);
+  if (name !== "newest" && !/^[0-9a-f]{64}$/.test(name)) throw notFound();
+  const bytes = await edge.anchor(origin, name);
+  if (bytes === undefined) throw notFound();
+  const cache = name === "newest" ? CHECKPOINT_CACHE : TILE_CACHE;
+  sendFile(response, { type: "application/json; charset=utf-8", cache, bytes });
+}
+
 const textOf = (param: string | readonly string[] | undefined): string =>
   typeof param === "string" ? param : (param ?? []).join("/");
 

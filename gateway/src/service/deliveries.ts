@@ -1,5 +1,12 @@
 /** Deliveries as the gateway makes them: a record's ticket, the resource's source, the grant's obligations and stop clause. */
-import { type AccessRequest, msOf, QuanjiError, type Resource, splitVersion } from "@quanji/chaincode/domain";
+import {
+  type AccessBody,
+  type AccessRequest,
+  msOf,
+  QuanjiError,
+  type Resource,
+  splitVersion,
+} from "@quanji/chaincode/domain";
 import { type Openings, partyOf } from "@quanji/chaincode/log";
 import {
   assertTicket,
@@ -16,6 +23,8 @@ import {
   type Source,
   type SourceEnvironment,
   type SourceRequest,
+  SubjectCheck,
+  tagsAt,
 } from "../delivery/index.js";
 import type { KnownRecord, ReadModel } from "../readmodel/readmodel.js";
 import type { DeliveryToRecord } from "../recorder/recorder.js";
@@ -91,6 +100,7 @@ export class SourceDeliveries implements Deliveries {
     const grant = await readModel.grant(grantId);
     if (resource === undefined || grant === undefined) throw new QuanjiError("SOURCE_FAILED", "the resource is gone");
     const binding = await this.#bindingOf(resource);
+    const subjects = await this.#subjectsOf(body, resource, binding);
     const asksForTicket = binding.kind === "http" && binding.ticket === true;
     return deliver({
       source: this.#sourceOf(binding),
@@ -103,7 +113,27 @@ export class SourceDeliveries implements Deliveries {
       onStop: grant.terms.onStop,
       stopCheck,
       signal,
+      ...(subjects !== undefined && { subjects }),
     });
+  }
+
+  /** What the record's tags are compared by; undefined where nobody told this gateway how. Errors: SOURCE_FAILED. */
+  async #subjectsOf(
+    body: AccessBody,
+    resource: Resource,
+    { subjects: how }: Binding,
+  ): Promise<SubjectCheck | undefined> {
+    const { readModel, environment } = this.#options;
+    if (how === undefined || body.subjects === undefined) return undefined;
+    const field = resource.fields.find(({ name }) => name === how.field);
+    const [network, steward] = [await readModel.network(), await readModel.party(resource.steward)];
+    if (field === undefined || network === undefined || steward === undefined) {
+      throw new QuanjiError("SOURCE_FAILED", `the resource has no field ${how.field} that tells of whom a row is`, {
+        detail: "SUBJECT_FIELD",
+      });
+    }
+    const place = { folder: environment.folder, file: how.keys, ...network, steward };
+    return new SubjectCheck(field, body.subjects, await tagsAt(place, msOf(body.time)));
   }
 
   async close(): Promise<void> {

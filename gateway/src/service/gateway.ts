@@ -3,11 +3,22 @@ import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { defined } from "@quanji/chaincode/domain";
 import type { Config } from "../config/index.js";
-import { Answers, type Edge, listen, newApp, newMetrics, openReplays, RateLimiter } from "../http/index.js";
+import {
+  Answers,
+  AtOnce,
+  type Edge,
+  listen,
+  newApp,
+  newMetrics,
+  openReplays,
+  RateLimiter,
+  SUBJECT_TRAILS,
+} from "../http/index.js";
 import { createRecorder } from "../recorder/index.js";
 import { rest } from "../recorder/pause.js";
 import { LogSigner } from "../witness/log-signer.js";
 import { Accesses } from "./accesses.js";
+import { openAnchoring } from "./anchoring.js";
 import { Closers } from "./closers.js";
 import { Commands } from "./commands.js";
 import { SourceDeliveries } from "./deliveries.js";
@@ -88,6 +99,7 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
   const logs = keys.logs.map((key) => new LogSigner(key));
   const witnesses = await openWitnesses(foundation, logs, metrics, closers);
   const evidence = newEvidence({ ...foundation, logs, witnesses });
+  const anchoring = openAnchoring(foundation, (origin) => evidence.published(origin), closers);
   const recorders = origins.map((origin) =>
     closers.add(
       createRecorder({
@@ -158,6 +170,7 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
   leftovers.push(
     ...recorders.map((recorder) => recorder.keepClosing()),
     indexing.keepIndexing(),
+    anchoring.keepAnchoring(),
     folding.foldAll().catch(report("stops of an earlier run are not folded")),
   );
   return {
@@ -174,11 +187,13 @@ async function openEdge(foundation: Foundation, closers: Closers): Promise<Edge>
     commands,
     accesses,
     evidence,
+    anchor: anchoring.file,
     refreshIndexes: () => indexing.refresh(),
     answers: new Answers(keys.gateway),
     verify,
     replays,
     limiter: new RateLimiter({ perSecond: limits.partyPerSecond, burst: limits.partyBurst }, environment.clock),
+    subjectTrails: new AtOnce(SUBJECT_TRAILS),
     trustText: () => trust.text,
     earlierTrust: (version) => trust.earlier.get(version),
     clock: environment.clock,

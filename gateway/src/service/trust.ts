@@ -63,13 +63,14 @@ export async function openTrustFile(options: TrustOptions): Promise<TrustText> {
     ...logs.map(({ origin }) => origin),
     ...configs.map((hash) => `configuration block ${hash}`),
     ...witnessesMissing(trust, options.config),
+    ...anchorsMissing(trust, options.config),
   ];
   if (missing.length === 0) return { text: known, digest, earlier };
   if (isOwn(trust, options)) {
     await mkdir(path.join(data, EARLIER_FOLDER), { recursive: true });
     await replaceFile(path.join(data, EARLIER_FOLDER), `${trust.version}.json`, known);
     earlier.set(trust.version, known);
-    return writeTrust(data, await newTrust(options, { version: trust.version, digest }), earlier);
+    return writeTrust(data, await newTrust(options, { trust, digest }), earlier);
   }
   options.report(
     new QuanjiError(
@@ -116,6 +117,25 @@ function witnessesMissing({ policy, heads, blocks = {} }: Trust, config: Config)
   return same && named ? [] : ["the witnesses that are configured"];
 }
 
+type Anchors = NonNullable<Trust["anchors"]>;
+
+/** What the file names stays: evidence rests on it. */
+function anchorsWith(known: Anchors, { anchor }: Pick<Config, "anchor">): Anchors {
+  if (anchor === undefined) return known;
+  const { chain, contract, blocks } = anchor;
+  const at = known.findIndex((row) => row.chain === chain && row.contract === contract);
+  const held = known[at];
+  if (held === undefined) return [...known, { chain, contract, blocks }];
+  return known.with(at, { ...held, blocks: [...new Set([...held.blocks, ...blocks])] });
+}
+
+/** What the configuration says of anchors and the file does not. */
+function anchorsMissing({ anchors = [] }: Trust, config: Pick<Config, "anchor">): readonly string[] {
+  return canonical(anchorsWith(anchors, config), TRUST_LIMITS) === canonical(anchors, TRUST_LIMITS)
+    ? []
+    : ["the anchor contract or blocks that are configured"];
+}
+
 async function writeTrust(
   data: string,
   file: TrustFile,
@@ -147,7 +167,7 @@ function opened(text: string): { readonly trust: Trust; readonly digest: HashTex
 
 async function newTrust(
   { config, keys, topology, roots, configs, ledger, readModel, now }: TrustOptions,
-  previous?: { readonly version: number; readonly digest: HashText },
+  previous?: { readonly trust: Trust; readonly digest: HashText },
 ): Promise<TrustFile> {
   return makeTrust({
     index: readModel,
@@ -160,7 +180,8 @@ async function newTrust(
     signers: [keys.regulator],
     threshold: 1,
     configs: (await configs?.()) ?? [],
-    ...(previous !== undefined && { previous }),
+    anchors: anchorsWith(previous?.trust.anchors ?? [], config),
+    ...(previous !== undefined && { previous: { version: previous.trust.version, digest: previous.digest } }),
   });
 }
 

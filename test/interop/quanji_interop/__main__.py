@@ -13,6 +13,7 @@ def verdict(exhibit):
         now, previous = exhibit["now"], exhibit.get("previous")
         before = None if previous is None else Trust(previous, now)
         trust = Trust(exhibit["trust"], now, exhibit.get("pinned"), before)
+        trust.asked = exhibit.get("level")
         if exhibit["kind"] == "receipt":
             verify_receipt(exhibit["evidence"], trust)
         if exhibit["kind"] == "trail":

@@ -1,6 +1,7 @@
 """A receipt against a trust file, in the steps of docs/protocol.md, Verifying."""
 from hashlib import sha256
 
+from .anchor import assert_level, raised, verify_anchored
 from .keys import ANSWER, COMMAND, Jws, parse_jwk, signers_of, thumbprint
 from .schema import (
     ACCEPT, ACCESS, BODIES, ERASE, FACES, RECEIPT, RULES, TALLY, UPGRADED, VOID, check, fits, instant, instant_ms,
@@ -15,11 +16,11 @@ STOPPED = ("GRANT_REVOKED", "GRANT_SUSPENDED", "ANCESTOR_NOT_IN_FORCE")
 def verify_receipt(text, trust):
     """Raises Refused unless all of it holds."""
     # 1. The envelope; a gateway that the trust file knows signed it.
-    file, later = parse_canonical(without_final_newline(text), 256 * 1024, 2), None
+    file, later, anchored, pinned = parse_canonical(without_final_newline(text), 256 * 1024, 4), None, None, None
     if "v" in file:
         need(file["v"] == "quanji.upgraded.v1", "VERSION_UNKNOWN")
         check(UPGRADED, file)
-        file, later = file["receipt"], file["proof"]
+        file, later, anchored = file["receipt"], file["proof"], file.get("anchored")
     jws = Jws(file, ANSWER, 64 * 1024, 12)
     need(jws.header["typ"] == "quanji-receipt+jws", "TYP_MISMATCH")
     receipt = jws.payload
@@ -52,10 +53,15 @@ def verify_receipt(text, trust):
     # 7. The level, raised by a later proof beside the receipt.
     need(LEVELS.index(receipt["level"]) <= LEVELS.index(level), "LEVEL_FALSE")
     if later is not None:
-        raised, wider, other = verify_included(record, later, trust)
+        beside, wider, other = verify_included(record, later, trust)
         need(size != wider or root == other, "FORK")
-        level = max(level, raised, key=LEVELS.index)
-    need(LEVELS.index(level) >= LEVELS.index(trust.required_level), "WITNESS_QUORUM")
+        level = max(level, beside, key=LEVELS.index)
+    # 8. An outside chain holds the log.
+    if anchored is not None:
+        face = record.face
+        pinned = verify_anchored(anchored, face["log"], face["index"], record.ms, wider, other, trust)
+        level = raised(level, pinned, trust)
+    assert_level(level, pinned, trust)
 
 
 class Record:

@@ -131,7 +131,26 @@ RECEIPT = {
     "proof": string,
 }
 
-UPGRADED = {"v": one_of("quanji.upgraded.v1"), "receipt": JWS, "proof": string}
+ADDRESS = pattern(r"0x[0-9a-f]{40}")
+BLOCK = pattern(r"0x[0-9a-f]{64}")
+ANCHORED = {
+    "anchor": {
+        "v": one_of("quanji.anchor.v1"),
+        "chain": integer(1),
+        "contract": ADDRESS,
+        "log": LOG,
+        "size": integer(1),
+        "root": digest,
+        "block": BLOCK,
+        "header": pattern(r"[A-Za-z0-9_-]{1,4096}"),
+        "transaction": integer(),
+        "event": integer(),
+        "proof": items(pattern(r"[A-Za-z0-9_-]{1,24576}"), 1, 16),
+    },
+    "consistency": items(digest, 0, 63),
+}
+
+UPGRADED = {"v": one_of("quanji.upgraded.v1"), "receipt": JWS, "proof": string, "anchored?": ANCHORED}
 
 ACCESS = {
     "net": NET,
@@ -297,6 +316,7 @@ TRUST = {
     "signers": rows({"kid": string, "jwk": JWK}, 1),
     "threshold": integer(1),
     "regulator": PARTY,
+    "anchors?": rows({"chain": integer(1), "contract": ADDRESS, "blocks": items(BLOCK, 0, 4096)}, 1, 16),
 }
 TRUST_FILE = {"payload": string, "signatures": rows({"protected": string, "signature": string}, 1, 64)}
 

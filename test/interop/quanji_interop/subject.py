@@ -56,7 +56,7 @@ class Index:
         agrees = agrees and body["size"] <= (body["to"] - body["from"]) * MAX_SUBJECTS
         agrees = agrees and (body["size"] == 0) == (body["root"] == EMPTY_ROOT)
         need(agrees and (body["from"] == 0 or "prev" in body), "RECORD_CONTRADICTS")
-        self.through = instant_ms(body["through"])
+        self.through, self.ms = instant_ms(body["through"]), instant_ms(body["time"])
         hashes = [sha256(line.encode()).digest() for line in lines]
         self.leaf = sha256(b"\x00" + hashes[0] + hashes[1]).digest()
 
@@ -156,14 +156,14 @@ class SubjectSection(Judge):
         self.heads = {}
 
     def end(self, line):
-        """(time, level)"""
+        """(time, the index that is proven and (level, size, root))"""
         need(line["log"] == self.log, "LOG_MISMATCH")
         self.close_index()
         need(self.index is not None, "INDEX_GAP")
         need("proof" in line and not {"note", "next", "opening"} & set(line), "PROOF_MISSING")
         level, size, root = verify_included(self.index, line["proof"], self.trust)
         need(size == self.size and self.root in (None, root), "INCLUSION_INVALID")
-        return instant(min(self.index.through, self.asked.until)), level
+        return instant(min(self.index.through, self.asked.until)), (self.index, (level, size, root))
 
 
 def head_in(leaves, size, tag):

@@ -4,12 +4,13 @@ decisions are not made again here, nor is it asked whether a command was one tha
 """
 from hashlib import sha256
 
+from .anchor import assert_level, raised, verify_anchored
 from .judge import Judge, extend, sealed_leaf, start_of
 from .keys import COMMAND, Jws, parse_jwk, signers_of, thumbprint
-from .receipt import LEVELS, Record, erasures_of, is_hash, verify_included, verify_opening
+from .receipt import Record, erasures_of, is_hash, verify_included, verify_opening
 from .schema import (
-    ERASABLE, ERASE, JWS, LOG, NET, PATH, SEAL, SUBJECT_TAGS, UNSEAL, check, digest, fits, instant, instant_ms, integer,
-    is_instant, is_tags, items, one_of, openings, rows, string,
+    ANCHORED, ERASABLE, ERASE, JWS, LOG, NET, PATH, SEAL, SUBJECT_TAGS, UNSEAL, check, digest, fits, instant, instant_ms,
+    integer, is_instant, is_tags, items, one_of, openings, rows, string,
 )
 from .subject import Asked, SubjectSection
 from .text import (
@@ -69,6 +70,7 @@ LINES = {
         "opening?": HEAD,
         "proof?": string,
         "next?": {"record": string, "opening": OPENING, "proof": string},
+        "anchored?": ANCHORED,
     },
     "end": {"t": string, "count": integer(), "digest": digest},
 }
@@ -214,11 +216,25 @@ class Trail:
 
     def on_logEnd(self, line):
         need(self.section is not None, "LINE_ORDER")
-        time, level = self.section.end(line)
+        time, proven = self.section.end(line)
+        level, pinned = self.anchored(line, proven)
         need(self.to is None or time is None or time >= self.to, "TRAIL_STALE")
         if level is not None:
-            need(LEVELS.index(level) >= LEVELS.index(self.trust.required_level), "WITNESS_QUORUM")
+            assert_level(level, pinned, self.trust)
         self.sections[self.section.log], self.section = level, None
+
+    def anchored(self, line, proven):
+        """(level or None, whether the block of the anchor is pinned, None where there is none that counts)"""
+        if proven is None:
+            need("anchored" not in line, "RECORD_MISSING")
+            return None, None
+        record, (level, size, root) = proven
+        if "anchored" not in line:
+            return level, None
+        ms = None if isinstance(record, Hidden) else record.ms
+        face = record.face
+        pinned = verify_anchored(line["anchored"], face["log"], face["index"], ms, size, root, self.trust)
+        return raised(level, pinned, self.trust), pinned
 
     # 5. The end.
     def on_end(self, line):
@@ -460,7 +476,7 @@ class Section(Judge):
             need(record.ms >= self.last.ms, "TIME_ORDER")
 
     def end(self, line):
-        """(time or None, level or None)"""
+        """(time or None, the record that is proven and (level, size, root), or None)"""
         need(line["log"] == self.log, "LOG_MISMATCH")
         need(self.skipped is None, "TRAIL_GAP" if self.shown else "TRAIL_START")
         if "note" in line and "next" not in line:
@@ -474,7 +490,7 @@ class Section(Judge):
         before = self.link(record, line["next"]["opening"])
         need(before[0] <= self.head[0], "TRAIL_TRUNCATED")
         self.assert_follows(record, before)
-        return None, verify_included(record, line["next"]["proof"], self.trust)[0]
+        return None, (record, verify_included(record, line["next"]["proof"], self.trust))
 
     def end_at_tip(self, line):
         head, at, time = self.trail.verify_head(line["note"], line.get("opening"), self.key, self.log, False)
@@ -487,11 +503,11 @@ class Section(Judge):
             need("proof" not in line, "RECORD_MISSING")
             return time, None
         need("proof" in line, "PROOF_MISSING")
-        level, size, _ = verify_included(self.last, line["proof"], self.trust)
+        proven = verify_included(self.last, line["proof"], self.trust)
         need(at[1] > self.last.face["index"], "TRAIL_STALE")
         root = parse_note(line["proof"].partition("\n\n")[2])[0].split("\n")[2]
-        need(size != at[1] or read_hash(root) == at[2], "FORK")
-        return time, level
+        need(proven[1] != at[1] or read_hash(root) == at[2], "FORK")
+        return time, (self.last, proven)
 
 
 def verify_trail(text, trust):

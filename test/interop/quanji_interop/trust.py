@@ -72,6 +72,8 @@ class Trust:
         need(trust.get("v") == "quanji.trust.v1", "VERSION_UNKNOWN")
         check(TRUST, trust)
         self.digest, self.now = hash_text(payload), now
+        #: Level that the reader asks for, above the file's own.
+        self.asked = None
         # 2. It is the pinned one.
         need(pinned is None or pinned == self.digest, "TRUST_DIGEST")
         # 3. Enough of its signers signed, and enough of its predecessor's.

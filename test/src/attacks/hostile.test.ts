@@ -3,15 +3,17 @@ import {
   instant,
   isQuanjiError,
   PROOF_LIMITS,
+  quarterOf,
   type Receipt,
   type TrailKind,
   type TrailLine,
 } from "@quanji/chaincode/domain";
-import { canonical, type Openings } from "@quanji/chaincode/log";
+import { canonical, type Openings, sha256Text } from "@quanji/chaincode/log";
 import { Client } from "@quanji/client";
 import { contradictions, heldInTrail, type Verdict, verifyEvidence, verifyTrail } from "@quanji/client/verify";
 import { expect } from "chai";
 import { collude, type Forged, type Hands } from "../../../client/dist/verify/forging.support.test.js";
+import { colludeOnSubject } from "../../../client/dist/verify/forging-subject.support.test.js";
 import { type LocalHost, LOG } from "../support/host.js";
 import { type Ended, IDS, RESOURCE, Stage } from "../support/stage.js";
 import { recordsOf } from "../support/trails.js";
@@ -19,6 +21,7 @@ import { until } from "../support/until.js";
 import { handsOf, HostileGateway, type Lie, readLines, say, writeLines } from "./hostile.js";
 
 const OTHER = "res/weather.hourly";
+const PEOPLE = "res/people.credit";
 
 describe("An operator that lies", () => {
   let stage: Stage<LocalHost>;
@@ -32,9 +35,10 @@ describe("An operator that lies", () => {
   const receipts: Receipt[] = [];
 
   before(async () => {
-    stage = await Stage.open({ resources: [RESOURCE, OTHER] });
+    stage = await Stage.open({ resources: [RESOURCE, OTHER, PEOPLE] });
     hands = await handsOf(stage);
     await stage.register(OTHER, { class: "weather.hourly" });
+    await stage.register(PEOPLE, { subjectKind: "person" });
     grant = await stage.granted();
     const used = async (by: "insurer" | "stranger", change: object = {}): Promise<Ended> => {
       const one = await stage.use(by, stage.access(grant, change));
@@ -283,6 +287,62 @@ describe("An operator that lies", () => {
     const both = [insurer.receipt(first ?? ""), insurer.receipt(second ?? "")].map(codeOf);
     expect(await Promise.all(both)).to.deep.equal(Array(2).fill("ANSWER_MISMATCH REQUEST_MISMATCH"));
   });
+
+  // Last, for it makes the log longer than what the others forge.
+  it("wrongTag: another's tag on what was asked of her, in records, indexes and trails", async () => {
+    const [alice, bob] = [sha256Text("alice"), sha256Text("bob")];
+    const about = await stage.granted("adjuster", {}, { resource: PEOPLE });
+    const used = await stage.use("adjuster", stage.access(about, { resource: PEOPLE, subjects: [alice] }));
+    const held = await until(async () => {
+      const { access, delivery } = await (await stage.client("adjuster")).receipt(used.request ?? "");
+      return delivery === undefined ? undefined : [access.receipt, delivery.receipt];
+    });
+    const quarter = quarterOf(now(), "+08:00");
+    const asked = async (tag: string, receipts: readonly Receipt[] = []): Promise<string> => {
+      let text = "";
+      for await (const line of bureau.subjectTrail(IDS.bureau, [{ quarter, tag }], { fresh: true }))
+        text += `${line}\n`;
+      const verdict = await verify(text, receipts);
+      return verdict.ok ? "ok" : `${verdict.code} · ${verdict.detail}`;
+    };
+    const retag = (subjects: readonly string[] | "bulk") => (record: Forged) => {
+      if (record.body["subjects"] !== undefined) record.body["subjects"] = subjects;
+      return undefined;
+    };
+    expect(await asked(alice, held)).to.equal("ok");
+    // In the resource's trail: the requester signed whom it asked about.
+    for (const subjects of [[bob], [alice, bob].sort(), "bulk"] as const) {
+      onTrails((lines) =>
+        collude(lines, (record) => (record.face["type"] === "access" ? retag(subjects)(record) : true), hands),
+      );
+      expect(await told("resource", PEOPLE)).to.equal("PROOF_INVALID · REQUEST_CONTENT");
+    }
+    onTrails((lines) =>
+      collude(lines, (record) => (record.face["type"] === "delivery" ? retag([bob])(record) : true), hands),
+    );
+    expect(await told("resource", PEOPLE)).to.equal("PROOF_INVALID · REQUEST_CONTENT");
+    // The use under Bob's name in her trail, and in his.
+    onTrails((lines) => colludeOnSubject(lines, retag([bob]), hands));
+    expect(await asked(alice)).to.equal("TRAIL_INCOMPLETE · TRAIL_FOREIGN");
+    const hers = await rawSubject(alice, quarter);
+    onTrails(async (lines) => colludeOnSubject([lines[0]!, ...hers.slice(1)], retag([bob]), hands));
+    expect(await asked(bob)).to.equal("PROOF_INVALID · REQUEST_CONTENT");
+    // Her trail in place of his: she is nowhere proven to be him.
+    onTrails((lines) => [lines[0]!, ...hers.slice(1)]);
+    expect(await asked(bob)).to.equal("TRAIL_INCOMPLETE · TRAIL_FOREIGN");
+    // With the regulator, an index that does not have her: true to itself, and convicted by whoever holds the receipt.
+    onTrails((lines) => colludeOnSubject(lines, () => false, hands));
+    expect(await asked(alice)).to.equal("ok");
+    expect(await asked(alice, held)).to.equal("TRAIL_INCOMPLETE · RECEIPT_NOT_IN_TRAIL");
+  });
+
+  /** As the gateway has it. */
+  async function rawSubject(tag: string, quarter: string): Promise<TrailLine[]> {
+    let text = "";
+    const trail = (await stage.client("bureau")).subjectTrail(IDS.bureau, [{ quarter, tag }], { fresh: true });
+    for await (const line of trail) text += `${line}\n`;
+    return readLines(text);
+  }
 });
 
 const codeOf = (work: Promise<unknown>): Promise<string> =>

@@ -21,6 +21,7 @@ import { verifyLogVsLedger } from "@quanji/client/audit";
 import { openTrust, verifyCheckpoint } from "@quanji/client/verify";
 import { expect } from "chai";
 import { envelopesOf, seal, signerOf, withEnvelopes } from "../fabric/audit/forgery.js";
+import { doAfterwards } from "../support/afterwards.js";
 import type { LocalHost } from "../support/host.js";
 import { GATEWAY, QUANJI, type Ran, runProgram } from "../support/program.js";
 import { newFolder, Stage } from "../support/stage.js";
@@ -60,6 +61,7 @@ describe("faults: quanji blocks, quanji audit", () => {
     data = stage.host.data;
     const grant = await stage.granted();
     await stage.use("insurer", stage.access(grant, { purpose: "marketing" }));
+    await doAfterwards(stage, grant);
     used = (await stage.use("insurer", stage.access(grant, { purpose: "risk.assessment" }))).request ?? "";
   });
   after(async () => {

@@ -93,6 +93,8 @@ export interface HostOptions {
   /** `each`: every endorser simulates for itself, so that they can differ. Default: `once`. */
   readonly simulate?: "once" | "each";
   readonly lines?: LogLines;
+  /** Of the environment, where the gateway looks for credentials. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 export class LocalHost implements Host {
@@ -158,7 +160,7 @@ export class LocalHost implements Host {
       clock: this.clock,
       random: randomBytes,
       logger: pino({ level: "debug", base: null }, this.lines),
-      variables: {},
+      variables: this.#options.variables ?? {},
       durability: "buffered",
       openLedger: async (ledger) => {
         this.#embedded = await openEmbeddedLedger({ ...ledger, hooks, simulate });

@@ -1,14 +1,42 @@
 /** Data subjects on a stage: a table about persons, its steward's tag key in escrow, uses of it, and persons' trails. */
+import path from "node:path";
 import { quarterOf, type SubjectTags } from "@quanji/chaincode/domain";
-import { generateKey, openSigner, type PartyKeyPair, tagOf, type TagKeyRing, withNewTagKey } from "@quanji/client";
+import {
+  generateKey,
+  openSigner,
+  type PartyKeyPair,
+  tagOf,
+  type TagKeyRing,
+  withNewTagKey,
+  writeTagKeys,
+} from "@quanji/client";
 import { systemRandom } from "@quanji/client/browser";
 import { type Verdict, verifyTrail } from "@quanji/client/verify";
 import type { LocalHost } from "./host.js";
 import { NET } from "./host.js";
-import { type Ended, IDS, Stage } from "./stage.js";
+import { type Ended, IDS, Stage, type StageOptions } from "./stage.js";
 import { until } from "./until.js";
 
 export const PEOPLE = "res/people.credit";
+
+/** A configuration by which the source tells persons by a field, with the steward's tag keys at hand. See {@link People.lend}. */
+export const toldBy =
+  (field: string): NonNullable<StageOptions["configFor"]> =>
+  ({ url }) => ({
+    sources: [
+      {
+        resource: PEOPLE,
+        steward: IDS.bureau,
+        kind: "http",
+        format: "json",
+        items: "/items",
+        url: `${url}/days`,
+        allowPrivate: true,
+        subjects: { field, keys: KEYS_FILE },
+      },
+    ],
+  });
+const KEYS_FILE = "tags.json";
 
 export interface TrailWish {
   readonly bulk?: boolean;
@@ -31,8 +59,8 @@ export class People {
   }
 
   /** With the key of the present quarter registered, and a grant to the insurer. */
-  static async open(config: Readonly<Record<string, unknown>> = {}): Promise<People> {
-    const stage = await Stage.open({ resources: [PEOPLE], config });
+  static async open(config?: StageOptions["configFor"]): Promise<People> {
+    const stage = await Stage.open({ resources: [PEOPLE], ...(config !== undefined && { configFor: config }) });
     try {
       return await People.on(stage);
     } catch (error) {
@@ -63,6 +91,11 @@ export class People {
     await (await this.stage.client("bureau")).tagKeys.register(this.ring, this.quarter);
   }
 
+  /** The steward lends the gateway its tag keys. */
+  lend(): Promise<void> {
+    return writeTagKeys(path.join(this.stage.host.data, "sources", KEYS_FILE), this.ring);
+  }
+
   tag(who: string, quarter = this.quarter): string {
     return tagOf(this.ring, quarter, who);
   }
@@ -81,7 +114,8 @@ export class People {
       this.stage.access(this.grant, { resource: PEOPLE, ...about, ...change }),
     );
     const client = await this.stage.client("insurer");
-    if (ended.outcome === "permit") await until(async () => (await client.receipt(ended.request ?? "")).delivery);
+    const isPermit = ended.outcome === "permit" || ended.outcome === "undelivered";
+    if (isPermit) await until(async () => (await client.receipt(ended.request ?? "")).delivery);
     return ended;
   }
 

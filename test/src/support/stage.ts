@@ -81,6 +81,8 @@ export interface StageOptions extends Partial<Omit<HostOptions, "data" | "base">
   readonly ground?: Ground;
   /** Which resources the source serves. Default: {@link RESOURCE} alone. */
   readonly resources?: readonly string[];
+  /** Members of `gateway.json` that depend on the source. */
+  readonly configFor?: (source: CountingSource) => Readonly<Record<string, unknown>>;
 }
 
 export const newFolder = (): Promise<string> => mkdtemp(path.join(tmpdir(), "quanji-suite-"));
@@ -94,6 +96,8 @@ export class Stage<H extends Host = Host> {
   readonly #clients = new Map<string, Promise<Client>>();
   readonly #sequences = new Map<string, number>();
 
+  /** How far the network's clock was moved. */
+  #offsetMs = 0;
   /** Private keys, for programs that read them from a file. */
   readonly #keys: ReadonlyMap<string, PartyKeyPair>;
 
@@ -119,11 +123,13 @@ export class Stage<H extends Host = Host> {
   }
 
   /** A gateway in this process. */
-  static async open({ resources, ground = EMBEDDED, ...options }: StageOptions = {}): Promise<Stage<LocalHost>> {
+  static async open({ resources, configFor, ground = EMBEDDED, ...options }: StageOptions = {}): Promise<
+    Stage<LocalHost>
+  > {
     const base = await ground.lay();
     const source = await CountingSource.open();
     try {
-      const config = { ...sourcesOf(source, resources), ...options.config };
+      const config = { ...sourcesOf(source, resources), ...configFor?.(source), ...options.config };
       return await Stage.on(await LocalHost.open({ ...options, base, data: await newFolder(), config }), source, base);
     } catch (error) {
       await base.close();
@@ -172,6 +178,20 @@ export class Stage<H extends Host = Host> {
     await this.base.close();
     await this.source.close();
     await rm(this.host.data, { recursive: true, force: true });
+  }
+
+  /**
+   * Moves the clock of a network on whose clock a test may set. Clients learn it when they connect, so those that are known here are
+   * forgotten.
+   */
+  async later(ms: number): Promise<void> {
+    const offsetMs = this.#offsetMs + ms;
+    const url = "/v1/commands/clock.set";
+    const { status, text } = await this.post(url, await this.sign("regulator", "clock.set", url, { offsetMs }));
+    if (status !== 200) throw new Error(`the clock is not set: ${text}`);
+    this.#offsetMs = offsetMs;
+    for (const client of this.#clients.values()) await (await client).close();
+    this.#clients.clear();
   }
 
   async trust(): Promise<OpenedTrust> {
@@ -282,7 +302,7 @@ export class Stage<H extends Host = Host> {
     payload: JsonObject,
     options: SignOptions = {},
   ): Promise<SignedCommand> {
-    const { jti, values, nowMs = this.host.clock(), url = PUBLIC_URL + urlPath } = options;
+    const { jti, values, nowMs = this.host.clock() + this.#offsetMs, url = PUBLIC_URL + urlPath } = options;
     return signCommand({
       signer: typeof by === "string" ? this.signers[by] : by,
       verb,

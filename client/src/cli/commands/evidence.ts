@@ -36,7 +36,7 @@ import { chunksOf } from "../trail-file.js";
 import { evidenceText, verdictText } from "../verdict.js";
 import { levelNote, receiptText } from "./access.js";
 import { checkLogVsLedger } from "./audit.js";
-import { upgradeDeclaration } from "./tiles.js";
+import { BLOCK_HASH, blockHashes, upgradeDeclaration, upgradeTrailDeclaration } from "./tiles.js";
 
 export function evidenceCommands(program: Command, runtime: Runtime): void {
   declare(group(program, runtime, "receipt", "Receipts of accesses."), runtime, [
@@ -83,6 +83,7 @@ export function evidenceCommands(program: Command, runtime: Runtime): void {
       ],
       run: getSubjectTrail,
     },
+    upgradeTrailDeclaration,
   ]);
   declare(program, runtime, [
     {
@@ -113,10 +114,12 @@ export function evidenceCommands(program: Command, runtime: Runtime): void {
       options: [
         ["--level <level>", `raise the level that is asked for: ${LEVELS.join(", ")}`],
         ["--replay <which>", "all: refuse if a rule could not be replayed because the file lacks its commands"],
+        BLOCK_HASH,
       ],
       examples: [
         "verify use.receipt.json --trust trust.json",
         "verify grant.trail.ndjson --trust trust.json --replay all --json",
+        "verify use.receipt.json --trust trust.json --level anchored --block-hash 0x5f3a…",
       ],
       run: verify,
     },
@@ -305,7 +308,7 @@ async function* linesOf(path: string): AsyncGenerator<Uint8Array, void, void> {
 }
 
 async function verify(context: Context, files: readonly string[], options: Options): Promise<Result> {
-  const trust = await context.trust();
+  const trust = await context.trust(blockHashes(options));
   if (trust === undefined)
     throw new UsageError("against which trust file? give --trust FILE; quanji trust fetch gets one");
   const level = options.oneOf("level", "--level", LEVELS);

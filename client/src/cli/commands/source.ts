@@ -20,6 +20,7 @@ const common = {
     .regex(/^(?:\/[^/]+)*$/, "a JSON pointer such as /items")
     .optional(),
   columns: z.record(FieldName, z.string().min(1)).optional(),
+  subjects: z.strictObject({ field: FieldName, keys: z.string().min(1) }).optional(),
 };
 const Binding = z.discriminatedUnion("kind", [
   z.strictObject({ ...common, kind: z.literal("file"), path: z.string().min(1) }),
@@ -56,6 +57,8 @@ export function sourceCommands(program: Command, runtime: Runtime): void {
         ["--column <field=name>...", "a field that the source calls otherwise"],
         ["--secret-header <header=VAR>...", "a header whose value the gateway takes from its environment"],
         ["--ticket", "the source stands behind quanji-source: show it each permit's receipt"],
+        ["--subject-field <field>", "the field that tells of whom a row is: what accesses name is compared with it"],
+        ["--tag-keys <file>", "the steward's tag keys for that; copied as --file is"],
         ["--allow-private", "let the gateway call loopback and private addresses, and plain http"],
         ["--data <folder>", "the gateway's data folder (default: QUANJI_DATA, or ./data)"],
       ],
@@ -77,6 +80,7 @@ async function add(context: Context, [resource = ""]: readonly string[], options
     resource,
     steward,
     ...optional(options),
+    ...(await subjectsOf(context, data, options)),
   });
   await bind(data, binding);
   return { json: { ...binding, file: join(data, CONFIG) }, text: pairs({ ...binding, file: join(data, CONFIG) }) };
@@ -91,6 +95,18 @@ function optional(options: Options): Readonly<Record<string, unknown>> {
   };
 }
 
+/** One without the other would compare nothing, and look as if it did. */
+async function subjectsOf(
+  context: Context,
+  data: string,
+  options: Options,
+): Promise<{ readonly subjects?: Binding["subjects"] }> {
+  const [field, keys] = [options.text("subjectField"), options.text("tagKeys")];
+  if (field === undefined && keys === undefined) return {};
+  if (field === undefined || keys === undefined) throw new UsageError("--subject-field and --tag-keys go together");
+  return { subjects: { field, keys: await inSources(context.path(keys), data, basename(keys)) } };
+}
+
 async function placeOf(
   context: Context,
   data: string,
@@ -102,7 +118,7 @@ async function placeOf(
     return {
       kind: "file",
       format: format ?? extname(file).slice(1).toLowerCase(),
-      path: await inSources(context.path(file), data, resource),
+      path: await inSources(context.path(file), data, `${resource.replace("/", "-")}${extname(file)}`),
     };
   }
   if (url === undefined || file !== undefined)
@@ -124,8 +140,8 @@ function pairOf(text: string, flag: string): readonly [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** Path relative to the folder for sources; a file from elsewhere is copied into it, under the resource's name. */
-async function inSources(file: string, data: string, resource: string): Promise<string> {
+/** Path relative to the folder for sources; a file from elsewhere is copied into it, under that name and with its mode. */
+async function inSources(file: string, data: string, name: string): Promise<string> {
   const folder = join(data, SOURCES);
   await mkdir(folder, { recursive: true });
   const real = await realpath(file).catch((cause: unknown) => {
@@ -133,7 +149,6 @@ async function inSources(file: string, data: string, resource: string): Promise<
   });
   const inside = relative(await realpath(folder), real);
   if (inside !== "" && !inside.startsWith("..") && !inside.startsWith(sep)) return inside.split(sep).join("/");
-  const name = `${resource.replace("/", "-")}${extname(real)}`;
   await copyFile(real, join(folder, name)).catch((cause: unknown) => {
     throw unreadable(file, cause);
   });

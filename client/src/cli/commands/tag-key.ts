@@ -30,7 +30,7 @@ export function tagKeyCommands(program: Command, runtime: Runtime): void {
       run: register,
     },
     {
-      usage: "tag <identifier>...",
+      usage: "tag <identifier...>",
       summary: "The tags of persons or organisations in a quarter: what accesses to their data name.",
       options: [KEYS, QUARTER],
       examples: ["tag-key tag 510100199001011234 --keys bureau.tags.json --quarter 2026Q4"],

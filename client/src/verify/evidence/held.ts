@@ -8,7 +8,7 @@ import type { HeldRecord } from "./compare.js";
 /** Of an upgraded receipt, the proof beside it. Errors: NOT_CANONICAL, JWS_SHAPE, FIELD_UNKNOWN and others of a receipt's form. */
 export function heldInReceipt(file: string | Uint8Array): HeldRecord {
   const { receipt, later } = openReceipt(file);
-  return { record: receipt.record, openings: receipt.openings as Openings, proof: later ?? receipt.proof };
+  return { record: receipt.record, openings: receipt.openings as Openings, proof: later?.proof ?? receipt.proof };
 }
 
 /** Only the last record of each log has a proof of its own in a trail. Errors: those of a line's form; whatever the source throws. */

@@ -13,7 +13,7 @@ import type { EvidenceVerdict, Shown } from "./verdict.js";
 
 export { contradictions, type HeldRecord } from "./compare.js";
 export { heldInReceipt, heldInTrail } from "./held.js";
-export { ChainGatherer, ignoredStops, readShownChains, type ShownChains } from "./stops.js";
+export { ignoredStops } from "./stops.js";
 export type { Accused, EvidenceVerdict, Shown } from "./verdict.js";
 
 /**

@@ -9,70 +9,15 @@ import {
   isQuanjiError,
   PROOF_LIMITS,
   splitVersion,
-  type TrailLine,
 } from "@quanji/chaincode/domain";
 import { canonical, parseHeadNote, parseNote, partyOf } from "@quanji/chaincode/log";
 import { openCommand } from "../commands.js";
-import { linesOf, parseLine, SourceFault, type TrailSource } from "../lines.js";
 import { openRecord } from "../record.js";
+import { chainName, MAX_SHOWN_BYTES, type ShownChain, type ShownChains } from "../shown-chains.js";
 import { factsOf } from "../signers.js";
 import { stepOf } from "../timeline.js";
 import type { HeldRecord } from "./compare.js";
 import { type GrantPast, grantIdOf, ignoredBy, permitOf } from "./ignored-stop.js";
-
-type Shown = IgnoredStopProof["chains"][number];
-
-/** Command chains of one trail, by kind and id. */
-export type ShownChains = ReadonlyMap<string, Shown>;
-
-const KINDS: ReadonlySet<string> = new Set(["directory", "party", "resource", "grant"]);
-
-/** Of chains, kept while a trail is read. */
-const MAX_BYTES = 64 * 1024 * 1024;
-
-/** Gathers chains line by line. */
-export class ChainGatherer {
-  readonly #chains = new Map<string, Shown>();
-  #open: Omit<Shown, "note" | "opening"> | undefined;
-  #bytes = 0;
-
-  /** Of a trail so large that nobody could carry the proof, nothing is kept. */
-  add(line: TrailLine, length: number): void {
-    if (line.t === "chain") {
-      const { scope, kind, id } = line;
-      this.#open = KINDS.has(kind) ? { scope, kind: kind as Shown["kind"], id, commands: [] } : undefined;
-    } else if (line.t === "command" && this.#open !== undefined) {
-      this.#bytes += length;
-      if (this.#bytes > MAX_BYTES) this.#chains.clear();
-      else this.#open.commands.push({ entry: line.entry, request: line.request });
-    } else if (line.t === "chainEnd" && this.#open !== undefined && this.#bytes <= MAX_BYTES) {
-      const { kind, id } = this.#open;
-      this.#chains.set(nameOf(kind, id), { ...this.#open, note: line.note, opening: line.opening });
-      this.#open = undefined;
-    }
-  }
-
-  get chains(): ShownChains {
-    return this.#chains;
-  }
-}
-
-/** Errors: those of a line's form; whatever the source throws. */
-export async function readShownChains(source: TrailSource): Promise<ShownChains> {
-  const gathered = new ChainGatherer();
-  try {
-    for await (const lines of linesOf(source)) {
-      for (const bytes of lines) {
-        const line = parseLine(bytes);
-        if (line.t === "log") return gathered.chains;
-        gathered.add(line, bytes.length);
-      }
-    }
-  } catch (error) {
-    throw error instanceof SourceFault ? error.cause : error;
-  }
-  return gathered.chains;
-}
 
 /** One proof a grant: its first permit that a chain of these contradicts. Errors: those of records and commands that are malformed. */
 export function ignoredStops(chains: ShownChains, held: readonly HeldRecord[]): IgnoredStopProof[] {
@@ -83,7 +28,7 @@ export function ignoredStops(chains: ShownChains, held: readonly HeldRecord[]): 
     const permit = permitOf(opened);
     if (permit === undefined) continue;
     const id = grantIdOf(permit);
-    const grant = chains.get(nameOf("grant", id));
+    const grant = chains.get(chainName("grant", id));
     if (grant === undefined || proofs.has(id)) continue;
     if (!pasts.has(id)) pasts.set(id, pastOf(grant));
     const past = pasts.get(id);
@@ -94,7 +39,7 @@ export function ignoredStops(chains: ShownChains, held: readonly HeldRecord[]): 
       kind: "ignored-stop",
       record,
       proof,
-      chains: needed(chains, [nameOf("grant", id), nameOf("resource", resource)]),
+      chains: needed(chains, [chainName("grant", id), chainName("resource", resource)]),
     };
     if (fits(draft)) proofs.set(id, draft);
   }
@@ -102,7 +47,7 @@ export function ignoredStops(chains: ShownChains, held: readonly HeldRecord[]): 
 }
 
 /** The chain's states, by the commands alone. Undefined if the rules refuse one: then the verdict on the chain says so. */
-function pastOf({ commands, note }: Shown): GrantPast | undefined {
+function pastOf({ commands, note }: ShownChain): GrantPast | undefined {
   try {
     let state: Grant | undefined;
     const positions = commands.map(({ entry, request }) => {
@@ -122,22 +67,20 @@ function pastOf({ commands, note }: Shown): GrantPast | undefined {
 }
 
 /** The directory, these, and the chains of all who signed anything in one that is needed. */
-function needed(chains: ShownChains, names: readonly string[]): Shown[] {
+function needed(chains: ShownChains, names: readonly string[]): ShownChain[] {
   const directory = [...chains.keys()].find((name) => name.startsWith("directory "));
   const queue = [...(directory === undefined ? [] : [directory]), ...names];
-  const found = new Map<string, Shown>();
+  const found = new Map<string, ShownChain>();
   for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
     const chain = chains.get(name);
     if (chain === undefined || found.has(name)) continue;
     found.set(name, chain);
     for (const { entry, request } of chain.commands) {
-      queue.push(nameOf("party", partyOf(openCommand(entry, request).jws.header.kid)));
+      queue.push(chainName("party", partyOf(openCommand(entry, request).jws.header.kid)));
     }
   }
   return [...found.values()];
 }
 
-const nameOf = (kind: string, id: string): string => `${kind} ${id}`;
-
 const fits = (draft: IgnoredStopProof): boolean =>
-  canonical(draft, { ...PROOF_LIMITS, maxBytes: 2 * MAX_BYTES }).length <= PROOF_LIMITS.maxBytes;
+  canonical(draft, { ...PROOF_LIMITS, maxBytes: 2 * MAX_SHOWN_BYTES }).length <= PROOF_LIMITS.maxBytes;

@@ -47,6 +47,7 @@ import { newApp } from "../app.js";
 import type { Edge, EvidenceFor } from "../edge.js";
 import { newRequestLog } from "../log.js";
 import { newMetrics } from "../metrics.js";
+import { AtOnce, SUBJECT_TRAILS } from "../at-once.js";
 import { RateLimiter } from "../rate.js";
 import { openReplays } from "../replays.js";
 import { listen } from "../server.js";
@@ -352,6 +353,7 @@ async function openEdge(
     },
     readModel,
     ledgerHeight: () => ledger.height(),
+    anchor: () => Promise.resolve(undefined),
     commands: new Commands({
       ledger,
       readModel,
@@ -368,6 +370,7 @@ async function openEdge(
     verify: (jwk, { signingInput, signature }) => verify(jwk, signingInput, signature),
     replays: closers.add(await openReplays(path.join(folder, "replays"), Date.now), (open) => open.close()),
     limiter: new RateLimiter({ perSecond, burst: perSecond }, Date.now),
+    subjectTrails: new AtOnce(SUBJECT_TRAILS),
     trustText: () => "{}",
     earlierTrust: (version) => (version === 1 ? "{}" : undefined),
     clock: Date.now,

@@ -61,12 +61,7 @@ export class Endorser {
     const named = namedIn(request);
     const wanted = named ?? this.#firstEndorsers(clientMsp);
     const bytes = encodeProposal(proposal);
-    const first = await this.#simulate(
-      clientMsp,
-      proposal,
-      request,
-      this.#parts.mode === "once" ? wanted : [wanted[0]],
-    );
+    const first = await this.#firstAnswer(clientMsp, proposal, request, wanted);
     const response = encodeResponse(proposal, bytes, first);
     const endorsers = named ?? this.#allEndorsers(wanted, first);
     if (this.#parts.mode === "each") {
@@ -81,6 +76,30 @@ export class Endorser {
       transaction: newTransaction(client, proposal, bytes, outcomeOf(first), response, endorsements),
       privateWrites: first.privateWrites,
     };
+  }
+
+  /**
+   * Of a refusal and a peer that misses a private value the second is told, as on Fabric, where all are asked at once: asked again
+   * when that peer has the value, they may all endorse. Endorsers that are simulated as one meet what is missing first.
+   */
+  async #firstAnswer(
+    clientMsp: string,
+    proposal: Proposal,
+    request: TransactionRequest,
+    wanted: Endorsers,
+  ): Promise<Executed> {
+    if (this.#parts.mode === "once") return this.#simulate(clientMsp, proposal, request, wanted);
+    const [own, ...others] = wanted;
+    try {
+      return await this.#simulate(clientMsp, proposal, request, [own]);
+    } catch (refusal) {
+      if (!(refusal instanceof LedgerError) || refusal.fault !== "REFUSED") throw refusal;
+      for (const msp of others) {
+        const answer = await this.#simulate(clientMsp, proposal, request, [msp]).catch((error: unknown) => error);
+        if (answer instanceof LedgerError && answer.fault === "UNAVAILABLE") throw answer;
+      }
+      throw refusal;
+    }
   }
 
   /** The contract's answer at one peer: the client's own, unless the request names another. */

@@ -7,7 +7,7 @@ import { type LedgerBlock } from "../ledger.js";
 import type { EmbeddedLedger } from "./ledger.js";
 import { faultOf, quanjiErrorOf } from "./testing/faults.js";
 import { EXCHANGE, Folders, HOLDER, NOW, open, REGULATOR, topology } from "./testing/open.js";
-import { call, quietly } from "./testing/probe.js";
+import { call, quietly, type Step } from "./testing/probe.js";
 
 const sha = (text: string): string => createHash("sha256").update(text).digest("base64url");
 const HOLDING = "org-HolderMSP";
@@ -103,6 +103,22 @@ describe("the embedded ledger", () => {
     expect(await view.getPrivateHash(HOLDING, "k")).to.equal(sha("secret"));
     expect(await view.getPrivateHash(HOLDING, "other")).to.equal(undefined);
   });
+
+  for (const simulate of ["once", "each"] as const) {
+    it(`tells of a peer that has a value's hash alone before it tells of another's refusal, simulating ${simulate}`, async () => {
+      await ledger.close();
+      ledger = await open(folder, { simulate });
+      await ledger.submit(quietly([["putPrivate", HOLDING, "k", "secret"]]));
+      const refusing: readonly Step[] = [
+        ["getPrivate", HOLDING, "k"],
+        ["refuse", "the contract says no"],
+      ];
+      const asked = (...endorsers: string[]) => ledger.submit(call(refusing, { endorsers }));
+      await faultOf(asked(HOLDER, EXCHANGE), "UNAVAILABLE");
+      await faultOf(asked(EXCHANGE, HOLDER), "UNAVAILABLE");
+      await faultOf(asked(HOLDER, REGULATOR), "REFUSED");
+    });
+  }
 
   it("shows the same blocks from memory and from disk", async () => {
     await ledger.submit(

@@ -1,10 +1,10 @@
-/** Batches made up at random: accesses, voids, deliveries and acceptances, right and wrong ones together, upon the log's head or beside it. */
-import { instant, type LogState, type Outcome, OUTCOMES } from "@quanji/chaincode/domain";
-import { canonical, type FlattenedJws, type JsonObject, sha256Text } from "@quanji/chaincode/log";
+/** Batches made up at random: records of every type, right and wrong ones together, upon the log's head or beside it. */
+import { instant, type LogState, MAX_SUBJECTS, type Outcome, OUTCOMES } from "@quanji/chaincode/domain";
+import { canonical, EMPTY_ROOT_TEXT, type FlattenedJws, type JsonObject, sha256Text } from "@quanji/chaincode/log";
 import { IDS, NET, randomText } from "@quanji/chaincode/testing";
 import { type BatchRecord, TRANSACTIONS } from "@quanji/chaincode/world";
 import { HOSTILE_VALUES } from "../../attacks/payloads.js";
-import { type Gateway, gatewayOf, GATEWAYS, type PlacedGrant, type Scene } from "./scene.js";
+import { type Gateway, gatewayOf, GATEWAYS, type Handover, type PlacedGrant, type Scene } from "./scene.js";
 import { type Sending, sign, type Unsigned, unsigned } from "./signing.js";
 
 const MOST_RECORDS = 4;
@@ -18,6 +18,7 @@ function accessUnder(scene: Scene, log: LogState, placed: PlacedGrant | undefine
   const { dice } = scene;
   const grant = placed?.grant;
   const resource = grant?.resource.slice(0, grant.resource.lastIndexOf("@"));
+  const isAboutPersons = scene.resources().some(({ id, subjectKind }) => id === resource && subjectKind === "person");
   return {
     net: NET,
     log: log.origin,
@@ -30,8 +31,18 @@ function accessUnder(scene: Scene, log: LogState, placed: PlacedGrant | undefine
     environment: { kind: dice.once(10) ? "tee" : "api", jurisdiction: dice.once(10) ? "SG" : "CN" },
     mode: "normal",
     quantity: 1 + dice.below(5),
+    ...(dice.once(isAboutPersons ? 2 : 30) && { subjects: dice.one(SUBJECTS) }),
   };
 }
+
+const tagOf = (name: string): string => sha256Text(name);
+/** Rising, but for the last. */
+const SUBJECTS = [
+  [tagOf("alice")],
+  [tagOf("alice"), tagOf("bob")].sort(),
+  [tagOf("bob"), tagOf("carol")].sort(),
+  [tagOf("alice"), tagOf("bob")].sort().reverse(),
+];
 
 const SPOILED: readonly ((scene: Scene, words: Unsigned) => Unsigned)[] = [
   (_, words) => ({ ...words, payload: { ...words.payload, net: "quanji.test/other" } }),
@@ -91,17 +102,27 @@ function delivery(scene: Scene, log: LogState): BatchRecord {
   };
 }
 
+/** What an acceptance repeats of a delivery, mostly as it is. */
+function handedOver({ dice }: Scene, told: Handover | undefined): JsonObject {
+  if (told === undefined) return { record: 0, digest: sha256Text("nothing"), rows: dice.below(9) };
+  const { access: record, digest, rows, subjects } = told.record.body;
+  return {
+    record,
+    digest: dice.once(10) ? sha256Text("another") : digest,
+    rows,
+    ...(Array.isArray(subjects) && { subjects: [...subjects] }),
+  };
+}
+
 /** Mostly in the words of a delivery that is there, and by who received it. */
 function acceptance(scene: Scene, log: LogState, via: Gateway): BatchRecord {
   const { dice } = scene;
-  const told = scene.likely(scene.deliveries(), (one) => one.log.origin === log.origin);
-  const payload = {
-    net: NET,
-    log: log.origin,
-    record: told?.record.body.access ?? 0,
-    digest: dice.once(10) ? sha256Text("another") : (told?.record.body.digest ?? sha256Text("nothing")),
-    rows: told?.record.body.rows ?? dice.below(9),
-  };
+  const accepted = scene.accepted(log);
+  const told = scene.likely(
+    scene.deliveries(),
+    (one) => one.log.origin === log.origin && one.record.body.outcome === "delivered" && !accepted.has(one.index),
+  );
+  const payload = { net: NET, log: log.origin, ...handedOver(scene, told) };
   const by = scene.by(told?.record.face.unit ?? IDS.insurer);
   const words = unsigned(scene, "access.accept", "/v1/commands/access.accept", { by, payload, via });
   const said = dice.once(8) ? dice.one(SPOILED)(scene, words) : words;
@@ -111,6 +132,41 @@ function acceptance(scene: Scene, log: LogState, via: Gateway): BatchRecord {
     delivery: told?.index ?? 0,
     first: told?.first ?? 0,
     request: tampered(scene, sign(said)),
+  };
+}
+
+/** By the steward's source, mostly of records that are there and are not tallied yet. */
+function tally(scene: Scene, log: LogState, via: Gateway, index: number): BatchRecord {
+  const { dice } = scene;
+  const held = scene.likely(scene.resources(), ({ logs, steward }) => {
+    return logs.includes(log.origin) && steward === scene.source?.party;
+  });
+  const resource = held?.id ?? "res/none";
+  const from = Math.max(0, scene.talliedTo(log, resource) - (dice.once(10) ? 1 : 0));
+  const to = dice.once(10) ? index + 1 : Math.min(index, from + 1 + dice.below(9));
+  const payload = { net: NET, log: log.origin, resource, from, to, served: dice.below(Math.max(1, to - from) + 1) };
+  const by = dice.once(8) ? scene.anybody() : (scene.source ?? scene.anybody());
+  const words = unsigned(scene, "tally.sign", "/v1/commands/tally.sign", { by, payload, via });
+  const said = dice.once(8) ? dice.one(SPOILED)(scene, words) : words;
+  return { type: "tally", ...scene.network.item(), request: tampered(scene, sign(said)) };
+}
+
+/** Of records up to here, or to some that came before; its root is what its gateway says, since no chaincode can tell. */
+function index(scene: Scene, log: LogState, at: number): BatchRecord {
+  const { dice } = scene;
+  const from = scene.indexedTo(log);
+  const before = dice.once(10) ? at + 1 : Math.max(from - (dice.once(10) ? 1 : 0), at - dice.below(4));
+  const isEmpty = before <= from || dice.once(3);
+  const size = isEmpty ? 0 : 1 + dice.below(dice.once(10) ? (before - from) * MAX_SUBJECTS + 2 : 3);
+  return {
+    type: "index",
+    ...scene.network.item(),
+    before,
+    // Those of this batch are in the batch that begins at the log's head.
+    first: dice.once(12) ? 0 : before > log.size ? log.size : (scene.firstOf(log, before - 1) ?? 0),
+    root: isEmpty !== dice.once(12) ? EMPTY_ROOT_TEXT : sha256Text(`root ${before}`),
+    size,
+    seed: randomText(32),
   };
 }
 
@@ -145,8 +201,11 @@ const withBatch = (it: Sending, batch: string): Sending => ({
   request: { ...withArguments(it, { digest: sha256Text(batch) }).request, transient: { batch } },
 });
 
-function recordAtRandom(scene: Scene, log: LogState, via: Gateway): BatchRecord {
+/** @param at where it would stand in the log */
+function recordAtRandom(scene: Scene, log: LogState, via: Gateway, at: number): BatchRecord {
   if (scene.dice.once(5)) return delivery(scene, log);
+  if (scene.dice.once(8)) return tally(scene, log, via, at);
+  if (scene.dice.once(8)) return index(scene, log, at);
   return scene.dice.once(8) ? acceptance(scene, log, via) : signedRecord(scene, log, via);
 }
 
@@ -155,7 +214,9 @@ export function batchAtRandom(scene: Scene): Sending | undefined {
   const log = logOf(scene);
   if (log === undefined) return undefined;
   const via = Object.values(GATEWAYS).find(({ name }) => name === log.gateway) ?? gatewayOf(log.msp);
-  const records = Array.from({ length: 1 + dice.below(MOST_RECORDS) }, () => recordAtRandom(scene, log, via));
+  const records = Array.from({ length: 1 + dice.below(MOST_RECORDS) }, (_, i) =>
+    recordAtRandom(scene, log, via, log.size + i),
+  );
   const first = records[0];
   if (first !== undefined && dice.once(12)) records.push(first);
   if (first !== undefined && dice.once(12)) {

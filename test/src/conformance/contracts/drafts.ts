@@ -527,7 +527,7 @@ const seal: Maker = (scene) => {
       net: NET,
       resource: record.body.resource.slice(0, record.body.resource.lastIndexOf("@")),
       log: log.origin,
-      order: scene.likely(scene.seals(), () => false)?.order ?? randomUUID(),
+      order: (scene.dice.once(6) ? scene.likely(scene.seals(), () => true)?.order : undefined) ?? randomUUID(),
       authority: "督查 inspectorate",
       until: instant(scene.network.now() + days * 86_400_000),
       records: [{ index, leaf: scene.dice.once(12) ? randomText(32) : leaf }],

@@ -10,10 +10,10 @@ import type {
   Seal,
   StopState,
 } from "@quanji/chaincode/domain";
-import { decodeRecord, recordLeaf, stopDigest } from "@quanji/chaincode/domain";
+import { decodeRecord, type IndexBody, recordLeaf, stopDigest } from "@quanji/chaincode/domain";
 import { hashText } from "@quanji/chaincode/log";
 import { type Actor, actor, IDS, type Name, NET, URL_BASE } from "@quanji/chaincode/testing";
-import { decodeBatch, publicKeys, type Sealed, type StoredOpenings } from "@quanji/chaincode/world";
+import { decodeBatch, publicKeys, type Sealed, type StoredOpenings, type StoredRecord } from "@quanji/chaincode/world";
 import type { Dice } from "../dice.js";
 import type { Msp } from "../pair.js";
 import type { PairedNetwork } from "./paired-network.js";
@@ -60,6 +60,8 @@ export class Scene {
   readonly dice: Dice;
   /** Keys by party, newest last. */
   readonly keys = new Map<string, Actor[]>();
+  /** What signs tallies, where it is registered. */
+  source: Actor | undefined;
 
   constructor(network: PairedNetwork, dice: Dice) {
     this.network = network;
@@ -134,53 +136,60 @@ export class Scene {
   }
 
   permits(): readonly Permit[] {
-    return this.logs().flatMap((log) =>
-      [...this.network.state.values]
-        .filter(([key]) => key.startsWith(`org-${log.msp}\u0000batch/${log.origin}/`))
-        .flatMap(([, text]) => {
-          const { first, records } = decodeBatch(text);
-          return records.flatMap(({ face }, i) =>
-            face.includes('"permit"') ? [{ log, first, index: first + i }] : [],
-          );
-        }),
-    );
+    return this.#stored().flatMap(({ stored, ...place }) => (stored.face.includes('"permit"') ? [place] : []));
   }
 
   /** With what each says, and who received it. */
   deliveries(): readonly Handover[] {
-    return this.logs().flatMap((log) =>
-      [...this.network.state.values]
-        .filter(([key]) => key.startsWith(`org-${log.msp}\u0000batch/${log.origin}/`))
-        .flatMap(([, text]) => {
-          const { first, records } = decodeBatch(text);
-          return records.flatMap((stored, i) => {
-            const record = decodeRecord(stored);
-            return record.type === "delivery" ? [{ log, first, index: first + i, record }] : [];
-          });
-        }),
-    );
+    return this.#stored().flatMap(({ stored, ...place }) => {
+      const record = decodeRecord(stored);
+      return record.type === "delivery" ? [{ ...place, record }] : [];
+    });
   }
 
   /** Accesses, with what is kept of what their requests committed to. */
   said(): readonly Access[] {
-    return this.logs().flatMap((log) =>
-      [...this.network.state.values]
-        .filter(([key]) => key.startsWith(`org-${log.msp}\u0000batch/${log.origin}/`))
-        .flatMap(([, text]) => {
-          const { first, records } = decodeBatch(text);
-          const prefix = `org-${log.msp}\u0000said/${log.origin}/${first}/`;
-          const kept = [...this.network.state.values].find(([key]) => key.startsWith(prefix))?.[1];
-          const said = kept === undefined ? {} : (JSON.parse(kept) as StoredOpenings).value;
-          return records.flatMap((stored, i) => {
-            const record = decodeRecord(stored);
-            const index = first + i;
-            const fields = Object.keys(said[String(index)] ?? {});
-            return record.type === "access"
-              ? [{ log, first, index, fields, leaf: hashText(recordLeaf(stored)), record }]
-              : [];
-          });
-        }),
+    return this.#stored().flatMap(({ stored, ...place }) => {
+      const record = decodeRecord(stored);
+      if (record.type !== "access") return [];
+      const { log, first, index } = place;
+      const prefix = `org-${log.msp}\u0000said/${log.origin}/${first}/`;
+      const kept = [...this.network.state.values].find(([key]) => key.startsWith(prefix))?.[1];
+      const said = kept === undefined ? {} : (JSON.parse(kept) as StoredOpenings).value;
+      const fields = Object.keys(said[String(index)] ?? {});
+      return [{ ...place, fields, leaf: hashText(recordLeaf(stored)), record }];
+    });
+  }
+
+  /** Indexes of the deliveries in a log that were accepted. */
+  accepted(log: LogState): ReadonlySet<number> {
+    const said = this.#stored([log]).flatMap(({ stored }) => {
+      const record = decodeRecord(stored);
+      return record.type === "acceptance" ? [record.body.delivery] : [];
+    });
+    return new Set(said);
+  }
+
+  /** Where the newest tally of a resource in a log ends. */
+  talliedTo(log: LogState, resource: string): number {
+    const ends = this.#stored([log]).flatMap(({ stored }) => {
+      const record = decodeRecord(stored);
+      return record.type === "tally" && record.body.resource.startsWith(`${resource}@`) ? [record.body.to] : [];
+    });
+    return Math.max(0, ...ends);
+  }
+
+  /** Where the newest index of a log ends. */
+  indexedTo(log: LogState): number {
+    const ends = this.#stored([log]).flatMap(({ stored }) =>
+      stored.face.includes('"type":"index"') ? [(JSON.parse(stored.body) as IndexBody).to] : [],
     );
+    return Math.max(0, ...ends);
+  }
+
+  /** First index of the batch that holds a record; undefined if none does. */
+  firstOf(log: LogState, at: number): number | undefined {
+    return this.#stored([log]).find(({ index }) => index === at)?.first;
   }
 
   /** Orders that seal records, with where they are. */
@@ -191,6 +200,18 @@ export class Scene {
         .filter(([key]) => key.startsWith(prefix))
         .map(([key, text]) => ({ msp, order: key.slice(prefix.length), ...(JSON.parse(text) as Sealed<Seal>).value }));
     });
+  }
+
+  /** Every record of these logs. */
+  #stored(logs: readonly LogState[] = this.logs()): readonly (Permit & { readonly stored: StoredRecord })[] {
+    return logs.flatMap((log) =>
+      [...this.network.state.values]
+        .filter(([key]) => key.startsWith(`org-${log.msp}\u0000batch/${log.origin}/`))
+        .flatMap(([, text]) => {
+          const { first, records } = decodeBatch(text);
+          return records.map((stored, i) => ({ log, first, index: first + i, stored }));
+        }),
+    );
   }
 
   #all(prefix: string): readonly unknown[] {

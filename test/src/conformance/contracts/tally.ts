@@ -1,5 +1,5 @@
 /** What of the contracts a run has exercised: each transaction and each command, accepted and refused, and each rule. */
-import { isVerb, parseRecord } from "@quanji/chaincode/domain";
+import { isVerb, parseIndexRecord, parseRecord } from "@quanji/chaincode/domain";
 import type { BatchInput, StoredRecord } from "@quanji/chaincode/world";
 import type { TransactionRequest } from "@quanji/gateway/testing";
 import type { Outcome } from "../pair.js";
@@ -17,6 +17,8 @@ export class Tally {
   readonly codes = new Counts();
   /** Rules that accesses were decided by. */
   readonly rules = new Counts();
+  /** Types of the records that were appended. */
+  readonly types = new Counts();
 
   count(request: TransactionRequest, outcome: Outcome): void {
     const isAccepted = "result" in outcome;
@@ -27,7 +29,15 @@ export class Tally {
   }
 
   decided(records: readonly StoredRecord[]): void {
-    for (const record of records.map(parseRecord)) if (record.type === "access") this.rules.add(record.body.rule);
+    for (const stored of records) {
+      const { type } = JSON.parse(stored.face) as { readonly type: string };
+      this.types.add(type);
+      if (type === "index") parseIndexRecord(stored);
+      else {
+        const record = parseRecord(stored);
+        if (record.type === "access") this.rules.add(record.body.rule);
+      }
+    }
   }
 
   toString(): string {
@@ -38,6 +48,7 @@ export class Tally {
       line("refused", this.refused),
       line("codes", this.codes),
       line("rules", this.rules),
+      line("records", this.types),
     ].join("");
   }
 }

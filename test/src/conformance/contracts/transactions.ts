@@ -7,6 +7,8 @@ import { type Sending, sendingOf } from "./signing.js";
 const VERBS = Object.keys(MAKERS) as CommandVerb[];
 /** Grants are what everything else is about, and have the most states. */
 const GRANTS = VERBS.filter((verb) => verb.startsWith("grant."));
+/** What is done to records afterwards: few verbs, each with many ways to be refused. */
+const RECORDS = VERBS.filter((verb) => verb.startsWith("record."));
 
 export function sendingAtRandom(scene: Scene): Sending {
   const { dice } = scene;
@@ -16,7 +18,7 @@ export function sendingAtRandom(scene: Scene): Sending {
       if (batch !== undefined) return batch;
     }
     if (dice.once(20)) return foldAtRandom(scene);
-    const verb = dice.one(dice.once(3) ? GRANTS : VERBS);
+    const verb = dice.one(dice.once(3) ? GRANTS : dice.once(8) ? RECORDS : VERBS);
     const draft = MAKERS[verb](scene);
     if (draft !== undefined) return sendingOf(scene, verb, draft);
   }
