@@ -60,12 +60,13 @@ export async function benchVerify(options: ReadonlyMap<string, number>): Promise
       print(last);
     }
     if (last === undefined) throw new Error("no trail was measured");
-    const { records, bytes, verdict } = last;
+    const { records, bytes, verdict, completeness } = last;
     return {
       bench: "verify",
       records,
       seconds: round(verdict.seconds, 1),
-      rss_mb: round(Math.max(verdict.rssMb, last.completeness.rssMb)),
+      completeness_seconds: round(completeness.seconds, 1),
+      rss_mb: round(Math.max(verdict.rssMb, completeness.rssMb)),
       bytes,
     };
   } finally {
