@@ -3,12 +3,15 @@
  * All of it follows from seeds, so it can be made anew and compared; where it changes, a format has changed.
  */
 import {
+  appendLeaves,
+  bulkTag,
   type ChainHead,
   type ChainKey,
   chainStart,
   commit,
   consistencyProof,
   cosignNote,
+  emptyFrontier,
   emptyHead,
   extend,
   formatCheckpoint,
@@ -20,14 +23,23 @@ import {
   hashText,
   headOf,
   inclusionProof,
+  indexLeaf,
+  indexSalt,
+  indexState,
   leafOf,
+  leafOfHashes,
   NOTE_TYPES,
   parseHash,
   PUBLIC_SALT,
   rootAt,
+  rootOf,
   sealedDigest,
+  sha256Text,
   type SignedNote,
   signNote,
+  subjectStart,
+  subjectTag,
+  tagKeyCommitment,
   toBase64,
 } from "@quanji/chaincode/log";
 import { grownTree, leafAt, markedTree, SEED, signer, type Signer } from "./support.js";
@@ -176,6 +188,42 @@ function commitment() {
   return { context, path: "links.grant", ...opening, commitment: commit(context, "links.grant", opening) };
 }
 
+/**
+ * Tags of two persons and of bulk uses, and an index of one log in which they stand: each person's head is that of two records, the
+ * second of them sealed by an order and known by its digests alone.
+ */
+function subject() {
+  const [net, steward, quarter] = ["quanji.example/szx", "12440300MB2D00001A", "2025Q4"];
+  const key = leafAt(70);
+  const names = ["510100199001011234", " 5101 0019850505123x"];
+  const [f, b] = [sha256Text("face"), sha256Text("body")];
+  const sealed = leafOfHashes(parseHash(f), parseHash(b));
+  const seed = hashText(leafAt(71));
+  const from = 81;
+  const persons = names.map((identifier) => {
+    const tag = subjectTag(key, identifier);
+    const start = subjectStart(ORIGIN, from, tag);
+    const head = extend(extend(start, leafAt(0)), sealed);
+    const state = indexState(seed, tag, head);
+    const leaf = toBase64(indexLeaf(tag, state));
+    return { identifier, tag, start: start.h, head: head.h, salt: indexSalt(seed, tag), state, leaf };
+  });
+  const rising = persons.toSorted((a, c) => (a.tag < c.tag ? -1 : 1)).map(({ tag, state }) => indexLeaf(tag, state));
+  return {
+    ...{ net, steward, quarter, key: hashText(key), commitment: tagKeyCommitment(key, net, steward, quarter) },
+    bulk: bulkTag(steward),
+    index: {
+      log: ORIGIN,
+      from,
+      seed,
+      size: rising.length,
+      root: toBase64(rootOf(appendLeaves(emptyFrontier(), rising))),
+    },
+    sealed: { f, b, leaf: toBase64(sealed) },
+    persons,
+  };
+}
+
 /** The whole file, one object. */
 export async function ourVectors() {
   return {
@@ -189,6 +237,7 @@ export async function ourVectors() {
     chain: await chain(),
     record: record(),
     commitment: commitment(),
+    subject: subject(),
   };
 }
 

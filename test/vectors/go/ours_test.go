@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os"
+	"sort"
 	"strings"
 	"testing"
 
@@ -72,6 +74,22 @@ type ours struct {
 		Context                []string
 		Path, Salt, Commitment string
 		Value                  json.RawMessage
+	}
+	Subject struct {
+		Net, Steward, Quarter, Key, Commitment, Bulk string
+		Index                                        struct {
+			Log, Seed  string
+			From, Size int64
+			Root       tlog.Hash
+		}
+		Sealed struct {
+			F, B string
+			Leaf tlog.Hash
+		}
+		Persons []struct {
+			Identifier, Tag, Start, Head, Salt, State string
+			Leaf                                      tlog.Hash
+		}
 	}
 }
 
@@ -309,6 +327,67 @@ func TestCommitment(t *testing.T) {
 	if text := base64.RawURLEncoding.EncodeToString(commitment[:]); text != c.Commitment {
 		t.Errorf("commitment %v, want %v", c.Commitment, text)
 	}
+}
+
+func text(hash tlog.Hash) string { return base64.RawURLEncoding.EncodeToString(hash[:]) }
+
+func raw(t *testing.T, text string) []byte {
+	t.Helper()
+	data, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(data) != 32 {
+		t.Fatalf("%q is no hash: %v", text, err)
+	}
+	return data
+}
+
+// TestSubject makes tags, heads and an index of data subjects from the protocol's description.
+func TestSubject(t *testing.T) {
+	vectors := load(t)
+	s := vectors.Subject
+	same := func(name, got, want string) {
+		if got != want {
+			t.Errorf("%s %v, want %v", name, got, want)
+		}
+	}
+	key, seed := raw(t, s.Key), raw(t, s.Index.Seed)
+	same("commitment", text(hash([]byte{6}, key, compactJSON(t, []any{s.Net, s.Steward, s.Quarter}))), s.Commitment)
+	same("bulk", text(hash([]byte{6}, compactJSON(t, []any{"bulk", s.Steward}))), s.Bulk)
+	sealed := hash([]byte{0}, raw(t, s.Sealed.F), raw(t, s.Sealed.B))
+	same("sealed leaf", text(sealed), text(s.Sealed.Leaf))
+	first := vectors.leaf(0)
+	leaves := map[string]tlog.Hash{}
+	for _, person := range s.Persons {
+		plain := strings.ToUpper(strings.ReplaceAll(person.Identifier, " ", ""))
+		mac := hmac.New(sha256.New, key)
+		mac.Write(compactJSON(t, []any{"subject", plain}))
+		tag := mac.Sum(nil)
+		same("tag", base64.RawURLEncoding.EncodeToString(tag), person.Tag)
+		chain := fmt.Sprintf("%d %s", s.Index.From, person.Tag)
+		start := hash([]byte{3}, compactJSON(t, []any{s.Index.Log, "subject", chain}))
+		same("start", text(start), person.Start)
+		head := hash([]byte{2}, start[:], first[:])
+		head = hash([]byte{2}, head[:], sealed[:])
+		same("head", text(head), person.Head)
+		same("salt", text(hash(seed, tag)), person.Salt)
+		opened := fmt.Sprintf(`{"h":%q,"n":2,"salt":%q}`, person.Head, person.Salt)
+		state := hash([]byte(opened))
+		same("state", text(state), person.State)
+		leaf := hash([]byte{7}, tag, state[:])
+		same("leaf", text(leaf), text(person.Leaf))
+		leaves[person.Tag] = leaf
+	}
+	rising := sortedKeys(leaves)
+	left, right := leaves[rising[0]], leaves[rising[1]]
+	same("root", text(hash([]byte{1}, left[:], right[:])), text(s.Index.Root))
+}
+
+func sortedKeys(leaves map[string]tlog.Hash) []string {
+	keys := []string{}
+	for key := range leaves {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	return keys
 }
 
 // TestLogFile makes log.json anew: the committed file must be what this program writes.
