@@ -74,8 +74,8 @@ export async function mirrorLog(options: MirrorOptions): Promise<Mirrored> {
   if (fork !== undefined) return { ...common, tiles: 0, fork };
 
   const { tiles, full } = await writeTiles(folder, tree, from, options.progress);
-  if (held?.text !== newer.text) await putFile(folder, "checkpoint", newer.text);
   await copyAnchors(folder, local, options);
+  if (held?.text !== newer.text) await putFile(folder, "checkpoint", newer.text);
   // From here on nobody who reads the checkpoint needs the partial ones.
   for (const path of full) await removePartials(folder, path);
   return { ...common, tiles };

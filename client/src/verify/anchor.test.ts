@@ -121,7 +121,7 @@ describe("the level anchored", () => {
   before(anchors.prepareAnchored);
   const NOW = () => anchors.world.nowMs;
   const open = (payload: object, blockHashes: readonly string[] = []) =>
-    openTrust(trustFile(payload as never), { now: NOW(), blockHashes });
+    openTrust(trustFile(payload), { now: NOW(), blockHashes });
 
   it("is reached by a pinned block, and told with where and when", async () => {
     const anchored = await anchors.anchoredAt(5);

@@ -75,7 +75,7 @@ export class Anchorer {
   /** Resolves once this is closed. */
   async keepAnchoring(): Promise<void> {
     const { rest, lookMs } = this.#options;
-    while (!this.#over.signal.aborted) {
+    while (!this.#isOver()) {
       await this.round();
       await rest(lookMs, this.#over.signal);
     }
@@ -95,7 +95,7 @@ export class Anchorer {
 
   async #all(): Promise<void> {
     for (const log of this.#options.logs) {
-      if (this.#over.signal.aborted) return;
+      if (this.#isOver()) return;
       const progress = this.#progressOf(log.origin);
       try {
         if (!this.#checked) await this.#options.chain.assertChain();
@@ -104,10 +104,14 @@ export class Anchorer {
         await this.#publish(log, progress);
         progress.failing = false;
       } catch (error) {
-        if (!progress.failing && !this.#over.signal.aborted) this.#options.report(log.origin, error);
+        if (!progress.failing && !this.#isOver()) this.#options.report(log.origin, error);
         progress.failing = true;
       }
     }
+  }
+
+  #isOver(): boolean {
+    return this.#over.signal.aborted;
   }
 
   #progressOf(origin: string): Progress {

@@ -114,12 +114,11 @@ export class Chain {
 
   /** The events of a log in blocks `from`…`to`, oldest first. */
   async *events(log: string, from: number, to: number): AsyncGenerator<AnchoredEvent> {
-    const filter = this.#contract.getEvent("Anchored");
-    const topics = await filter.fragment;
+    const { topicHash } = this.#contract.getEvent("Anchored").fragment;
     for (let start = from; start <= to; start += BLOCKS_AT_ONCE) {
       const found = await this.#provider.getLogs({
         address: this.#options.contract,
-        topics: [topics.topicHash, log],
+        topics: [topicHash, log],
         fromBlock: start,
         toBlock: Math.min(to, start + BLOCKS_AT_ONCE - 1),
       });
