@@ -2,7 +2,7 @@
  * Every stable code of the product, once: chaincode, gateway, client and docs read this table (`/v1/codes` serves it).
  * `status` is the HTTP status, 0 where the code never travels over HTTP. Never reuse or rename a code; add new ones.
  */
-export type Stage = "command" | "decide" | "delivery" | "register" | "grant" | "verifier" | "edge";
+export type Stage = "command" | "decide" | "delivery" | "register" | "grant" | "money" | "verifier" | "edge";
 
 export interface CodeRow {
   readonly status: number;
@@ -77,6 +77,13 @@ export const CODES = {
   EXCEEDS_PARENT: row(422, "grant", "the sub-grant is wider than its parent, or the depth is used up"),
   BACKDATED: row(422, "grant", "effective before it is published"),
   REFUSAL_UNFOUNDED: row(422, "grant", "a refusal in a must-share cell without a legal ground"),
+
+  EVIDENCE_MISSING: row(
+    422,
+    "money",
+    "it stands on records, statements or figures that do not exist or are in dispute",
+  ),
+  TOTAL_MISMATCH: row(422, "money", "recomputed money differs, or an entry's postings do not sum to 0"),
 
   PROOF_INVALID: row(0, "verifier", "a hash, signature or opening does not match"),
   TRAIL_INCOMPLETE: row(0, "verifier", "an entry is missing, repeated or added"),

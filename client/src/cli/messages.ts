@@ -141,6 +141,12 @@ export const MESSAGES: Readonly<Record<Code, Row>> = {
   EXCEEDS_PARENT: row("下级授权超出上级", "narrow the named limit", "收窄所指条款"),
   BACKDATED: row("生效时间早于发布时间", "name a later time", "填写更晚的时间"),
   REFUSAL_UNFOUNDED: row("应共享数据拒绝须有法定理由", "state the legal ground: --ground", "说明法定理由：--ground"),
+  EVIDENCE_MISSING: row(
+    "所依据的记录、清算单或数据不存在或有争议",
+    "see which one the message names",
+    "查看消息所指的依据",
+  ),
+  TOTAL_MISMATCH: row("重新计算的金额不符", ...DO_NOT_TRUST),
   PROOF_INVALID: row("哈希、签名或开示不符：证据无效", ...DO_NOT_TRUST),
   TRAIL_INCOMPLETE: row("轨迹不完整：有缺失、重复或添加", ...DO_NOT_TRUST),
   UNDERWITNESSED: row(
