@@ -29,6 +29,8 @@ export let world: SmallWorld;
 export let lines: TrailLine[];
 export let withBulk: TrailLine[];
 export let nothing: TrailLine[];
+/** Of another, from a time after the second index on: of what came before, that index alone stands there. */
+export let later: TrailLine[];
 /** Of a subject whom the index does not have under a record, though the record names her. */
 export let omitted: TrailLine[];
 /** Index of the record that is left out there. */
@@ -79,6 +81,7 @@ async function make(): Promise<void> {
   lines = await world.subjectLines(TAGS);
   withBulk = await world.subjectLines(TAGS, { bulk: true });
   nothing = await world.subjectLines(NOBODY);
+  later = await laterLines([{ quarter: "2026Q2", tag: TWO[1]! }]);
   // Asked for up to a time after the last index.
   const last = world.nowMs;
   world.tick(DAY_MS);
@@ -94,6 +97,14 @@ async function make(): Promise<void> {
   await world.index(LOG, (tags, index) => (index === omittedAt ? [] : tags));
   await world.index(OTHER_LOG);
   omitted = await world.subjectLines(TAGS);
+}
+
+async function laterLines(tags: SubjectTags): Promise<TrailLine[]> {
+  const [, second] = (await world.subjectLines(tags)).filter(({ t }) => t === "day") as Day[];
+  const { through } = JSON.parse(splitRecordText(second!.r).body) as { through: string };
+  const all = await world.subjectLines(tags, { from: instant(Date.parse(through) + 600_000) });
+  const days = positions(all, "day");
+  return [...all.slice(0, days[0]), { ...second!, leaves: [] }, ...all.slice(days[2])];
 }
 
 async function conceal(): Promise<void> {
@@ -178,6 +189,22 @@ const ON_INDEXES: readonly Row[] = [
       const [first, second] = [one, two].map(({ from, length }) => lines.slice(from, from + length));
       return text([...lines.slice(0, one.from), ...second!, ...first!, ...lines.slice(two.from + two.length)]);
     },
+  ],
+  ["from a later day on, without the index before it", "INDEX_GAP", () => without(later, nth(later, "day", 0))],
+  [
+    "from a time on that the index before it reaches",
+    "INDEX_GAP",
+    () => header({ from: instant(Date.parse((later[0] as TrailLineOf<"trail">).from!) - 600_000) }, later),
+  ],
+  [
+    "leaves of an index before the period",
+    "LINE_ORDER",
+    () => edited("day", 0, (line) => ({ ...line, leaves: (later[nth(later, "day", 1)] as Day).leaves }), later),
+  ],
+  [
+    "a tree's size that is not that of the last index's proof",
+    "INCLUSION_INVALID",
+    () => edited("log", 0, (line) => ({ ...line, size: line.size! + 1 }), nothing),
   ],
   ["a day twice", "INDEX_GAP", () => text(lines.toSpliced(dayAt(2).from, 0, lines[dayAt(2).from]!))],
   [

@@ -344,6 +344,7 @@ export async function untouched(): Promise<readonly (readonly [name: string, exh
     ["the same with bulk uses", subjectExhibit(sealed(subjects.withBulk))],
     ["the same with sealed entries", subjectExhibit(sealed(subjects.hiding))],
     ["the same, shown again", subjectExhibit(sealed(subjects.shown))],
+    ["a subject's trail from a later day on", subjectExhibit(sealed(subjects.later))],
     ["a subject's trail of nothing", subjectExhibit(sealed(subjects.nothing))],
     ...(await untouchedAnchors()),
     ["a trust file", trustExhibit(trusts.trustWith({}))],

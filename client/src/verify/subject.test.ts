@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import {
   hiding,
+  later,
   lines,
   NOBODY,
   nothing,
@@ -38,6 +39,11 @@ describe("a data subject's trail over two quarters", () => {
     const verdict = await verdictOn(nothing);
     expect(verdict, JSON.stringify(verdict)).to.include({ ok: true, records: 0 });
     expect(verdict.of).to.deep.include({ tags: NOBODY });
+  });
+
+  it("begins on a later day with the index before it, and shows nothing of what that one is of", async () => {
+    const verdict = await verdictOn(later);
+    expect(verdict, JSON.stringify(verdict)).to.include({ ok: true, records: 2, permitted: 1 });
   });
 
   it("counts what an order seals, and shows it when the order is lifted", async () => {

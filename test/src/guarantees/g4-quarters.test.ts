@@ -35,6 +35,7 @@ describe("G4 a data subject's trail over several quarters", () => {
       await people.addKey();
       await people.lend();
       expect(await outcomeOf(ALICE)).to.equal("permit");
+      await people.trailOf(people.tagsOf(BOB)); // and an index of each quarter
     }
     quarters = Object.keys(people.ring.keys).sort();
   });
@@ -69,6 +70,20 @@ describe("G4 a data subject's trail over several quarters", () => {
     const verdict = await people.verify(text);
     expect(verdict, JSON.stringify(verdict)).to.include({ ok: true, records: 4, permitted: 2 });
     expect(verdict.of).to.deep.include({ tags: later, from: instant(fromMs) });
+  });
+
+  it("the last quarter's trail begins with the index before it, and shows nothing of what that one is of", async () => {
+    const last = people.tagsOf(ALICE).slice(2);
+    const { fromMs } = quarterBounds(quarters[2] ?? "", "+08:00");
+    const text = await people.trailOf(last, { from: instant(fromMs) });
+    const verdict = await people.verify(text);
+    expect(verdict, JSON.stringify(verdict)).to.include({ ok: true, records: 2, permitted: 1 });
+    const leaves = linesOf(text).flatMap((line) => {
+      const { t, leaves: shown } = parsed(line) as { readonly t: string; readonly leaves?: readonly unknown[] };
+      return t === "day" ? [shown?.length] : [];
+    });
+    expect(leaves[0]).to.equal(0);
+    expect(Math.max(...leaves.map((n) => n ?? 0))).to.be.greaterThan(0);
   });
 
   it("a quarter between two that is left out, or another's tag in it, is refused", async () => {
