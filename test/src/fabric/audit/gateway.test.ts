@@ -10,6 +10,7 @@ import type { LocalHost } from "../../support/host.js";
 import { QUANJI, type Ran, runProgram } from "../../support/program.js";
 import { IDS, newFolder, RESOURCE, Stage } from "../../support/stage.js";
 import { recordsOf } from "../../support/trails.js";
+import { until } from "../../support/until.js";
 import { onFabric } from "../support/ground.js";
 import { fetchBlocks } from "./forgery.js";
 
@@ -29,8 +30,14 @@ for (const ordering of ["raft", "bft"] as const) {
       await stage.use("insurer", stage.access(grant, { purpose: "marketing" }));
       done = await doAfterwards(stage, grant);
       used = (await stage.use("insurer", stage.access(grant))).request ?? "";
-      const { access } = await (await stage.client("insurer")).receipt(used);
+      const insurer = await stage.client("insurer");
+      const { access } = await insurer.receipt(used);
       await writeFile(path.join(work, "use.receipt.json"), JSON.stringify(access.jws));
+      // What left is recorded after the data has come: trails and blocks are to be of the same log.
+      for (const request of [used, ...Object.values<string>({ ...done })]) {
+        await until(async () => (await insurer.receipt(request)).delivery);
+      }
+      await until(async () => (await insurer.receipt(done.accepted)).acceptance);
       for (const name of ["bureau", "regulator"] as const) {
         await writeFile(path.join(work, `${name}.trail.ndjson`), await stage.trail(name, "resource", RESOURCE));
       }
