@@ -39,6 +39,7 @@ export const ROLES = [
   "exchange",
   "listOwner",
   "auditor",
+  "assessor",
 ] as const;
 export type Role = (typeof ROLES)[number];
 

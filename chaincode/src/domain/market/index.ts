@@ -1,0 +1,4 @@
+export * from "./attestation.js";
+export * from "./contract.js";
+export * from "./offer.js";
+export * from "./settlement.js";

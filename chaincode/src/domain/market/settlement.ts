@@ -1,0 +1,179 @@
+/**
+ * What happens to money once a contract is in force: statements, their disputes and adjustments, documents, payment, books. All of
+ * a contract's commands stand in one chain, kind `contract`, so that its attested end proves that nothing was added or left out.
+ */
+import { z } from "zod";
+import { Digest, LogOrigin, PartyId, Uuid } from "../ids.js";
+import { Amount, Currency, Price } from "../money/amount.js";
+import type { Portion } from "../money/split.js";
+import { StatementLine } from "../money/statement.js";
+import { Indicator } from "../money/tariff.js";
+import { type Changed, Committed, Net } from "../shared.js";
+
+/** A calendar month in the network's time zone: the period of statements and books. */
+export const Month = z.string().regex(/^\d{4}-(0[1-9]|1[0-2])$/, "a month such as 2026-03");
+
+const LogRange = z
+  .strictObject({ log: LogOrigin, from: z.int().min(0), to: z.int().min(0) })
+  .refine(({ from, to }) => from <= to, "a range of indexes does not end before it begins");
+
+/** Deliveries that one side knows and the other does not: they wait, and hold nothing else up. */
+export const HeldLine = z.strictObject({
+  for: z.enum(["acceptance", "tally"]),
+  quantity: Price,
+  deliveries: z.int().min(1),
+  root: Digest,
+});
+export type HeldLine = z.infer<typeof HeldLine>;
+
+const Place = z.strictObject({ log: LogOrigin, index: z.int().min(0), leaf: Digest });
+/** Deliveries by their places, in the order of (log, index). */
+const Deliveries = z.array(Place).min(1).max(64);
+
+const of = { ...Net, contract: Uuid, period: Month };
+/** 26 characters of Crockford's base32, 130 random bits: who has it may look the document up. */
+export const DocumentCode = z.string().regex(/^[0-9A-HJKMNP-TV-Z]{26}$/, "a document's code");
+const document = { code: DocumentCode, digest: Digest };
+
+/** A figure that the tariff pays by, signed by the contract's measurer. */
+export const IndicatorSign = z.strictObject({ ...of, indicator: Indicator });
+
+/** By the exchange, or the seller where there is none, once the month is over. The chaincode recomputes every amount. */
+export const StatementClose = z.strictObject({
+  ...of,
+  /** Version of the offer's tariff that was in force. */
+  tariff: z.int().min(1),
+  /** Where in its logs the period's records lie. */
+  logs: z.array(LogRange).min(1).max(8),
+  lines: z.array(StatementLine).max(80),
+  held: z.array(HeldLine).max(2),
+  /** Weights that the contract takes from records: deliveries under each grant that it names. */
+  measured: z.array(z.strictObject({ grant: Uuid, deliveries: z.int().min(0), root: Digest })).max(64),
+  total: Amount,
+});
+export const StatementDispute = z.strictObject({
+  ...of,
+  dispute: Uuid,
+  deliveries: Deliveries,
+  /** SHA-256 of each piece of evidence. */
+  evidence: z.array(Digest).min(1).max(16),
+  ground: Committed.optional(),
+});
+/** Takes deliveries back, or bills what was held once its counterpart is there; a dispute that takes none back is dismissed. */
+export const StatementAdjust = z.strictObject({
+  ...of,
+  adjustment: Uuid,
+  dispute: Uuid.optional(),
+  kind: z.enum(["withdraw", "release", "dismiss"]),
+  deliveries: Deliveries.optional(),
+  /** Units of the tariff in them, free ones apart. */
+  quantity: Price,
+  free: Price,
+  amount: Amount,
+  ground: Committed.optional(),
+  /** Of the credit note, where an invoice stands already. */
+  creditNote: z.strictObject(document).optional(),
+});
+/** `digest`: SHA-256 of the document's JWS signing input. */
+export const InvoiceIssue = z.strictObject({ ...of, invoice: Uuid, ...document });
+/** By the payer, and by who closed the statement. The second of them brings the voucher. */
+export const InvoiceSettle = z.strictObject({
+  ...of,
+  invoice: Uuid,
+  amount: Amount,
+  /** SHA-256 of the bank's, or the chain's, word for the payment. */
+  payment: Digest,
+  voucher: z.strictObject(document).optional(),
+});
+export const CertificateIssue = z.strictObject({
+  ...of,
+  certificate: Uuid,
+  ...document,
+  /** Place in the issuer's status list (W3C Bitstring Status List): the ledger's next one for that issuer. */
+  statusIndex: z.int().min(0).max(131_071),
+});
+export const CertificateRevoke = z.strictObject({ ...of, certificate: Uuid, ground: Committed.optional() });
+/** An operator's yearly account, by the exchange or seller itself. */
+export const DisclosurePublish = z.strictObject({ ...Net, year: z.int().min(2000).max(9999), ...document });
+/** Netting: what brings every party's balance to 0. The chaincode knows how many accounts are open, so none can be left out. */
+export const BooksClose = z.strictObject({
+  ...Net,
+  period: Month,
+  currency: Currency,
+  transfers: z.array(z.strictObject({ party: PartyId, amount: Amount })).max(4096),
+});
+
+export interface Dispute {
+  readonly id: string;
+  readonly by: string;
+  readonly at: Changed;
+  readonly state: "open" | "adjusted" | "dismissed";
+  readonly deliveries: z.infer<typeof Deliveries>;
+  readonly evidence: readonly string[];
+}
+
+/** Portions of one amount, beside what nobody's weight claims. */
+export interface Divided {
+  readonly amount: string;
+  readonly portions: readonly { readonly party: string; readonly amount: string }[];
+  readonly suspense: string;
+}
+export const divided = (amount: bigint, portions: readonly Portion[], suspense: bigint): Divided => ({
+  amount: String(amount),
+  portions: portions.map(({ party, amount: part }) => ({ party, amount: String(part) })),
+  suspense: String(suspense),
+});
+
+export interface Adjustment extends Divided {
+  readonly id: string;
+  readonly kind: z.infer<typeof StatementAdjust>["kind"];
+  readonly dispute?: string;
+  readonly quantity: string;
+  readonly free: string;
+  readonly at: Changed;
+}
+
+/** The statement as the ledger keeps it: what was signed, and what the chaincode made of it. */
+export interface Statement extends Divided {
+  readonly v: "quanji.statement.v1";
+  readonly contract: string;
+  readonly contractVersion: number;
+  readonly period: string;
+  readonly tariff: number;
+  readonly currency: string;
+  readonly seller: string;
+  readonly buyer: string;
+  readonly closedBy: string;
+  readonly logs: z.infer<typeof StatementClose>["logs"];
+  readonly lines: readonly StatementLine[];
+  readonly held: readonly HeldLine[];
+  readonly measured: z.infer<typeof StatementClose>["measured"];
+  readonly disputes: readonly Dispute[];
+  readonly adjustments: readonly Adjustment[];
+  /** Excess over the allowed revenue 最高准许收入 that this statement left to the next period. */
+  readonly carried?: { readonly to: string; readonly amount: string };
+  readonly closed: Changed;
+  readonly disputeUntil: string;
+  readonly invoice?: {
+    readonly id: string;
+    readonly code: string;
+    readonly digest: string;
+    readonly issued: Changed;
+    readonly creditNotes: readonly { readonly code: string; readonly digest: string; readonly adjustment: string }[];
+    /** Who has confirmed the payment so far. */
+    readonly settledBy: readonly string[];
+    readonly voucher?: { readonly code: string; readonly digest: string };
+  };
+  readonly certificates: readonly { readonly id: string; readonly code: string; readonly digest: string }[];
+}
+
+/** What anybody with the code learns: that it was issued, by whom, and whether it holds. No price, no party's name. */
+export interface PublicDocument {
+  readonly v: "quanji.document.v1";
+  readonly kind: "invoice" | "creditNote" | "certificate" | "voucher" | "disclosure";
+  readonly state: "issued" | "credited" | "settled" | "valid" | "revoked";
+  readonly digest: string;
+  readonly issuer: string;
+  readonly at: Changed;
+  readonly statusIndex?: number;
+}
