@@ -29,4 +29,14 @@ export type { Sent } from "./session.js";
 export { type DeliveryAccount } from "./stream.js";
 export { httpTiles, isPath } from "./tiles.js";
 export { type TagKeyRing, tagKeyOf, tagOf, withNewTagKey } from "./tag-keys.js";
+export {
+  accountsOf,
+  type AskWallet,
+  KEY_REQUEST,
+  parseWalletSignature,
+  signedBy,
+  walletKey,
+  type WalletSignature,
+  walletSigner,
+} from "./wallet.js";
 export { DEADLINES, type Deadlines, type Fetch } from "./transport.js";
