@@ -4,6 +4,7 @@ export { AccessRefused, parseRows, PermittedAccess } from "./access.js";
 export { Client, type ConnectOptions, type Receipts } from "./client.js";
 export { bodyOf, type CommandBody, JOSE, type SignedCommand, signCommand, WITH_OPENINGS } from "./command.js";
 export { commitValues, type Values } from "./commitments.js";
+export { completeDraft, type Completed, type Draft, type Prepared } from "./draft.js";
 export { type PrivateJwk, signatureVerifier } from "./engine.js";
 export type { GrantInput, SentGrant } from "./grants.js";
 export {
