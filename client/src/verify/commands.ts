@@ -35,14 +35,14 @@ export function openCommand(entryText: string, request: FlattenedJws): ChainComm
   const entry = openEntry(entryText);
   const verb = peekVerb(request);
   const parsed = parseCommandJws(request, limitsOf(verb));
-  const { header, payload, signature } = parsed;
-  const jws = { header, signature, request: parsed.request, signed: signedBytes(parsed) };
-  if (jws.request !== entry.request)
+  const { header, payload, signature, request: name } = parsed;
+  if (name !== entry.request)
     refuse("REQUEST_MISMATCH", "the entry names another command than the one beside it");
   if (entry.verb !== verb) refuse("TYP_MISMATCH", "the entry names another verb than its command");
+  const command = { verb, payload: parsePayload(verb, payload) } as AnyCommand;
   return {
-    command: { verb, payload: parsePayload(verb, payload) } as AnyCommand,
-    jws,
+    command,
+    jws: { header, signature, request: name, signed: signedBytes(parsed) },
     leaf: entryLeaf(entryText),
     time: entry.time,
     timeMs: msOf(entry.time),
