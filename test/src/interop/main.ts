@@ -22,6 +22,9 @@ const DECISIONS = new Set(["BASIS_UNKNOWN", "BASIS_STALE", "PERMIT_AFTER_STOP", 
 const OF_DECISIONS = new Set([
   "trail: a basis before the command that made it",
   "trail: an acceptance by a key that is compromised",
+  // It finds the key weak (KEY_WEAK) where the verifier finds that no chaincode would have taken the command.
+  "trail: a registration of a P-256 point as an Ethereum key",
+  "trail: a registration of an Ethereum key as P-256",
   "trail: a tally by a foreign party's acting key",
   "trail: a tally by the steward's acting key",
 ]);
