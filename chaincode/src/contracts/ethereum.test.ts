@@ -123,7 +123,10 @@ describe("contracts: Ethereum keys", () => {
     it("what was signed for another application, version or kind", async () => {
       await refused(signed({ ...typed, domain: { ...typed.domain, name: "Quanji " } }));
       await refused(signed({ ...typed, domain: { ...typed.domain, version: "2" } }));
-      const renamed = { types: { ...typed.types, Possession: typed.types["Command"] ?? [] }, primaryType: "Possession" };
+      const renamed = {
+        types: { ...typed.types, Possession: typed.types["Command"] ?? [] },
+        primaryType: "Possession",
+      };
       await refused(signed({ ...typed, ...renamed }));
     });
 
@@ -167,7 +170,10 @@ describe("contracts: Ethereum keys", () => {
       for (const alg of ["ES256", "EdDSA", "ES256K"]) {
         const protectedText = toBase64url(utf8(canonical({ ...parsed.header, alg })));
         const jws = { ...right, protected: protectedText };
-        const sent = network.submit("grant.approve", withSignature(jws, es256k(utf8(`${protectedText}.${right.payload}`))));
+        const sent = network.submit(
+          "grant.approve",
+          withSignature(jws, es256k(utf8(`${protectedText}.${right.payload}`))),
+        );
         if (alg === "ES256K") await expectRefusal(sent, "MALFORMED", "ALG_FORBIDDEN");
         else await expectRefusal(sent, "SIGNATURE_INVALID");
       }
@@ -238,10 +244,9 @@ describe("contracts: Ethereum keys", () => {
         thumbprint: thumbprint(network.actors.insurer.jwk),
         since: new Date(network.nowMs).toISOString(),
       });
-      expect(network.party("insurer")?.keys.map(({ compromisedSince }) => compromisedSince !== undefined)).to.deep.equal([
-        true,
-        false,
-      ]);
+      expect(
+        network.party("insurer")?.keys.map(({ compromisedSince }) => compromisedSince !== undefined),
+      ).to.deep.equal([true, false]);
     });
 
     it("of sources, escrow, gateways and networks are of other kinds", async () => {
@@ -264,7 +269,10 @@ describe("contracts: Ethereum keys", () => {
       await network.found();
       expect(network.party("stranger")?.state).to.equal("active");
       network = new TestNetwork();
-      network.actors.stranger = { ...ethereumActor(IDS.stranger, SECRET), sign: ethereumActor("x", randomBytes(32)).sign };
+      network.actors.stranger = {
+        ...ethereumActor(IDS.stranger, SECRET),
+        sign: ethereumActor("x", randomBytes(32)).sign,
+      };
       await expectRefusal(network.found(), "SIGNATURE_INVALID");
       network = new TestNetwork();
       await network.found();
@@ -290,7 +298,10 @@ describe("contracts: Ethereum keys", () => {
     if (item.type !== "access") throw new Error("no access");
     const request = item.request as FlattenedJws;
     const header = JSON.parse(new TextDecoder().decode(fromBase64url(request.protected))) as JsonObject;
-    const forged = { ...request, protected: toBase64url(utf8(canonical({ ...header, alg: "EIP712", kid: owner.kid }))) };
+    const forged = {
+      ...request,
+      protected: toBase64url(utf8(canonical({ ...header, alg: "EIP712", kid: owner.kid }))),
+    };
     await expectRefusal(network.record([{ ...item, request: forged }]), "MALFORMED", "ALG_FORBIDDEN");
   });
 });

@@ -21,7 +21,7 @@ export async function signJws(
   const signature = await sign(header.alg === "EIP712" ? typedInput(header, payload as JsonObject) : signingInput);
   if (signature.length !== 64) {
     throw new QuanjiError("MALFORMED", "a signature has 64 bytes (not DER, no recovery bit)", { detail: "JWS_SHAPE" });
-  };
+  }
   return { payload: payloadText, protected: protectedText, signature: toBase64url(signature) };
 }
 

@@ -83,7 +83,11 @@ describe("typed data", () => {
 
   it("a payload that names no network has no domain to be signed in", () => {
     for (const net of [undefined, 7, {}, ["quanji.example/szx"]]) {
-      expectCode(() => typedCommand(header, { ...(net !== undefined && { net }) } as JsonObject), "MALFORMED", "JWS_SHAPE");
+      expectCode(
+        () => typedCommand(header, { ...(net !== undefined && { net }) } as JsonObject),
+        "MALFORMED",
+        "JWS_SHAPE",
+      );
     }
   });
 
@@ -102,17 +106,22 @@ describe("typed data", () => {
   it("a signature is of one key, one text, and the lower s", () => {
     const data = typedBytes(typedCommand(header, { net: "quanji.example/szx" }));
     fc.assert(
-      fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.nat(65), fc.integer({ min: 1, max: 255 }), (secret, at, flip) => {
-        fc.pre(secret.some((byte) => byte !== 0) && (secret[0] ?? 0) < 255);
-        const jwk = ethereumKeyOf(secret);
-        const signature = signTyped(data, secret);
-        const changed = data.map((byte, i) => (i === at ? byte ^ flip : byte));
-        expect(verifyTyped(jwk, data, signature)).to.equal(true);
-        expect(verifyTyped(jwk, changed, signature)).to.equal(false);
-        expect(lowerS(signature)).to.deep.equal({ signature, flipped: false });
-        const recovered = [0, 1].map((bit) => recoverKey(data, signature, bit)?.x);
-        expect(recovered).to.include(jwk.x);
-      }),
+      fc.property(
+        fc.uint8Array({ minLength: 32, maxLength: 32 }),
+        fc.nat(65),
+        fc.integer({ min: 1, max: 255 }),
+        (secret, at, flip) => {
+          fc.pre(secret.some((byte) => byte !== 0) && (secret[0] ?? 0) < 255);
+          const jwk = ethereumKeyOf(secret);
+          const signature = signTyped(data, secret);
+          const changed = data.map((byte, i) => (i === at ? byte ^ flip : byte));
+          expect(verifyTyped(jwk, data, signature)).to.equal(true);
+          expect(verifyTyped(jwk, changed, signature)).to.equal(false);
+          expect(lowerS(signature)).to.deep.equal({ signature, flipped: false });
+          const recovered = [0, 1].map((bit) => recoverKey(data, signature, bit)?.x);
+          expect(recovered).to.include(jwk.x);
+        },
+      ),
       { numRuns: 20 },
     );
   });

@@ -25,14 +25,34 @@ describe("quanji wallet", () => {
   });
 
   const keyed = (...more: readonly string[]) =>
-    desk.run(["wallet", "key", "--signature", sign(KEY_REQUEST), "--out", "owner.jwk", "--party", OWNER, "--json", ...more]);
+    desk.run([
+      "wallet",
+      "key",
+      "--signature",
+      sign(KEY_REQUEST),
+      "--out",
+      "owner.jwk",
+      "--party",
+      OWNER,
+      "--json",
+      ...more,
+    ]);
 
   it("key prints what is to be signed, and writes the public key of whoever signed it", async () => {
     const { out } = await desk.run(["wallet", "key"]);
     expect(JSON.parse(out)).to.deep.equal(KEY_REQUEST);
     expect((await keyed()).json).to.include({ address: addressOf(jwk), party: OWNER, alg: "EIP712" });
     expect((await keyed()).exitCode).to.equal(2); // never over another
-    const wrong = await desk.run(["wallet", "key", "--signature", sign(typedPossession(NET, OWNER, jwk)), "--address", addressOf(jwk), "--out", "b.jwk"]);
+    const wrong = await desk.run([
+      "wallet",
+      "key",
+      "--signature",
+      sign(typedPossession(NET, OWNER, jwk)),
+      "--address",
+      addressOf(jwk),
+      "--out",
+      "b.jwk",
+    ]);
     expect(wrong.exitCode).to.equal(1);
   });
 

@@ -67,7 +67,11 @@ export async function completeDraft(input: unknown, signature: string): Promise<
   if (jwk === undefined) {
     throw new QuanjiError("SIGNATURE_INVALID", "another account signed, or the one of the key signed something else");
   }
-  const command = { header, payload: payload as JsonObject, ...(openings !== undefined && { openings: openings as Openings }) };
+  const command = {
+    header,
+    payload: payload as JsonObject,
+    ...(openings !== undefined && { openings: openings as Openings }),
+  };
   const signed = await finishCommand(command, () => signedBy(jwk, data, answer), limitsOf(verb));
   parseCommandJws(signed.jws, limitsOf(verb)); // the draft may be anybody's
   return { verb, signed, party: partyOf(header.kid), jwk };

@@ -61,7 +61,10 @@ export function signerFor(jwk: PrivateJwk): SignBytes | Promise<SignBytes> {
 function ethereumSigner(jwk: PrivateJwk): SignBytes {
   const scalar = privateBytes(jwk);
   if (!isScalar(scalar)) {
-    throw new QuanjiError("MALFORMED", "the private key is not of secp256k1's range", { detail: "KEY_WEAK", field: "d" });
+    throw new QuanjiError("MALFORMED", "the private key is not of secp256k1's range", {
+      detail: "KEY_WEAK",
+      field: "d",
+    });
   }
   return (data) => signTyped(data, scalar);
 }

@@ -11,7 +11,15 @@ import {
 } from "@quanji/chaincode/log";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { expect } from "chai";
-import { Client, completeDraft, KEY_REQUEST, parseWalletSignature, possession, walletKey, walletSigner } from "./index.js";
+import {
+  Client,
+  completeDraft,
+  KEY_REQUEST,
+  parseWalletSignature,
+  possession,
+  walletKey,
+  walletSigner,
+} from "./index.js";
 import { FakeGateway, GRANT, NET } from "./fake-gateway.test.js";
 import { walletOf } from "./fake-wallet.test.js";
 
@@ -44,7 +52,14 @@ describe("wallets", () => {
     const high = (ORDER - BigInt(`0x${text.slice(66, 130)}`)).toString(16).padStart(64, "0");
     const flipped = `${text.slice(0, 66)}${high}${(55 - v).toString(16)}`;
     expect(parseWalletSignature(flipped)).to.deep.equal({ signature: Uint8Array.from(signature), recovery });
-    for (const wrong of ["", "0x", text.slice(0, -4), `${text}00`, text.replace("0x", "0y"), `${text.slice(0, -2)}1d`]) {
+    for (const wrong of [
+      "",
+      "0x",
+      text.slice(0, -4),
+      `${text}00`,
+      text.replace("0x", "0y"),
+      `${text.slice(0, -2)}1d`,
+    ]) {
       const error = await refusalOf(() => parseWalletSignature(wrong));
       expect([error.code, error.detail]).to.deep.equal(["MALFORMED", "JWS_SHAPE"]);
     }

@@ -85,7 +85,10 @@ export function walletKey(signature: string, address?: string): EthereumJwk {
  *
  * Errors of what it signs: MALFORMED · JWS_SHAPE for no signature, SIGNATURE_INVALID for that of another account.
  */
-export function walletSigner({ jwk, party }: { readonly jwk: EthereumJwk; readonly party: string }, ask: AskWallet): Signer {
+export function walletSigner(
+  { jwk, party }: { readonly jwk: EthereumJwk; readonly party: string },
+  ask: AskWallet,
+): Signer {
   parsePublicJwk({ ...jwk });
   return {
     kid: kidOf(party, jwk),

@@ -105,7 +105,10 @@ const FORGED: readonly (readonly [name: string, change: (line: CommandLine) => U
 type Register = Payload<"party.register">;
 
 /** The bureau registers otherwise, and gateway and witnesses collude. */
-const registered = async (alg: string, change: (payload: Register) => Register = (payload) => payload): Promise<string> =>
+const registered = async (
+  alg: string,
+  change: (payload: Register) => Register = (payload) => payload,
+): Promise<string> =>
   sealed(
     await collideChain(lines, "party", PARTIES.bureau.id, ([first, ...rest]) => {
       if (first === undefined) throw new Error("an empty chain");

@@ -36,8 +36,7 @@ export function openCommand(entryText: string, request: FlattenedJws): ChainComm
   const verb = peekVerb(request);
   const parsed = parseCommandJws(request, limitsOf(verb));
   const { header, payload, signature, request: name } = parsed;
-  if (name !== entry.request)
-    refuse("REQUEST_MISMATCH", "the entry names another command than the one beside it");
+  if (name !== entry.request) refuse("REQUEST_MISMATCH", "the entry names another command than the one beside it");
   if (entry.verb !== verb) refuse("TYP_MISMATCH", "the entry names another verb than its command");
   const command = { verb, payload: parsePayload(verb, payload) } as AnyCommand;
   return {

@@ -2,7 +2,13 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { type CommandHeader, type ParsedJws, type PublicJwk, signedBytes, type VerifySignature } from "@quanji/chaincode/log";
+import {
+  type CommandHeader,
+  type ParsedJws,
+  type PublicJwk,
+  signedBytes,
+  type VerifySignature,
+} from "@quanji/chaincode/log";
 import { collectionOf, nodeVerifier } from "@quanji/chaincode/world";
 import type { Logger } from "pino";
 import { type Config, fileTextOf, LiveSources } from "../config/index.js";

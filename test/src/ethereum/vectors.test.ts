@@ -37,7 +37,12 @@ interface Vectors {
       readonly message: Readonly<Record<string, unknown>>;
     };
   }[];
-  readonly possession: { readonly net: string; readonly party: string; readonly signed: string; readonly signature: string };
+  readonly possession: {
+    readonly net: string;
+    readonly party: string;
+    readonly signed: string;
+    readonly signature: string;
+  };
   readonly refused: readonly { readonly why: string; readonly jws: Jws }[];
 }
 
@@ -62,7 +67,9 @@ describe("test/vectors/ethereum.json, by ethers", () => {
   it("key and address", () => {
     const { x, y } = vectors.jwk;
     expect(vectors.address).to.equal(wallet.address.toLowerCase());
-    expect(new SigningKey(vectors.secret).publicKey).to.equal(hexlify(Buffer.concat([Buffer.of(4), bytes(x), bytes(y)])));
+    expect(new SigningKey(vectors.secret).publicKey).to.equal(
+      hexlify(Buffer.concat([Buffer.of(4), bytes(x), bytes(y)])),
+    );
     const canonical = `{"crv":"secp256k1","kty":"EC","x":"${x}","y":"${y}"}`;
     expect(createHash("sha256").update(canonical).digest("base64url")).to.equal(vectors.thumbprint);
   });

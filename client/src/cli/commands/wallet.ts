@@ -25,7 +25,8 @@ export function walletCommands(program: Command, runtime: Runtime): void {
   declare(wallet, runtime, [
     {
       usage: "key",
-      summary: "Write the public key of a wallet's account to a file. Without --signature: print what the wallet has to sign for it.",
+      summary:
+        "Write the public key of a wallet's account to a file. Without --signature: print what the wallet has to sign for it.",
       options: [
         SIGNATURE,
         ["--address <address>", "account that must have signed"],
@@ -37,13 +38,16 @@ export function walletCommands(program: Command, runtime: Runtime): void {
     },
     {
       usage: "prepare <verb> <file>",
-      summary: "Prepare a command: print the typed data that the wallet signs, and keep the rest in a draft. Sign within a minute.",
+      summary:
+        "Prepare a command: print the typed data that the wallet signs, and keep the rest in a draft. Sign within a minute.",
       options: [
         ["--draft <file>", "where to keep the command until it is signed, e.g. approve.draft.json"],
         ["--party <id>", "party that signs (default: as the key file says)"],
         OPENINGS,
       ],
-      examples: ["wallet prepare grant.approve approve.json --key owner.jwk --draft approve.draft.json > approve.typed.json"],
+      examples: [
+        "wallet prepare grant.approve approve.json --key owner.jwk --draft approve.draft.json > approve.typed.json",
+      ],
       run: prepare,
     },
     {
@@ -109,10 +113,14 @@ async function prepare(context: Context, [verb = "", file = ""]: readonly string
 function walletKeyOf(json: unknown): { readonly jwk: EthereumJwk; readonly party: string | undefined } {
   const { kid, ...rest } = (typeof json === "object" ? json : {}) as Record<string, unknown>;
   const wrong = (cause?: unknown): QuanjiError =>
-    new QuanjiError("CONFIG_INVALID", "the key file is not that of a wallet's account: make one with quanji wallet key", {
-      field: "key",
-      cause,
-    });
+    new QuanjiError(
+      "CONFIG_INVALID",
+      "the key file is not that of a wallet's account: make one with quanji wallet key",
+      {
+        field: "key",
+        cause,
+      },
+    );
   let jwk;
   try {
     jwk = parsePublicJwk(rest);
@@ -126,7 +134,10 @@ function walletKeyOf(json: unknown): { readonly jwk: EthereumJwk; readonly party
 }
 
 /** For signatures that are made already: whatever would ask the wallet here is a mistake of ours. */
-async function connect(context: Context, account: { readonly jwk: EthereumJwk; readonly party: string }): Promise<Client> {
+async function connect(
+  context: Context,
+  account: { readonly jwk: EthereumJwk; readonly party: string },
+): Promise<Client> {
   const signer = walletSigner(account, () => {
     throw new QuanjiError("INTERNAL", "there is no wallet to ask");
   });

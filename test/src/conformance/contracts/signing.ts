@@ -106,7 +106,10 @@ const BEFORE: readonly Spoil<Unsigned>[] = [
   (_, it) => ({ ...it, payload: { ...it.payload, net: "quanji.test/other" } }),
   (_, it) => ({ ...it, header: { ...it.header, url: "https://other.test/v1/commands/x" } }),
   (scene, it) => ({ ...it, header: { ...it.header, iat: Number(it.header["iat"]) + scene.dice.one([-600, 600]) } }),
-  (scene, it) => ({ ...it, header: { ...it.header, alg: scene.dice.one(["none", "HS256", "ES256", "EdDSA", "EIP712", "ES256K"]) } }),
+  (scene, it) => ({
+    ...it,
+    header: { ...it.header, alg: scene.dice.one(["none", "HS256", "ES256", "EdDSA", "EIP712", "ES256K"]) },
+  }),
   (scene, it) => ({ ...it, by: scene.anybody() }),
   (_, it) => ({ ...it, header: { ...it.header, jti: USED_JTI } }),
   (scene, it) => ({
