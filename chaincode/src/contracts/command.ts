@@ -40,6 +40,7 @@ import {
   type ParsedJws,
   type PublicJwk,
   partyOf,
+  signedBytes,
   thumbprintOf,
   verbOf,
   type VerifySignature,
@@ -251,7 +252,7 @@ async function assertSigned(
   jws: ParsedJws<CommandHeader>,
 ): Promise<void> {
   const fits = key.thumbprint === thumbprintOf(jws.header.kid) && algorithmOf(key.jwk) === jws.header.alg;
-  if (!fits || !(await verify(key.jwk, jws.signingInput, jws.signature))) {
+  if (!fits || !(await verify(key.jwk, signedBytes(jws), jws.signature))) {
     throw new QuanjiError("SIGNATURE_INVALID", "the signature does not verify under the registered key");
   }
 }

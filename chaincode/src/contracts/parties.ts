@@ -3,7 +3,7 @@ import {
   fromBase64url,
   parsePublicJwk,
   partyOf,
-  possessionInput,
+  possessionBytes,
   thumbprintOf,
   type VerifySignature,
 } from "../log/index.js";
@@ -82,7 +82,7 @@ async function assertPossession(
   payload: Extract<PartyCommand, { verb: "party.rotateKey" }>["payload"],
 ): Promise<void> {
   const jwk = parsePublicJwk(defined(payload.key.jwk));
-  const input = possessionInput(payload.net, payload.party, jwk);
+  const input = possessionBytes(payload.net, payload.party, jwk);
   if (!(await verify(jwk, input, fromBase64url(payload.possession)))) {
     throw new QuanjiError("SIGNATURE_INVALID", "the new key did not sign its proof of possession", {
       field: "possession",

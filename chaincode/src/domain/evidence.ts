@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Limits } from "../log/canonical.js";
 import { Digest, GatewayName, LogOrigin, NetworkId, PartyId } from "./ids.js";
 import { ERASABLE } from "./openings.js";
-import { Jwk, setOf } from "./shared.js";
+import { Jwk, PartyJwk, setOf } from "./shared.js";
 import { Quarter, Tag, Tags } from "./subject.js";
 import { Instant } from "./time.js";
 
@@ -37,7 +37,7 @@ export const Receipt = z.strictObject({
   openings: OpeningsSchema,
   /** What is not opened because a command erased it: the command's entry, the command, and the key that signed it. Absent: none. */
   erased: z
-    .array(z.strictObject({ field: z.enum(ERASABLE), entry: z.string(), request: Jws, key: Jwk }))
+    .array(z.strictObject({ field: z.enum(ERASABLE), entry: z.string(), request: Jws, key: PartyJwk }))
     .min(1)
     .max(ERASABLE.length)
     .optional(),

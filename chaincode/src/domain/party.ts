@@ -10,8 +10,8 @@ import {
   Committed,
   defined,
   existing,
-  Jwk,
   Net,
+  PartyJwk,
   ROLES,
   type Role,
   setOf,
@@ -30,7 +30,7 @@ import { Instant, msOf } from "./time.js";
 export const KEY_PURPOSES = ["act", "recovery", "tally", "escrow"] as const;
 
 const NewKey = z.strictObject({
-  jwk: Jwk,
+  jwk: PartyJwk,
   purpose: z.enum(KEY_PURPOSES),
   /** Who holds the private key: the party itself, or a host for it. Evidence says which. */
   custody: z.enum(["self", "hosted"]),
@@ -38,7 +38,7 @@ const NewKey = z.strictObject({
   until: Instant.optional(),
 });
 
-/** Signature of the new key over {@link possessionInput}, base64url, 64 bytes. */
+/** Signature of the new key over {@link possessionBytes}, base64url, 64 bytes. */
 const Possession = z.string().regex(/^[A-Za-z0-9_-]{86}$/, "a signature of 64 bytes in base64url");
 
 export const PartyRegister = z.strictObject({
@@ -189,6 +189,12 @@ function registerParty(payload: z.infer<typeof PartyRegister>, facts: CommandFac
 /** A key starts when its command commits, or later; never before. */
 export function newKey(input: z.infer<typeof NewKey>, facts: Pick<CommandFacts, "time" | "timeMs">): PartyKey {
   const jwk = parsePublicJwk(defined(input.jwk));
+  if (jwk.crv === "secp256k1" && input.purpose !== "act" && input.purpose !== "recovery") {
+    throw new QuanjiError("MALFORMED", "an Ethereum key is for acting or recovery: sources have keys of their own", {
+      detail: "ALG_FORBIDDEN",
+      field: "key.jwk",
+    });
+  }
   const from = input.from ?? facts.time;
   if (msOf(from) < facts.timeMs)
     throw new QuanjiError("BACKDATED", "a key cannot start in the past", { field: "key.from" });

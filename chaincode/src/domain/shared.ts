@@ -43,13 +43,16 @@ export const ROLES = [
 ] as const;
 export type Role = (typeof ROLES)[number];
 
-/** Shape of a public JWK; log/keys.ts checks that it is a strong key. */
-export const Jwk = z.strictObject({
-  crv: z.enum(["P-256", "Ed25519"]),
+/** Shape of a party's public JWK, which may be an Ethereum key; log/keys.ts checks that it is a strong key. */
+export const PartyJwk = z.strictObject({
+  crv: z.enum(["P-256", "Ed25519", "secp256k1"]),
   kty: z.enum(["EC", "OKP"]),
   x: Digest,
   y: Digest.optional(),
 });
+
+/** Of gateways, requesters, signers of trust files: of all that sign bytes as they are. */
+export const Jwk = PartyJwk.refine(({ crv }) => crv !== "secp256k1", "an Ethereum key signs commands of persons alone");
 
 export const Net = { net: NetworkId } as const;
 /** A commitment in a command: SHA-256(0x04 ‖ salt ‖ [kid, jti, path, value]); its opening travels beside the command. */

@@ -13,6 +13,8 @@ export * from "./note-signature.js";
 export * from "./note.js";
 export * from "./proof.js";
 export * from "./record.js";
+export * from "./secp256k1.js";
+export * from "./sign.js";
 export * from "./subject.js";
 export * from "./tile.js";
 export * from "./tlog-proof.js";
@@ -32,5 +34,6 @@ export {
   type TreeHead,
   type TreeNode,
 } from "./tree.js";
+export * from "./typed-data.js";
 export { isName } from "./text.js";
 export * from "./vkey.js";

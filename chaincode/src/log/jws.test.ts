@@ -12,12 +12,12 @@ import {
   partyOf,
   requestHashOf,
   requestOfJws,
-  signJws,
   thumbprintOf,
   typOf,
   verbOf,
 } from "./jws.js";
 import { thumbprint } from "./keys.js";
+import { signJws } from "./sign.js";
 import { ed25519, expectCode, expectCodeAsync, refusesHostile, verifyByNode } from "./support.test.js";
 
 const key = ed25519("jws");

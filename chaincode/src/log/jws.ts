@@ -4,11 +4,14 @@
  * Signatures are not checked here: that is the caller's engine (node:crypto or WebCrypto).
  */
 import { QuanjiError } from "../domain/errors.js";
-import { fromBase64url, fromUtf8, toBase64url, utf8 } from "./bytes.js";
-import { canonical, type JsonObject, type Limits, LIMITS, parseCanonical } from "./canonical.js";
+import { fromBase64url, fromUtf8, utf8 } from "./bytes.js";
+import { type JsonObject, type Limits, LIMITS, parseCanonical } from "./canonical.js";
 import { type Hash, type HashText, hashText, sha256 } from "./hash.js";
 
-export const ALGORITHMS = ["ES256", "EdDSA"] as const;
+/** Of what is no command: answers, receipts, trust files, notices. */
+export const JWS_ALGORITHMS = ["ES256", "EdDSA"] as const;
+/** Of commands. `EIP712` is a name of ours: such a signature is over typed data (typed-data.ts), RFC 8812's ES256K over other bytes. */
+export const ALGORITHMS = [...JWS_ALGORITHMS, "EIP712"] as const;
 export type Algorithm = (typeof ALGORITHMS)[number];
 
 /** Exactly these members, each canonical base64url. */
@@ -39,9 +42,9 @@ export interface AnswerHeader {
 export interface ParsedJws<Header> {
   readonly header: Header;
   readonly payload: JsonObject;
-  /** ASCII of `protected.payload`: what is signed. */
+  /** ASCII of `protected.payload`: what is signed, except with EIP712 (`signedBytes`). */
   readonly signingInput: Uint8Array;
-  /** 64 bytes: r ‖ s for ES256, R ‖ S for EdDSA. */
+  /** 64 bytes: r ‖ s for ES256 and EIP712, R ‖ S for EdDSA. */
   readonly signature: Uint8Array;
   /** Identity of the command: SHA-256 of the signing input. Signatures are malleable, so never hash or compare those. */
   readonly request: HashText;
@@ -103,7 +106,7 @@ function parseJws<Header>(
     refuse("LIMIT_EXCEEDED", "the JWS is too long");
   const header = parseHeader(fromUtf8(fromBase64url(jws.protected)));
   const signature = fromBase64url(jws.signature);
-  if (signature.length !== 64) refuse("JWS_SHAPE", "an ES256 or EdDSA signature has 64 bytes");
+  if (signature.length !== 64) refuse("JWS_SHAPE", "a signature has 64 bytes");
   const bytes = fromBase64url(jws.payload);
   if (bytes.length > limits.maxBytes) refuse("LIMIT_EXCEEDED", "the payload is too long");
   const payloadText = fromUtf8(bytes);
@@ -126,9 +129,9 @@ function exactMembers(header: JsonObject, members: readonly string[]): void {
   }
 }
 
-function commonHeader(header: JsonObject): AnswerHeader {
-  const alg = ALGORITHMS.find((known) => known === header["alg"]);
-  if (alg === undefined) return refuse("ALG_FORBIDDEN", "alg must be ES256 or EdDSA");
+function commonHeader(header: JsonObject, algorithms: readonly Algorithm[]): AnswerHeader {
+  const alg = algorithms.find((known) => known === header["alg"]);
+  if (alg === undefined) return refuse("ALG_FORBIDDEN", `alg must be one of ${algorithms.join(", ")}`);
   const { kid, typ } = header;
   if (typeof kid !== "string" || !KID.test(kid))
     return refuse("JWS_SHAPE", "kid must be <party>#<RFC 7638 thumbprint>");
@@ -138,7 +141,7 @@ function commonHeader(header: JsonObject): AnswerHeader {
 
 function answerHeader(header: JsonObject): AnswerHeader {
   exactMembers(header, ANSWER_MEMBERS);
-  return commonHeader(header);
+  return commonHeader(header, JWS_ALGORITHMS);
 }
 
 /** A header up to what a key's requests have in common. */
@@ -168,7 +171,22 @@ function commandHeader(header: JsonObject): CommandHeader {
   if (typeof jti !== "string" || !JTI.test(jti)) return refuse("JWS_SHAPE", "jti must be a UUID, version 4 or 7");
   if (typeof url !== "string" || url.length > MAX_URL)
     return refuse("JWS_SHAPE", `url must be a string of at most ${MAX_URL}`);
-  return { ...commonHeader(header), iat, jti, url };
+  const common = commonHeader(header, ALGORITHMS);
+  if (common.alg === "EIP712") assertByPerson(common.typ);
+  return { ...common, iat, jti, url };
+}
+
+/**
+ * Commands that programs sign, by the thousand or by the mebibyte: nobody reads them in a wallet, and a signature of EIP712 costs
+ * ten times the check of another.
+ */
+const BY_PROGRAMS: ReadonlySet<string> = new Set(
+  ["access", "access.void", "access.accept", "tally.sign", "boundary.publish"].map((verb) => `quanji-${verb}+jws`),
+);
+
+/** Errors: MALFORMED · ALG_FORBIDDEN. */
+export function assertByPerson(typ: string): void {
+  if (BY_PROGRAMS.has(typ)) refuse("ALG_FORBIDDEN", "programs sign this command: with a key of ES256 or EdDSA");
 }
 
 /** Verb of a command: `grant.revoke` of `quanji-grant.revoke+jws`. */
@@ -177,17 +195,3 @@ export const typOf = (verb: string): string => `quanji-${verb}+jws`;
 
 export const partyOf = (kid: string): string => kid.slice(0, kid.indexOf("#"));
 export const thumbprintOf = (kid: string): string => kid.slice(kid.indexOf("#") + 1);
-
-/** Makes a flattened JWS. `sign` gets the signing input and answers 64 bytes. Errors: MALFORMED · JWS_SHAPE, profile. */
-export async function signJws(
-  header: CommandHeader | AnswerHeader,
-  payload: unknown,
-  sign: (signingInput: Uint8Array) => Uint8Array | Promise<Uint8Array>,
-  limits: Limits = LIMITS,
-): Promise<FlattenedJws> {
-  const protectedText = toBase64url(utf8(canonical(header)));
-  const payloadText = toBase64url(utf8(canonical(payload, limits)));
-  const signature = await sign(utf8(`${protectedText}.${payloadText}`));
-  if (signature.length !== 64) refuse("JWS_SHAPE", "an ES256 or EdDSA signature has 64 bytes (not DER)");
-  return { payload: payloadText, protected: protectedText, signature: toBase64url(signature) };
-}

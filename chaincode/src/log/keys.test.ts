@@ -173,13 +173,23 @@ describe("log/keys", () => {
       { ...jwk, kty: "EC" },
       { ...jwk, y: jwk.x },
       { ...ec, crv: "P-384" },
-      { ...ec, crv: "secp256k1" },
       { crv: ec.crv, kty: ec.kty, x: ec.x },
       {},
     ]) {
       expectCode(() => parsePublicJwk(other), "MALFORMED", "ALG_FORBIDDEN");
     }
     expectCode(() => parsePublicJwk({ kty: "oct", k: "AA" }), "MALFORMED", "HEADER_FORBIDDEN");
+  });
+
+  it("a point of secp256k1 is an Ethereum key; one of P-256 is not taken for it, nor the other way round", () => {
+    const exported = generateKeyPairSync("ec", { namedCurve: "secp256k1" }).publicKey.export({ format: "jwk" });
+    const ethereum = { crv: "secp256k1", kty: "EC", x: exported.x as string, y: exported.y as string };
+    expect(parsePublicJwk(ethereum)).to.deep.equal(ethereum);
+    expect(algorithmOf(ethereum as PublicJwk)).to.equal("EIP712");
+    expectCode(() => parsePublicJwk({ ...ec, crv: "secp256k1" }), "MALFORMED", "KEY_WEAK");
+    expectCode(() => parsePublicJwk({ ...ethereum, crv: "P-256" }), "MALFORMED", "KEY_WEAK");
+    expectCode(() => parsePublicJwk({ ...ethereum, x: toBase64url(new Uint8Array(31)) }), "MALFORMED", "KEY_WEAK");
+    for (const member of ["x", "y"]) refusesHostile((value) => parsePublicJwk({ ...ethereum, [member]: value }));
   });
 
   it("hostile values are refused with a code, whole and as members", () => {

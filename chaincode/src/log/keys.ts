@@ -8,9 +8,18 @@ import { canonical } from "./canonical.js";
 import type { Algorithm } from "./jws.js";
 import { type HashText, sha256Text } from "./hash.js";
 
+/** Of an Ethereum account. Signs EIP-712 typed data alone. @see RFC 8812 §3.1 */
+export interface EthereumJwk {
+  readonly crv: "secp256k1";
+  readonly kty: "EC";
+  readonly x: string;
+  readonly y: string;
+}
+
 export type PublicJwk =
   | { readonly crv: "P-256"; readonly kty: "EC"; readonly x: string; readonly y: string }
-  | { readonly crv: "Ed25519"; readonly kty: "OKP"; readonly x: string };
+  | { readonly crv: "Ed25519"; readonly kty: "OKP"; readonly x: string }
+  | EthereumJwk;
 
 const refuse = (detail: string, message: string): never => {
   throw new QuanjiError("MALFORMED", message, { detail });
@@ -56,6 +65,16 @@ function assertOnP256(x: Uint8Array, y: Uint8Array): void {
   if (px >= P256 || py >= P256 || (py * py - right) % P256 !== 0n) refuse("KEY_WEAK", "the point is not on P-256");
 }
 
+const SECP256K1 = 2n ** 256n - 2n ** 32n - 977n;
+
+/** y² = x³ + 7; the group is of prime order, so no point on the curve is weak. @see SEC 2 §2.4.1 */
+function assertOnSecp256k1(x: Uint8Array, y: Uint8Array): void {
+  if (x.length !== 32 || y.length !== 32) refuse("KEY_WEAK", "secp256k1 coordinates have 32 bytes each");
+  const [px, py] = [bigEndian(x), bigEndian(y)];
+  const isOn = px < SECP256K1 && py < SECP256K1 && (py * py - px * px * px - 7n) % SECP256K1 === 0n;
+  if (!isOn) refuse("KEY_WEAK", "the point is not on secp256k1");
+}
+
 /** A public JWK of exactly the members that name a key. Errors: MALFORMED · KEY_WEAK, HEADER_FORBIDDEN, ALG_FORBIDDEN. */
 export function parsePublicJwk(input: unknown): PublicJwk {
   if (typeof input !== "object" || input === null || Array.isArray(input)) {
@@ -67,24 +86,33 @@ export function parsePublicJwk(input: unknown): PublicJwk {
     assertOnP256(fromBase64url(x), fromBase64url(y));
     return { crv, kty, x, y };
   }
+  if (kty === "EC" && crv === "secp256k1" && typeof x === "string" && typeof y === "string") {
+    assertOnSecp256k1(fromBase64url(x), fromBase64url(y));
+    return { crv, kty, x, y };
+  }
   if (kty === "OKP" && crv === "Ed25519" && typeof x === "string" && y === undefined) {
     assertStrongEd25519(fromBase64url(x));
     return { crv, kty, x };
   }
-  return refuse("ALG_FORBIDDEN", "keys are EC P-256 (ES256) or OKP Ed25519 (EdDSA)");
+  return refuse("ALG_FORBIDDEN", "keys are EC P-256 (ES256), OKP Ed25519 (EdDSA) or EC secp256k1 (EIP712)");
 }
 
-export const algorithmOf = (jwk: PublicJwk): Algorithm => (jwk.kty === "EC" ? "ES256" : "EdDSA");
+const ALGORITHM_OF = { "P-256": "ES256", Ed25519: "EdDSA", secp256k1: "EIP712" } as const satisfies Record<
+  PublicJwk["crv"],
+  Algorithm
+>;
+
+export const algorithmOf = (jwk: PublicJwk): Algorithm => ALGORITHM_OF[jwk.crv];
 
 /** RFC 7638 thumbprint: SHA-256 of the required members in canonical JSON. */
 export const thumbprint = (jwk: PublicJwk): HashText => sha256Text(canonical(jwk));
 
-/** Bytes over which a new key signs to prove that its holder has it (party.register, party.rotateKey). */
+/** The same of a key that signs bytes as they are; for any key: `possessionBytes`. */
 export const possessionInput = (net: string, party: string, jwk: PublicJwk): Uint8Array =>
   utf8(canonical(["quanji-possession", net, party, thumbprint(jwk)]));
 
 /**
- * Checks a signature. `signature` is r ‖ s (ES256, either s) or R ‖ S (EdDSA), 64 bytes. Answers false, never throws, for
- * a signature that does not verify.
+ * Checks a signature. `signature` is r ‖ s (ES256, either s; EIP712, the low s) or R ‖ S (EdDSA), 64 bytes. Answers false, never
+ * throws, for a signature that does not verify. An Ethereum key verifies typed data alone (`verifyTyped`).
  */
 export type VerifySignature = (jwk: PublicJwk, data: Uint8Array, signature: Uint8Array) => Promise<boolean>;

@@ -1,8 +1,11 @@
 /** Test support: parties that sign. Keys are made anew in each run; nothing of this is part of the product. */
 import { generateKeyPairSync, type KeyObject, randomBytes, randomUUID, sign } from "node:crypto";
 import {
+  type Algorithm,
+  algorithmOf,
   type CommandHeader,
   commit,
+  ethereumKeyOf,
   type FlattenedJws,
   type Json,
   type Opening,
@@ -10,6 +13,7 @@ import {
   parsePublicJwk,
   type PublicJwk,
   signJws,
+  signTyped,
   thumbprint,
   typOf,
 } from "../log/index.js";
@@ -21,7 +25,8 @@ export interface Actor {
   sign(input: Uint8Array): Uint8Array;
 }
 
-export function actor(party: string, alg: "ES256" | "EdDSA" = "ES256"): Actor {
+export function actor(party: string, alg: Algorithm = "ES256"): Actor {
+  if (alg === "EIP712") return ethereumActor(party, randomBytes(32));
   const pair = alg === "ES256" ? generateKeyPairSync("ec", { namedCurve: "P-256" }) : generateKeyPairSync("ed25519");
   return actorOf(party, pair.privateKey);
 }
@@ -40,6 +45,12 @@ export function actorOf(party: string, privateKey: KeyObject): Actor {
   };
 }
 
+/** `secret` is a scalar below the order of secp256k1, as 32 random bytes are. */
+export function ethereumActor(party: string, secret: Uint8Array): Actor {
+  const jwk = ethereumKeyOf(secret);
+  return { party, jwk, kid: `${party}#${thumbprint(jwk)}`, sign: (input) => signTyped(input, secret) };
+}
+
 export interface SignOptions {
   readonly url: string;
   readonly iat: number;
@@ -49,7 +60,7 @@ export interface SignOptions {
 
 export function signCommand(by: Actor, verb: string, payload: object, options: SignOptions): Promise<FlattenedJws> {
   const header: CommandHeader = {
-    alg: by.jwk.kty === "EC" ? "ES256" : "EdDSA",
+    alg: algorithmOf(by.jwk),
     iat: options.iat,
     jti: options.jti ?? randomUUID(),
     kid: by.kid,

@@ -118,12 +118,17 @@ export class Context {
         },
       );
     }
+    return this.connectAs({ ...key, party }, options);
+  }
+
+  /** A client of its own for a key, which may be in a wallet. */
+  async connectAs(key: ConnectOptions["key"], options: ClientChoices = {}): Promise<Client> {
     const { clock, fetch, random } = this.io;
     const trust = await this.trust();
     const { folder } = await this.profile();
     return Client.connect({
       gateway: await this.gateway(),
-      key: { ...key, party },
+      key,
       seqStore: fileSeqStore(join(folder, "seq")),
       clock,
       fetch,

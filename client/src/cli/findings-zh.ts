@@ -15,7 +15,7 @@ const ZH: Readonly<Partial<Record<Finding, string>>> = {
   LIMIT_EXCEEDED: "行、证明、签注或文件大于任何诚实者所写",
   JWS_SHAPE: "签名信封不是扁平 JWS 的唯一形式",
   HEADER_FORBIDDEN: "受保护头或密钥的成员与规定不同",
-  ALG_FORBIDDEN: "算法不是 ES256 或 EdDSA，或与密钥不符",
+  ALG_FORBIDDEN: "此处不接受该算法，或与密钥不符",
   KEY_WEAK: "公钥不在曲线上、阶过小或长度有误",
   HASH_LENGTH: "哈希不是 32 字节",
   SALT_LENGTH: "盐不是 32 字节",

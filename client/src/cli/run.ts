@@ -22,6 +22,7 @@ import { sendCommands } from "./commands/send.js";
 import { sourceCommands } from "./commands/source.js";
 import { tilesCommand } from "./commands/tiles.js";
 import { trustCommands } from "./commands/trust.js";
+import { walletCommands } from "./commands/wallet.js";
 import { EXIT, failureOf } from "./failure.js";
 import type { Io } from "./io.js";
 import { type Lang, LANGUAGES } from "./messages.js";
@@ -120,6 +121,7 @@ const GROUPS: readonly ((program: Command, runtime: Runtime) => void)[] = [
   boundaryCommands,
   orderCommands,
   sendCommands,
+  walletCommands,
 ];
 
 /** Errors: usage. Falling back in silence would leave people with a language that they did not ask for. */

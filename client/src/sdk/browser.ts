@@ -4,6 +4,7 @@ export { AccessRefused, parseRows, PermittedAccess } from "./access.js";
 export { Client, type ConnectOptions, type Receipts } from "./client.js";
 export { bodyOf, type CommandBody, JOSE, type SignedCommand, signCommand, WITH_OPENINGS } from "./command.js";
 export { commitValues, type Values } from "./commitments.js";
+export { completeDraft, type Completed, type Draft, type Prepared } from "./draft.js";
 export { type PrivateJwk, signatureVerifier } from "./engine.js";
 export type { GrantInput, SentGrant } from "./grants.js";
 export {
@@ -29,4 +30,14 @@ export type { Sent } from "./session.js";
 export { type DeliveryAccount } from "./stream.js";
 export { httpTiles, isPath } from "./tiles.js";
 export { type TagKeyRing, tagKeyOf, tagOf, withNewTagKey } from "./tag-keys.js";
+export {
+  accountsOf,
+  type AskWallet,
+  KEY_REQUEST,
+  parseWalletSignature,
+  signedBy,
+  walletKey,
+  type WalletSignature,
+  walletSigner,
+} from "./wallet.js";
 export { DEADLINES, type Deadlines, type Fetch } from "./transport.js";

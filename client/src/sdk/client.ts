@@ -17,6 +17,8 @@ import type { OpenedTrust, TrailKey } from "../verify/index.js";
 import { type Acceptance, type Access, Accesses, type EvidenceWish, type PermittedAccess } from "./access.js";
 import { asObject, mismatch, openAnswer, parseJson, successOf } from "./answer.js";
 import type { Values } from "./commitments.js";
+import type { SignedCommand } from "./command.js";
+import type { Prepared } from "./draft.js";
 import { signatureVerifier } from "./engine.js";
 import { Erasures } from "./erasures.js";
 import { Grants } from "./grants.js";
@@ -195,6 +197,19 @@ export class Client {
   sign(verb: Verb, payload: JsonObject, values: Values = {}) {
     if (!isVerb(verb)) throw new QuanjiError("MALFORMED", "there is no such command", { field: "verb" });
     return this.#session.sign(verb, verb === "access" ? "/v1/access" : `/v1/commands/${verb}`, payload, values);
+  }
+
+  /**
+   * Prepares a command for an Ethereum wallet that is not at hand: what it has to sign, and a draft for `completeDraft`. The client's
+   * key must be an Ethereum key. Errors: MALFORMED.
+   */
+  prepare(verb: Verb, payload: JsonObject, values: Values = {}): Prepared {
+    return this.#session.prepare(verb, payload, values);
+  }
+
+  /** Sends what `completeDraft` or {@link sign} has made. Errors as of {@link send}. */
+  sendSigned(verb: Verb, signed: SignedCommand): Promise<Sent> {
+    return this.#session.sendSigned(verb, signed);
   }
 
   /** Any read, for what has no method of its own. */

@@ -2,6 +2,7 @@
 import { defined, limitsOf, type Verb } from "@quanji/chaincode/domain";
 import {
   canonical,
+  type CommandHeader,
   type FlattenedJws,
   type HashText,
   type JsonObject,
@@ -10,6 +11,7 @@ import {
   type Openings,
   requestOfJws,
   signJws,
+  typedCommand,
   typOf,
 } from "@quanji/chaincode/log";
 import { commitValues, type Values } from "./commitments.js";
@@ -39,15 +41,47 @@ export interface CommandInput {
   readonly jti?: string;
 }
 
-/** Signs. Errors: MALFORMED if the payload has no canonical form. */
-export async function signCommand(input: CommandInput): Promise<SignedCommand> {
+/**
+ * Persons read before they sign: their command is dated so many seconds ahead. A gateway takes it up to 60 s ahead of its clock and
+ * up to 60 s after it, so that leaves a minute and a half, and half a minute for clocks that differ.
+ */
+const READING_SECONDS = 30;
+
+/** What a command will be once it is signed. */
+export interface UnsignedCommand {
+  readonly header: CommandHeader;
+  readonly payload: JsonObject;
+  readonly openings?: Openings;
+}
+
+/** Header, and the payload with its commitments; nothing is signed. */
+export function prepareCommand(input: Omit<CommandInput, "signer"> & { readonly signer: Omit<Signer, "sign"> }) {
   const { signer, verb, url, nowMs, random } = input;
   const jti = input.jti ?? uuid(random);
   const { payload, openings } = commitValues(input.payload, input.values ?? {}, { kid: signer.kid, jti }, random);
-  const header = { alg: signer.alg, iat: Math.floor(nowMs / 1000), jti, kid: signer.kid, typ: typOf(verb), url };
-  const limits = verb === "read" ? LIMITS : limitsOf(verb);
-  const jws = await signJws(header, payload, signer.sign, limits);
-  return defined({ jws, request: requestOfJws(jws), jti, url, openings });
+  const iat = Math.floor(nowMs / 1000) + (signer.signTyped === undefined ? 0 : READING_SECONDS);
+  const header = { alg: signer.alg, iat, jti, kid: signer.kid, typ: typOf(verb), url };
+  return defined({ header, payload, openings }) satisfies UnsignedCommand;
+}
+
+/** Signs. Errors: MALFORMED if the payload has no canonical form; those of a wallet. */
+export async function signCommand(input: CommandInput): Promise<SignedCommand> {
+  const { signer, verb } = input;
+  const command = prepareCommand(input);
+  const { header, payload } = command;
+  const { signTyped } = signer;
+  const sign = signTyped === undefined ? signer.sign : () => signTyped(typedCommand(header, payload));
+  return finishCommand(command, sign, verb === "read" ? LIMITS : limitsOf(verb));
+}
+
+/** `sign` as `signJws` has it. */
+export async function finishCommand(
+  { header, payload, openings }: UnsignedCommand,
+  sign: Signer["sign"],
+  limits: Limits,
+): Promise<SignedCommand> {
+  const jws = await signJws(header, payload, sign, limits);
+  return defined({ jws, request: requestOfJws(jws), jti: header.jti, url: header.url, openings });
 }
 
 export const JOSE = "application/jose+json";

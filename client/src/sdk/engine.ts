@@ -3,18 +3,23 @@
  * no thread changes), WebCrypto elsewhere: this file runs in browsers too.
  */
 import type * as NodeCrypto from "node:crypto";
+import { QuanjiError } from "@quanji/chaincode/domain";
 import {
   type Algorithm,
   concat,
+  ethereumKeyOf,
   fromBase64url,
+  isScalar,
   type PublicJwk,
+  signTyped,
   toBase64url,
   type VerifySignature,
+  verifyTyped,
 } from "@quanji/chaincode/log";
 
 export type PrivateJwk = PublicJwk & { readonly d: string };
 
-/** Answers 64 bytes: r ‖ s with the low s (ES256), R ‖ S (EdDSA). */
+/** Answers 64 bytes: r ‖ s with the low s (ES256, EIP712), R ‖ S (EdDSA). */
 export type SignBytes = (data: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 
 interface Runtime {
@@ -48,7 +53,20 @@ export function lowS(signature: Uint8Array): Uint8Array {
 
 /** Imports a private key once; what comes back signs with it. */
 export function signerFor(jwk: PrivateJwk): SignBytes | Promise<SignBytes> {
+  if (jwk.crv === "secp256k1") return ethereumSigner(jwk);
   return node === undefined ? webSigner(jwk) : nodeSigner(node, jwk);
+}
+
+/** Signs typed data alone. Errors: MALFORMED · KEY_WEAK, for a private scalar that is out of range. */
+function ethereumSigner(jwk: PrivateJwk): SignBytes {
+  const scalar = privateBytes(jwk);
+  if (!isScalar(scalar)) {
+    throw new QuanjiError("MALFORMED", "the private key is not of secp256k1's range", {
+      detail: "KEY_WEAK",
+      field: "d",
+    });
+  }
+  return (data) => signTyped(data, scalar);
 }
 
 function nodeSigner(crypto: typeof NodeCrypto, jwk: PrivateJwk): SignBytes {
@@ -93,6 +111,7 @@ function cached<K>(load: (jwk: PublicJwk) => K): (jwk: PublicJwk) => K {
 function nodeVerifier(crypto: typeof NodeCrypto): VerifySignature {
   const keyOf = cached((jwk) => crypto.createPublicKey({ key: { ...jwk }, format: "jwk" }));
   return (jwk, data, signature) => {
+    if (jwk.crv === "secp256k1") return Promise.resolve(verifyTyped(jwk, data, signature));
     const key = keyOf(jwk);
     const holds =
       jwk.kty === "EC"
@@ -104,12 +123,22 @@ function nodeVerifier(crypto: typeof NodeCrypto): VerifySignature {
 
 function webVerifier(): VerifySignature {
   const keyOf = cached((jwk) => crypto.subtle.importKey("jwk", { ...jwk }, WEB_NAMES[jwk.kty], false, ["verify"]));
-  return async (jwk, data, signature) => crypto.subtle.verify(WEB_NAMES[jwk.kty], await keyOf(jwk), signature, data);
+  return async (jwk, data, signature) =>
+    jwk.crv === "secp256k1"
+      ? verifyTyped(jwk, data, signature)
+      : crypto.subtle.verify(WEB_NAMES[jwk.kty], await keyOf(jwk), signature, data);
 }
 
 /** A fresh private key. */
 export function generatePrivateJwk(alg: Algorithm): Promise<PrivateJwk> {
+  if (alg === "EIP712") return Promise.resolve(ethereumGenerate());
   return node === undefined ? webGenerate(alg) : Promise.resolve(nodeGenerate(node, alg));
+}
+
+/** All but one in 2¹²⁷ draws are in range. */
+function ethereumGenerate(): PrivateJwk {
+  const scalar = crypto.getRandomValues(new Uint8Array(32));
+  return isScalar(scalar) ? { ...ethereumKeyOf(scalar), d: toBase64url(scalar) } : ethereumGenerate();
 }
 
 function nodeGenerate(crypto: typeof NodeCrypto, alg: Algorithm): PrivateJwk {

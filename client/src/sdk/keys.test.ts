@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isQuanjiError, QuanjiError } from "@quanji/chaincode/domain";
-import { ALGORITHMS, fromBase64url, possessionInput, thumbprint, toBase64url, utf8 } from "@quanji/chaincode/log";
+import { ALGORITHMS, fromBase64url, possessionBytes, thumbprint, toBase64url, utf8 } from "@quanji/chaincode/log";
 import { expect } from "chai";
 import fc from "fast-check";
 import { lowS, signatureVerifier } from "./engine.js";
@@ -36,18 +36,23 @@ describe("keys", () => {
   for (const alg of ALGORITHMS) {
     it(`${alg}: what is signed verifies, and nothing else does`, async () => {
       const signer = await openSigner({ jwk: await generateKey(alg), party: PARTY });
-      const signature = await signer.sign(utf8("data"));
+      // An Ethereum key signs what has the form of typed data, and nothing else.
+      const dataOf = (text: string): Uint8Array =>
+        alg === "EIP712" ? utf8(`\u0019\u0001${text.padEnd(64)}`) : utf8(text);
+      const signature = await signer.sign(dataOf("data"));
       const verify = signatureVerifier();
       expect(signature.length).to.equal(64);
-      expect(await verify(signer.jwk, utf8("data"), signature)).to.equal(true);
-      expect(await verify(signer.jwk, utf8("dat4"), signature)).to.equal(false);
+      expect(await verify(signer.jwk, dataOf("data"), signature)).to.equal(true);
+      expect(await verify(signer.jwk, dataOf("dat4"), signature)).to.equal(false);
+      const untyped = await verify(signer.jwk, utf8("data"), await signer.sign(utf8("data")));
+      expect(untyped).to.equal(alg !== "EIP712");
       expect(signer.kid).to.equal(`${PARTY}#${thumbprint(signer.jwk)}`);
     });
 
     it(`${alg}: possession is the signature that party.rotateKey asks for`, async () => {
       const signer = await openSigner({ jwk: await generateKey(alg), party: PARTY });
       const proof = fromBase64url(await possession("quanji.test/city", signer));
-      const input = possessionInput("quanji.test/city", PARTY, signer.jwk);
+      const input = possessionBytes("quanji.test/city", PARTY, signer.jwk);
       expect(await signatureVerifier()(signer.jwk, input, proof)).to.equal(true);
     });
   }

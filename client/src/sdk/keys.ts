@@ -3,13 +3,16 @@ import { QuanjiError } from "@quanji/chaincode/domain";
 import {
   type Algorithm,
   algorithmOf,
+  concat,
   parsePublicJwk,
   partyOf,
-  possessionInput,
+  possessionBytes,
   type PublicJwk,
   thumbprint,
   thumbprintOf,
   toBase64url,
+  type TypedData,
+  typedPossession,
   utf8,
 } from "@quanji/chaincode/log";
 import {
@@ -36,11 +39,14 @@ export interface Signer {
   readonly party: string;
   readonly alg: Algorithm;
   readonly jwk: PublicJwk;
+  /** An Ethereum key's signs what `typedBytes` makes, and nothing else is taken. */
   readonly sign: SignBytes;
+  /** Present where the key is in a wallet, which has to see what it signs. */
+  readonly signTyped?: (data: TypedData) => Promise<Uint8Array>;
 }
 
 /**
- * A new key. EdDSA signs faster, ES256 is what hardware tokens have.
+ * A new key. EdDSA signs faster, ES256 is what hardware tokens have, EIP712 is an Ethereum account's and signs no accesses.
  *
  * ```ts
  * const key = await generateKey("EdDSA");
@@ -50,9 +56,8 @@ export interface Signer {
 export const generateKey = (alg: Algorithm): Promise<PrivateJwk> => generatePrivateJwk(alg);
 
 export function publicOf(jwk: PrivateJwk): PublicJwk {
-  return jwk.kty === "EC"
-    ? { crv: jwk.crv, kty: jwk.kty, x: jwk.x, y: jwk.y }
-    : { crv: jwk.crv, kty: jwk.kty, x: jwk.x };
+  const { d: _private, ...rest } = jwk;
+  return rest;
 }
 
 export const kidOf = (party: string, jwk: PublicJwk): string => `${party}#${thumbprint(jwk)}`;
@@ -97,12 +102,15 @@ export const toJwkFile = ({ jwk, party }: PartyKeyPair): Record<string, string> 
 });
 
 const TRIAL = utf8("quanji: does this private key belong to this public key?");
+/** In the form that an Ethereum key signs: of a domain and a message that are nobody's. */
+const TYPED_TRIAL = concat(Uint8Array.of(0x19, 0x01), new Uint8Array(64));
 
 /** Opens a key for a party. Errors: MALFORMED · KEY_WEAK if private and public half do not belong together. */
 export async function openSigner({ jwk, party }: PartyKeyPair & { readonly party: string }): Promise<Signer> {
   const publicJwk = parsePublicJwk(publicOf(jwk));
   const sign = await signerFor(jwk);
-  if (!(await signatureVerifier()(publicJwk, TRIAL, await sign(TRIAL)))) {
+  const trial = publicJwk.crv === "secp256k1" ? TYPED_TRIAL : TRIAL;
+  if (!(await signatureVerifier()(publicJwk, trial, await sign(trial)))) {
     throw new QuanjiError("MALFORMED", "the private key does not belong to the public key", { detail: "KEY_WEAK" });
   }
   return { kid: kidOf(party, publicJwk), party, alg: algorithmOf(publicJwk), jwk: publicJwk, sign };
@@ -110,4 +118,8 @@ export async function openSigner({ jwk, party }: PartyKeyPair & { readonly party
 
 /** Proof that whoever asks to register `signer`'s key holds it, for `party.rotateKey`. */
 export const possession = async (net: string, signer: Signer): Promise<string> =>
-  toBase64url(await signer.sign(possessionInput(net, signer.party, signer.jwk)));
+  toBase64url(
+    signer.signTyped === undefined
+      ? await signer.sign(possessionBytes(net, signer.party, signer.jwk))
+      : await signer.signTyped(typedPossession(net, signer.party, signer.jwk)),
+  );

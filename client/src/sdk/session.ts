@@ -9,8 +9,9 @@ import {
 } from "@quanji/chaincode/log";
 import type { OpenedTrust } from "../verify/index.js";
 import { openAnswer, type OpenedAnswer, successOf } from "./answer.js";
-import { bodyOf, JOSE, type SignedCommand, signCommand } from "./command.js";
+import { bodyOf, type CommandInput, JOSE, prepareCommand, type SignedCommand, signCommand } from "./command.js";
 import type { Values } from "./commitments.js";
+import { draftOf, type Prepared } from "./draft.js";
 import type { Signer } from "./keys.js";
 import type { Gateway, NetworkInfo } from "./network.js";
 import { type Random, uuid } from "./random.js";
@@ -74,18 +75,23 @@ export class Session {
 
   /** Signs for this gateway's registered URL. Errors: MALFORMED, naming the field of a payload that the verb does not take. */
   async sign(verb: Verb | "read", path: string, payload: JsonObject, values: Values = {}): Promise<SignedCommand> {
+    return signCommand(this.#input(verb, path, payload, values));
+  }
+
+  /** As {@link sign}, up to the signature. Errors: MALFORMED, also for a key that is not Ethereum's. */
+  prepare(verb: Verb, payload: JsonObject, values: Values = {}): Prepared {
+    const command = prepareCommand(this.#input(verb, pathTo(verb), payload, values));
+    if (command.header.alg !== "EIP712") {
+      throw new QuanjiError("MALFORMED", "only an Ethereum key's commands are signed elsewhere", { field: "key" });
+    }
+    parsePayload(verb, command.payload);
+    return draftOf(command);
+  }
+
+  #input(verb: Verb | "read", path: string, payload: JsonObject, values: Values): CommandInput {
     const { signer, gateway, random } = this.parts;
     const full = { net: this.net, ...payload };
-    const signed = await signCommand({
-      signer,
-      verb,
-      url: gateway.publicUrl + path,
-      payload: full,
-      values,
-      nowMs: this.nowMs(),
-      random,
-    });
-    return signed;
+    return { signer, verb, url: gateway.publicUrl + path, payload: full, values, nowMs: this.nowMs(), random };
   }
 
   /**
@@ -93,10 +99,13 @@ export class Session {
    * Errors: whatever the gateway refuses with, ANSWER_MISMATCH, UNREACHABLE.
    */
   async send(verb: Verb, payload: JsonObject, values: Values = {}): Promise<Sent> {
-    const path = `/v1/commands/${verb}`;
-    const signed = await this.sign(verb, path, payload, values);
+    return this.sendSigned(verb, await this.sign(verb, pathTo(verb), payload, values));
+  }
+
+  /** Sends what is signed already. Errors as of {@link send}. */
+  async sendSigned(verb: Verb, signed: SignedCommand): Promise<Sent> {
     checkPayload(verb, signed);
-    const answer = await this.deliver(path, signed);
+    const answer = await this.deliver(pathTo(verb), signed);
     const { block, index, txId, result } = successOf(answer);
     if (typeof block === "number") this.#block = Math.max(this.#block ?? 0, block);
     return {
@@ -153,6 +162,8 @@ export class Session {
     return this.sign("read", path, this.#block === undefined ? {} : { atLeast: { block: this.#block } });
   }
 }
+
+const pathTo = (verb: Verb): string => `/v1/commands/${verb}`;
 
 /** The gateway would refuse it too; here it costs no round trip, and the message names the field. */
 function checkPayload(verb: Verb, { jws }: SignedCommand): void {

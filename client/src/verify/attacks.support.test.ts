@@ -7,6 +7,7 @@ import type { Trust } from "@quanji/chaincode/domain";
 import { canonical, type HashText, sha256Text } from "@quanji/chaincode/log";
 import * as anchors from "./attacks-anchor.support.test.js";
 import { BY_COLLUSION } from "./attacks-collusion.support.test.js";
+import * as ethereum from "./attacks-ethereum.support.test.js";
 import * as erasures from "./attacks-erasure.support.test.js";
 import * as seals from "./attacks-seal.support.test.js";
 import { ON_RECEIPT_FILES, ON_TRAIL_FILES } from "./attacks-files.support.test.js";
@@ -55,6 +56,7 @@ export async function prepareAttacks(): Promise<void> {
     handovers.prepareHandovers(),
     tallies.prepareTallies(),
     erasures.prepareErasures(),
+    ethereum.prepareEthereum(),
     seals.prepareSeals(),
     subjects.prepareSubjects(),
     anchors.prepareAnchored(),
@@ -137,6 +139,19 @@ const onErased: readonly Attack[] = [
   on,
   expected,
   exhibit: async () => erasureExhibit(await make(), on),
+}));
+
+const ethereumExhibit = (evidence: string): Exhibit => ({
+  kind: "trail",
+  evidence,
+  trust: trustFile(ethereum.world.trustPayload()),
+  now: ethereum.world.nowMs,
+});
+const onEthereum: readonly Attack[] = ethereum.ON_ETHEREUM.map(([name, expected, make]) => ({
+  name,
+  on: "trail",
+  expected,
+  exhibit: async () => ethereumExhibit(await make()),
 }));
 
 const sealExhibit = (evidence: string): Exhibit => ({
@@ -293,6 +308,7 @@ export const ATTACKS: readonly Attack[] = [
   ...onHandovers,
   ...onTallies,
   ...onErased,
+  ...onEthereum,
   ...onSeals,
   ...onSubjects,
   ...onAnchors(anchors.ON_ANCHORS, "receipt"),
@@ -338,6 +354,7 @@ export async function untouched(): Promise<readonly (readonly [name: string, exh
     ["a tally's receipt", { ...tallyExhibit(await tallyReceipt()), kind: "receipt" }],
     ["a trail with erasures", erasureExhibit(sealed(erasures.lines))],
     ["a receipt with an erasure", erasureExhibit(await erasures.receiptOf(), "receipt")],
+    ["a trail with commands of Ethereum keys", ethereumExhibit(sealed(ethereum.lines))],
     ["a trail with sealed entries", sealExhibit(sealed(seals.lines))],
     ["the same, shown", sealExhibit(sealed(seals.openTrail()))],
     ["a subject's trail over two quarters", subjectExhibit(sealed(subjects.lines))],

@@ -10,6 +10,7 @@ import {
   parseCanonical,
   parseCommandJws,
   type ParsedJws,
+  signedBytes,
   verbOf,
 } from "@quanji/chaincode/log";
 import { refuse } from "./verdict.js";
@@ -19,7 +20,10 @@ export type AnyCommand = { readonly [V in Verb]: { readonly verb: V; readonly pa
 export interface ChainCommand {
   readonly command: AnyCommand;
   /** Without the payload's JSON: `command` holds it, typed. */
-  readonly jws: Pick<ParsedJws<CommandHeader>, "header" | "signingInput" | "signature" | "request">;
+  readonly jws: Pick<ParsedJws<CommandHeader>, "header" | "signature" | "request"> & {
+    /** What the signature is over. */
+    readonly signed: Uint8Array;
+  };
   readonly leaf: Hash;
   readonly time: string;
   readonly timeMs: number;
@@ -30,13 +34,14 @@ export interface ChainCommand {
 export function openCommand(entryText: string, request: FlattenedJws): ChainCommand {
   const entry = openEntry(entryText);
   const verb = peekVerb(request);
-  const { payload, jws: _jws, ...jws } = parseCommandJws(request, limitsOf(verb));
-  if (jws.request !== entry.request)
-    refuse("REQUEST_MISMATCH", "the entry names another command than the one beside it");
+  const parsed = parseCommandJws(request, limitsOf(verb));
+  const { header, payload, signature, request: name } = parsed;
+  if (name !== entry.request) refuse("REQUEST_MISMATCH", "the entry names another command than the one beside it");
   if (entry.verb !== verb) refuse("TYP_MISMATCH", "the entry names another verb than its command");
+  const command = { verb, payload: parsePayload(verb, payload) } as AnyCommand;
   return {
-    command: { verb, payload: parsePayload(verb, payload) } as AnyCommand,
-    jws,
+    command,
+    jws: { header, signature, request: name, signed: signedBytes(parsed) },
     leaf: entryLeaf(entryText),
     time: entry.time,
     timeMs: msOf(entry.time),

@@ -1,7 +1,7 @@
 /** A thread that checks signatures: gets batches, answers each. Ends when its engine is closed. */
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { parentPort } from "node:worker_threads";
-import type { PublicJwk } from "@quanji/chaincode/log";
+import { type PublicJwk, verifyTyped } from "@quanji/chaincode/log";
 
 export interface Batch {
   readonly id: number;
@@ -38,8 +38,10 @@ function keyFor(jwk: PublicJwk): KeyObject | undefined {
 }
 
 function isGood(jwk: PublicJwk | undefined, data: Uint8Array, signature: Uint8Array): boolean {
-  const key = jwk === undefined ? undefined : keyFor(jwk);
-  if (key === undefined || jwk === undefined || signature.length !== 64) return false;
+  if (jwk === undefined || signature.length !== 64) return false;
+  if (jwk.crv === "secp256k1") return verifyTyped(jwk, data, signature);
+  const key = keyFor(jwk);
+  if (key === undefined) return false;
   return jwk.kty === "EC"
     ? verify("sha256", data, { key, dsaEncoding: "ieee-p1363" }, signature)
     : verify(null, data, key, signature);

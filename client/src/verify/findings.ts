@@ -56,7 +56,7 @@ export const FINDINGS = {
   LIMIT_EXCEEDED: invalid("distrust", "a line, proof, note or file is larger than any honest one"),
   JWS_SHAPE: invalid("again", "a signature's envelope is not the one form of a flattened JWS"),
   HEADER_FORBIDDEN: invalid("distrust", "a protected header or key with other members than exactly the known ones"),
-  ALG_FORBIDDEN: invalid("distrust", "an algorithm other than ES256 or EdDSA, or not the key's own"),
+  ALG_FORBIDDEN: invalid("distrust", "an algorithm that is not taken there, or not the key's own"),
   KEY_WEAK: invalid("distrust", "a public key that is not on its curve, of small order, or of the wrong length"),
   HASH_LENGTH: invalid("again", "a hash that has not 32 bytes"),
   SALT_LENGTH: invalid("again", "a salt that has not 32 bytes"),

@@ -3,8 +3,10 @@ import { createECDH, createHash, createPrivateKey, createPublicKey, type KeyObje
 import { promisify } from "node:util";
 import { RECEIPT_TYP, TRUST_TYP } from "@quanji/chaincode/domain";
 import {
+  type Algorithm,
   algorithmOf,
   canonical,
+  ethereumKeyOf,
   type FlattenedJws,
   formatVkey,
   noteKey,
@@ -14,10 +16,12 @@ import {
   type PublicJwk,
   signJws,
   signNote,
+  signTyped,
   thumbprint,
   toBase64url,
   utf8,
   type VerifySignature,
+  verifyTyped,
   cosignNote,
   type NoteType,
 } from "@quanji/chaincode/log";
@@ -47,8 +51,9 @@ const signOnThread = promisify(
 );
 
 /** A key whose private half follows from a name. */
-export function signer(name: string, alg: "ES256" | "EdDSA" = "EdDSA"): Signer {
+export function signer(name: string, alg: Algorithm = "EdDSA"): Signer {
   const secret = createHash("sha256").update(name).digest();
+  if (alg === "EIP712") return ethereumSigner(secret);
   const key = alg === "EdDSA" ? ed25519Key(secret) : p256Key(secret);
   const { crv, kty, x, y } = createPublicKey(key).export({ format: "jwk" });
   const jwk = parsePublicJwk(y === undefined ? { crv, kty, x } : { crv, kty, x, y });
@@ -60,6 +65,13 @@ export function signer(name: string, alg: "ES256" | "EdDSA" = "EdDSA"): Signer {
     sign: (data) => new Uint8Array(sign(algorithm, data, how)),
     signAside: async (data) => new Uint8Array(await signOnThread(algorithm, data, how)),
   };
+}
+
+/** Signs typed data, or anything else as if it were: what an attacker would with the owner's help. */
+function ethereumSigner(secret: Uint8Array): Signer {
+  const jwk = ethereumKeyOf(secret);
+  const signBytes = (data: Uint8Array): Uint8Array => signTyped(data, secret);
+  return { jwk, print: thumbprint(jwk), sign: signBytes, signAside: (data) => Promise.resolve(signBytes(data)) };
 }
 
 const ed25519Key = (secret: Buffer): KeyObject =>
@@ -78,6 +90,7 @@ function p256Key(secret: Buffer): KeyObject {
 }
 
 export const verifyByNode: VerifySignature = (jwk, data, signature) => {
+  if (jwk.crv === "secp256k1") return Promise.resolve(verifyTyped(jwk, data, signature));
   const key = createPublicKey({ key: { ...jwk }, format: "jwk" });
   return Promise.resolve(
     jwk.kty === "EC"

@@ -120,7 +120,7 @@ export async function examineReceipt(input: ReceiptInput, trust: OpenedTrust): P
   const { jws, receipt, later } = openReceipt(input);
   const { proof: laterProof, anchored } = later ?? {};
   const gateway = gatewayOf(trust, jws, receipt);
-  await verifyJws(jws, gateway.jwk);
+  await verifyJws({ ...jws, signed: jws.signingInput }, gateway.jwk);
 
   // 2. The record is well formed, and from a log of that gateway.
   const opened = openRecord(receipt.record);
@@ -133,7 +133,7 @@ export async function examineReceipt(input: ReceiptInput, trust: OpenedTrust): P
   const request = openRequest(receipt.request);
   const requester = parsePublicJwk(defined(receipt.keys.requester));
   signerCheck(request, record, requester);
-  await verifyJws(request.jws, requester);
+  await verifyJws({ ...request.jws, signed: request.jws.signingInput }, requester);
   assertAddressed(request, { net: trust.trust.net, log, urls: [row.publicUrl] });
 
   // 4. The record says what was asked, and the status what was decided.

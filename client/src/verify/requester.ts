@@ -100,16 +100,17 @@ function knownThumbprint(key: PublicJwk): string {
   return print;
 }
 
-type Signed = Pick<ParsedJws<Pick<CommandHeader, "alg">>, "header" | "signingInput" | "signature">;
+/** `signed`: what the signature is over; of a command, `signedBytes`. */
+type Signed = Pick<ParsedJws<Pick<CommandHeader, "alg">>, "header" | "signature"> & { readonly signed: Uint8Array };
 
-function assertAlgorithm({ header }: Signed, key: PublicJwk): void {
+function assertAlgorithm({ header }: Pick<Signed, "header">, key: PublicJwk): void {
   if (header.alg !== algorithmOf(key)) refuse("ALG_FORBIDDEN", "alg is not that of the key");
 }
 
 /** Errors: ALG_FORBIDDEN, SIGNATURE_INVALID. */
 export async function verifyJws(jws: Signed, key: PublicJwk): Promise<void> {
   assertAlgorithm(jws, key);
-  if (!(await verifySignature(key, jws.signingInput, jws.signature))) {
+  if (!(await verifySignature(key, jws.signed, jws.signature))) {
     refuse("SIGNATURE_INVALID", "the signature does not verify");
   }
 }

@@ -1,6 +1,6 @@
-/** The verifier's one engine of signatures: WebCrypto, with @noble/curves where an engine has no Ed25519. */
+/** The verifier's one engine of signatures: WebCrypto, with @noble/curves where an engine has no Ed25519, and for Ethereum's. */
 import { ed25519 } from "@noble/curves/ed25519.js";
-import { fromBase64url, type PublicJwk, type VerifySignature } from "@quanji/chaincode/log";
+import { fromBase64url, type PublicJwk, type VerifySignature, verifyTyped } from "@quanji/chaincode/log";
 
 type Key = Awaited<ReturnType<typeof globalThis.crypto.subtle.importKey>>;
 
@@ -31,6 +31,7 @@ export function signatureVerifier(subtle: Subtle = globalThis.crypto.subtle): Ve
     return key;
   };
   return async (jwk, data, signature) => {
+    if (jwk.crv === "secp256k1") return verifyTyped(jwk, data, signature);
     const key = await keyFor(jwk);
     if (key !== undefined) return subtle.verify(jwk.kty === "EC" ? ECDSA : ED25519, key, signature, data);
     return jwk.kty === "OKP" && verifyByNoble(jwk.x, data, signature);

@@ -14,7 +14,7 @@ import {
   fromBase64url,
   parsePublicJwk,
   partyOf,
-  possessionInput,
+  possessionBytes,
   type PublicJwk,
   thumbprint,
   thumbprintOf,
@@ -112,7 +112,7 @@ async function verifyPossession(
   payload: Extract<AnyCommand, { readonly verb: "party.rotateKey" }>["payload"],
 ): Promise<void> {
   const jwk = parsePublicJwk(defined(payload.key.jwk));
-  const input = possessionInput(payload.net, payload.party, jwk);
+  const input = possessionBytes(payload.net, payload.party, jwk);
   if (!(await verifySignature(jwk, input, fromBase64url(payload.possession)))) {
     refuse("SIGNATURE_INVALID", "the new key did not sign its proof of possession");
   }

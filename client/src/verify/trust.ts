@@ -5,7 +5,7 @@
  */
 import { defined, msOf, parseWith, Trust, TRUST_LIMITS, TRUST_TYP, TrustFile } from "@quanji/chaincode/domain";
 import {
-  ALGORITHMS,
+  JWS_ALGORITHMS,
   type Algorithm,
   algorithmOf,
   formatVkey,
@@ -167,7 +167,7 @@ async function verifiedSigners(envelope: TrustFile, versions: readonly Trust[]):
 function parseHeader(text: string): { readonly alg: Algorithm; readonly kid: string } {
   const { alg, kid, typ, ...rest } = parseCanonical(fromBase64url(text));
   if (Object.keys(rest).length > 0) refuse("HEADER_FORBIDDEN", "the protected header has exactly alg, kid and typ");
-  const known = ALGORITHMS.find((algorithm) => algorithm === alg);
+  const known = JWS_ALGORITHMS.find((algorithm) => algorithm === alg);
   if (known === undefined) return refuse("ALG_FORBIDDEN", "alg must be ES256 or EdDSA");
   if (typ !== TRUST_TYP) refuse("TYP_MISMATCH", `typ must be ${TRUST_TYP}`);
   if (typeof kid !== "string") return refuse("JWS_SHAPE", "kid must be a string");

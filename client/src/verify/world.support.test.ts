@@ -125,6 +125,8 @@ export const SOURCE = signer("source of the bureau");
 
 export class SmallWorld {
   nowMs = START;
+  /** Of parties that are to have other keys than theirs. */
+  readonly keys: Partial<Record<Name, Signer>>;
   readonly #public = new Map<string, string>();
   readonly #private = new Map<string, string>();
   readonly #chaincode = createChaincode({ verify: verifyByNode });
@@ -134,6 +136,10 @@ export class SmallWorld {
   readonly #indexes = new Map<string, { readonly at: number; readonly to: number; readonly tree: SubjectTree }[]>();
   #counter = 0;
   init = "";
+
+  constructor(keys: Partial<Record<Name, Signer>> = {}) {
+    this.keys = keys;
+  }
 
   /** 32 bytes that nobody has seen yet, base64url. */
   fresh(label = "random"): string {
@@ -199,7 +205,7 @@ export class SmallWorld {
     by: Name,
     options: { key?: Signer; url?: string; jti?: string } = {},
   ): Promise<FlattenedJws> {
-    const key = options.key ?? PARTIES[by].key;
+    const key = options.key ?? this.keys[by] ?? PARTIES[by].key;
     const path = verb === "access" ? "/v1/access" : `/v1/commands/${verb}`;
     const header = {
       alg: algorithmOf(key.jwk),
@@ -274,7 +280,8 @@ export class SmallWorld {
   }
 
   async #admit(name: Exclude<Name, "regulator">): Promise<void> {
-    const { id, key } = PARTIES[name];
+    const { id } = PARTIES[name];
+    const key = this.keys[name] ?? PARTIES[name].key;
     const roles: Payload<"party.register">["roles"] = name === "bureau" ? ["holder"] : ["user"];
     const custody = name === "operator" ? "hosted" : "self";
     const registration = {
@@ -388,7 +395,7 @@ export class SmallWorld {
     by: Name = "insurer",
     options: { key?: Signer; url?: string } = {},
   ): Promise<{ readonly jws: FlattenedJws; readonly openings: Openings }> {
-    const key = options.key ?? PARTIES[by].key;
+    const key = options.key ?? this.keys[by] ?? PARTIES[by].key;
     const kid = kidOf(PARTIES[by].id, key);
     const jti = this.uuid();
     const operator: Opening = { salt: this.fresh("salt"), value: "desk 4" };

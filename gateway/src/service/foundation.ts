@@ -2,7 +2,13 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import type { CommandHeader, ParsedJws, PublicJwk, VerifySignature } from "@quanji/chaincode/log";
+import {
+  type CommandHeader,
+  type ParsedJws,
+  type PublicJwk,
+  signedBytes,
+  type VerifySignature,
+} from "@quanji/chaincode/log";
 import { collectionOf, nodeVerifier } from "@quanji/chaincode/world";
 import type { Logger } from "pino";
 import { type Config, fileTextOf, LiveSources } from "../config/index.js";
@@ -146,8 +152,9 @@ async function openFolder(config: Config, closers: Closers): Promise<string> {
 const vouching =
   (verify: VerifySignature, vouchers: Vouchers): Foundation["verify"] =>
   async (jwk, command) => {
-    const right = await verify(jwk, command.signingInput, command.signature);
-    if (right) vouchers.add(jwk, command);
+    const right = await verify(jwk, signedBytes(command), command.signature);
+    // A voucher is for the request's own bytes; an Ethereum key signs others, and seldom.
+    if (right && command.header.alg !== "EIP712") vouchers.add(jwk, command);
     return right;
   };
 

@@ -3,6 +3,7 @@ import re
 from functools import lru_cache
 from hashlib import sha256
 
+from . import ethereum
 from .signatures import ed25519, es256, is_weak, on_p256
 from .text import (
     DIGEST,
@@ -26,32 +27,34 @@ TYP = re.compile(r"quanji-[a-zA-Z.]{1,48}\+jws")
 
 
 def parse_jwk(jwk):
-    kinds = {("EC", "P-256", True): "ES256", ("OKP", "Ed25519", False): "EdDSA"}
+    kinds = {("EC", "P-256", True), ("OKP", "Ed25519", False), ("EC", "secp256k1", True)}
     need((jwk["kty"], jwk["crv"], "y" in jwk) in kinds, "ALG_FORBIDDEN")
     x = from_base64url(jwk["x"])
     if jwk["kty"] == "EC":
         y = from_base64url(jwk["y"])
-        need(on_p256(int.from_bytes(x, "big"), int.from_bytes(y, "big")), "KEY_WEAK")
+        on_curve = on_p256 if jwk["crv"] == "P-256" else ethereum.on_curve
+        need(len(x) == len(y) == 32 and on_curve(int.from_bytes(x, "big"), int.from_bytes(y, "big")), "KEY_WEAK")
     else:
         need(not is_weak(x), "KEY_WEAK")
     return jwk
 
 
 def algorithm(jwk):
-    return "ES256" if jwk["kty"] == "EC" else "EdDSA"
+    return {"P-256": "ES256", "Ed25519": "EdDSA", "secp256k1": "EIP712"}[jwk["crv"]]
 
 
 def verifies(jwk, data, signature):
-    return verify_once(jwk["kty"], jwk["x"], jwk.get("y"), data, signature)
+    return verify_once(jwk["crv"], jwk["x"], jwk.get("y"), data, signature)
 
 
 @lru_cache(4096)
-def verify_once(kty, x, y, data, signature):
+def verify_once(crv, x, y, data, signature):
     x = from_base64url(x)
-    if kty == "OKP":
+    if crv == "Ed25519":
         return ed25519_once(x, data, signature)
     y = from_base64url(y)
-    return es256(int.from_bytes(x, "big"), int.from_bytes(y, "big"), data, signature)
+    check = es256 if crv == "P-256" else ethereum.verifies
+    return check(int.from_bytes(x, "big"), int.from_bytes(y, "big"), data, signature)
 
 
 def thumbprint(jwk):
@@ -77,9 +80,10 @@ class Jws:
             need(isinstance(header["iat"], int) and not isinstance(header["iat"], bool), "JWS_SHAPE")
             need(isinstance(jti, str) and UUID.fullmatch(jti), "JWS_SHAPE")
             need(isinstance(url, str) and len(url) <= 2048, "JWS_SHAPE")
-        need(header["alg"] in ("ES256", "EdDSA"), "ALG_FORBIDDEN")
+        need(header["alg"] in ("ES256", "EdDSA") + (("EIP712",) if "iat" in members else ()), "ALG_FORBIDDEN")
         need(isinstance(header["kid"], str) and KID.fullmatch(header["kid"]), "JWS_SHAPE")
         need(isinstance(header["typ"], str) and TYP.fullmatch(header["typ"]), "TYP_MISMATCH")
+        need(header["alg"] != "EIP712" or header["typ"] not in BY_PROGRAMS, "ALG_FORBIDDEN")
         self.signature = from_base64url(jws["signature"])
         need(len(self.signature) == 64, "JWS_SHAPE")
         self.payload = parse_canonical(from_base64url(jws["payload"]), max_bytes, max_depth)
@@ -89,9 +93,15 @@ class Jws:
 
     def verify(self, jwk):
         need(self.header["alg"] == algorithm(jwk), "ALG_FORBIDDEN")
-        need(verifies(jwk, self.input, self.signature), "SIGNATURE_INVALID")
+        typed = self.header["alg"] == "EIP712"
+        signed = ethereum.command(self.header, self.payload) if typed else self.input
+        need(verifies(jwk, signed, self.signature), "SIGNATURE_INVALID")
 
 
+#: Nobody reads these in a wallet, so no Ethereum key signs them.
+BY_PROGRAMS = {
+    f"quanji-{verb}+jws" for verb in ("access", "access.void", "access.accept", "tally.sign", "boundary.publish")
+}
 COMMAND = ("alg", "iat", "jti", "kid", "typ", "url")
 ANSWER = ("alg", "kid", "typ")
 

@@ -97,6 +97,7 @@ ACTION = one_of("query", "verify", "compute", "derive", "export", "subgrant")
 
 JWS = {"payload": string, "protected": string, "signature": string}
 JWK = {"crv": one_of("P-256", "Ed25519"), "kty": one_of("EC", "OKP"), "x": digest, "y?": digest}
+PARTY_JWK = JWK | {"crv": one_of("P-256", "Ed25519", "secp256k1")}
 def is_tags(value):
     """Rising tags of data subjects, 1 to 64."""
     if not isinstance(value, list) or not 1 <= len(value) <= 64 or not all(map(digest, value)):
@@ -329,7 +330,7 @@ ERASE = {
     "basis": one_of("retention", "request", "order"),
     "ground?": digest,
 }
-RECEIPT["erased?"] = rows({"field": ERASABLE, "entry": string, "request": JWS, "key": JWK}, 1, 2)
+RECEIPT["erased?"] = rows({"field": ERASABLE, "entry": string, "request": JWS, "key": PARTY_JWK}, 1, 2)
 SEAL = {
     "net": NET,
     "resource": RESOURCE,

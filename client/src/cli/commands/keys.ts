@@ -14,7 +14,7 @@ export function keysCommands(program: Command, runtime: Runtime): void {
       summary: "Make a key. The file is readable by its owner alone; it is encrypted if a passphrase is given.",
       options: [
         ["--out <file>", "where to write the key, e.g. bank.jwk"],
-        ["--alg <alg>", "ES256 or EdDSA (default: EdDSA)"],
+        ["--alg <alg>", "EdDSA, ES256 or EIP712, an Ethereum key (default: EdDSA)"],
         ["--party <id>", "party that the key is for; party register can say it later"],
       ],
       examples: ["keys new --out bank.jwk", "keys new --out bank.jwk --alg ES256 --passphrase-env BANK_PASSPHRASE"],

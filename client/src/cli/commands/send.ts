@@ -7,7 +7,7 @@ import { type Options, toJson, UsageError } from "../options.js";
 import { pairs, type Result } from "../output.js";
 import { declare, type Runtime } from "../program.js";
 
-const OPENINGS: readonly [string, string] = [
+export const OPENINGS: readonly [string, string] = [
   "--openings <file>",
   'JSON of what the command commits to, by path: {"ground": {"value": "…"}}',
 ];
@@ -63,7 +63,7 @@ export function toObject(text: string, what: string): JsonObject {
 }
 
 /** `{path: {value, salt?}}` */
-function valuesOf(text: string): Values {
+export function valuesOf(text: string): Values {
   const entries = Object.entries(toObject(text, "the file of openings")).map(([path, entry]) => {
     const { value, salt, ...rest } = typeof entry === "object" && !Array.isArray(entry) ? (entry as JsonObject) : {};
     if (value === undefined || Object.keys(rest).length > 0) {

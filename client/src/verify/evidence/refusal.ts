@@ -16,7 +16,7 @@ export async function checkRefusal(proof: RefusalProof, trust: OpenedTrust): Pro
   if (gateway === undefined) {
     return refuse("GATEWAY_UNKNOWN", "the answer is signed by a gateway that the trust file lacks");
   }
-  await verifyJws(jws, gateway.jwk);
+  await verifyJws({ ...jws, signed: jws.signingInput }, gateway.jwk);
 
   // 2. It answers this command. Who signed the command is for its sender to show; its hash is what the gateway answered.
   const command = parseCommandJws(proof.command, LIMITS);

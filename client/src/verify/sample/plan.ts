@@ -49,7 +49,7 @@ export async function verifyPlan({ jws }: OpenedPlan, chains: ShownChains, trust
   const print = thumbprintOf(jws.header.kid);
   const key = keysOf(chains, trust.trust.regulator).find((jwk) => thumbprint(jwk) === print);
   if (key === undefined) return refuse("KEY_PARTY", "the plan is signed by a key that the regulator never registered");
-  await verifyJws(jws, key);
+  await verifyJws({ ...jws, signed: jws.signingInput }, key);
 }
 
 function keysOf(chains: ShownChains, party: string): readonly PublicJwk[] {

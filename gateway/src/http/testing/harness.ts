@@ -16,6 +16,7 @@ import {
   formatVkey,
   fromBase64url,
   noteKey,
+  signedBytes,
 } from "@quanji/chaincode/log";
 import { heldBy, WEATHER, WEATHER_TERMS, WEATHER_USE, weatherField } from "@quanji/chaincode/testing";
 import { collectionOf, nodeVerifier } from "@quanji/chaincode/world";
@@ -367,7 +368,7 @@ async function openEdge(
     evidence: standInEvidence(answers),
     refreshIndexes: () => Promise.resolve(),
     answers,
-    verify: (jwk, { signingInput, signature }) => verify(jwk, signingInput, signature),
+    verify: (jwk, command) => verify(jwk, signedBytes(command), command.signature),
     replays: closers.add(await openReplays(path.join(folder, "replays"), Date.now), (open) => open.close()),
     limiter: new RateLimiter({ perSecond, burst: perSecond }, Date.now),
     subjectTrails: new AtOnce(SUBJECT_TRAILS),

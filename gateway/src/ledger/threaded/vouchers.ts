@@ -18,7 +18,7 @@ const MAX_WAITING = 20_000;
 
 /** Names key, bytes and signature; each part is of fixed length or without spaces, so no two checks share a name. */
 const nameOf = (jwk: PublicJwk, request: string, signature: string): string =>
-  `${jwk.kty} ${jwk.x} ${jwk.kty === "EC" ? jwk.y : ""} ${request} ${signature}`;
+  `${jwk.crv} ${jwk.x} ${jwk.kty === "EC" ? jwk.y : ""} ${request} ${signature}`;
 
 /** The edge's half. */
 export class Vouchers {

@@ -2,12 +2,16 @@
 import { randomUUID } from "node:crypto";
 import { COMMANDS } from "@quanji/chaincode/domain";
 import {
+  algorithmOf,
   canonical,
+  type CommandHeader,
   type FlattenedJws,
   type Json,
   type JsonObject,
   type Openings,
   toBase64url,
+  typedBytes,
+  typedCommand,
   utf8,
 } from "@quanji/chaincode/log";
 import { type Actor, committed } from "@quanji/chaincode/testing";
@@ -50,7 +54,7 @@ export function unsigned(
     Object.assign(openings, own);
   }
   const header = {
-    alg: by.jwk.kty === "EC" ? "ES256" : "EdDSA",
+    alg: algorithmOf(by.jwk),
     iat: Math.floor(scene.network.now() / 1000),
     jti,
     kid: by.kid,
@@ -65,8 +69,16 @@ export function sign({ by, header, payload }: Unsigned, hostile = "0"): Flattene
   const text = (value: Json): string => canonical(value, LIMITS).replaceAll(JSON.stringify(HOLE), hostile);
   const head = toBase64url(utf8(text(header)));
   const body = toBase64url(utf8(text(payload)));
-  return { payload: body, protected: head, signature: toBase64url(by.sign(utf8(`${head}.${body}`))) };
+  const isTyped = by.jwk.crv === "secp256k1" && isWhole(header, payload);
+  const signed = isTyped ? typedBytes(typedCommand(header, payload)) : utf8(`${head}.${body}`);
+  return { payload: body, protected: head, signature: toBase64url(by.sign(signed)) };
 }
+
+/** What typed data can be made of; the rest is refused before a signature is looked at. */
+const isWhole = (header: JsonObject, payload: JsonObject): header is JsonObject & CommandHeader =>
+  typeof payload["net"] === "string" &&
+  Number.isSafeInteger(header["iat"]) &&
+  ["jti", "kid", "typ", "url"].every((name) => typeof header[name] === "string");
 
 const withHole = (scene: Scene, object: JsonObject): JsonObject => {
   const member = scene.dice.one([...Object.keys(object), "another"]);
@@ -94,7 +106,10 @@ const BEFORE: readonly Spoil<Unsigned>[] = [
   (_, it) => ({ ...it, payload: { ...it.payload, net: "quanji.test/other" } }),
   (_, it) => ({ ...it, header: { ...it.header, url: "https://other.test/v1/commands/x" } }),
   (scene, it) => ({ ...it, header: { ...it.header, iat: Number(it.header["iat"]) + scene.dice.one([-600, 600]) } }),
-  (scene, it) => ({ ...it, header: { ...it.header, alg: scene.dice.one(["none", "HS256", "ES256", "EdDSA"]) } }),
+  (scene, it) => ({
+    ...it,
+    header: { ...it.header, alg: scene.dice.one(["none", "HS256", "ES256", "EdDSA", "EIP712", "ES256K"]) },
+  }),
   (scene, it) => ({ ...it, by: scene.anybody() }),
   (_, it) => ({ ...it, header: { ...it.header, jti: USED_JTI } }),
   (scene, it) => ({

@@ -1,10 +1,19 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { createChaincode } from "@quanji/chaincode/contracts";
 import { COMMANDS, type Grant, instant, recordLeaf, stopDigest, type Verb } from "@quanji/chaincode/domain";
-import { canonical, hashText, possessionInput, sha256Text, thumbprint, toBase64url } from "@quanji/chaincode/log";
+import {
+  canonical,
+  hashText,
+  possessionBytes,
+  possessionInput,
+  sha256Text,
+  thumbprint,
+  toBase64url,
+} from "@quanji/chaincode/log";
 import {
   type Actor,
   actor,
+  ethereumActor,
   IDS,
   LOG,
   type Name,
@@ -129,8 +138,14 @@ describe("G9 the contracts on both ledgers", () => {
       key: { jwk: next.jwk, purpose: "act", custody: "self" },
       possession,
     });
+    const account = ethereumActor(party, randomBytes(32));
+    await done(next, "party.rotateKey", {
+      party,
+      key: { jwk: { ...account.jwk }, purpose: "act", custody: "self" },
+      possession: toBase64url(account.sign(possessionBytes(NET, party, account.jwk))),
+    });
     const compromised = { party, thumbprint: thumbprint(jwk), since: instant(network.now() - 1) };
-    await done(next, "party.compromiseKey", compromised);
+    await done(account, "party.compromiseKey", compromised);
     expect(codeOf(await send(newcomer, "party.compromiseKey", compromised))).to.equal("KEY_INVALID");
     scene.keys.set(party, [next]);
     const escrow = actor(IDS.regulator);
