@@ -1,9 +1,11 @@
 import type { VerifySignature } from "../log/index.js";
 import type { World } from "../world/world.js";
 import { AccessContract } from "./accesses.js";
+import { AttestationContract } from "./attestations.js";
 import { BoundaryContract } from "./boundaries.js";
 import type { QuanjiContext, QuanjiContract } from "./context.js";
 import { GrantContract } from "./grants.js";
+import { MarketContract } from "./market.js";
 import { NetworkContract } from "./network.js";
 import { OpeningsContract } from "./openings.js";
 import { OrderContract } from "./orders.js";
@@ -19,10 +21,12 @@ export const contractsOf = ({ verify }: ChaincodeOptions) => ({
   network: new NetworkContract(verify),
   parties: new PartyContract(verify),
   resources: new ResourceContract(verify),
+  attestations: new AttestationContract(verify),
   boundaries: new BoundaryContract(verify),
   orders: new OrderContract(verify),
   grants: new GrantContract(verify),
   openings: new OpeningsContract(verify),
+  market: new MarketContract(verify),
   accesses: new AccessContract(verify),
 });
 
@@ -61,6 +65,7 @@ export function createChaincode(options: ChaincodeOptions): readonly ContractTab
     submitOf(contracts.network),
     submitOf(contracts.parties),
     submitOf(contracts.resources),
+    submitOf(contracts.attestations),
     submitOf(contracts.boundaries),
     submitOf(contracts.orders),
     one(grants, {
@@ -69,6 +74,7 @@ export function createChaincode(options: ChaincodeOptions): readonly ContractTab
       fold: (context, argument) => grants.fold(context, argument),
     }),
     submitOf(contracts.openings),
+    submitOf(contracts.market),
     one(accesses, { recordBatch: (context, argument) => accesses.recordBatch(context, argument) }),
   ];
 }

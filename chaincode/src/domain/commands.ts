@@ -6,6 +6,10 @@ import { AccessAccept, AccessRequest, AccessVoid } from "./access.js";
 import { BoundaryPublish } from "./boundary.js";
 import { QuanjiError } from "./errors.js";
 import * as grant from "./grant.js";
+import { Attest, AttestationWithdraw } from "./market/attestation.js";
+import { PriceCap } from "./market/cap.js";
+import { ContractSign, ContractTerminate } from "./market/contract.js";
+import { OfferDelist, OfferList, TariffPublish } from "./market/offer.js";
 import * as network from "./network.js";
 import { RecordErase, RecordSeal, RecordUnseal } from "./openings.js";
 import * as order from "./order.js";
@@ -15,7 +19,18 @@ import { PartyOpenTagKey, PartyTagKey } from "./subject.js";
 import { TallySign } from "./tally.js";
 
 /** Contract that carries the command. */
-export type Group = "network" | "parties" | "resources" | "boundaries" | "orders" | "grants" | "openings" | "accesses";
+export type Group =
+  | "network"
+  | "parties"
+  | "resources"
+  | "attestations"
+  | "boundaries"
+  | "orders"
+  | "grants"
+  | "openings"
+  | "market"
+  | "settlement"
+  | "accesses";
 
 interface CommandRow {
   readonly group: Group;
@@ -51,6 +66,9 @@ export const COMMANDS = {
   "resource.amend": row("resources", resource.ResourceAmend, "Publish a resource's next version.", ["responsibleHead"]),
   "resource.suspend": row("resources", resource.ResourceSuspend, "Suspend all use of a resource.", ["ground"]),
   "resource.resume": row("resources", resource.ResourceResume, "End a resource's suspension."),
+  attest: row("attestations", Attest, "State what an examination of a resource's version has found.", ["findings"]),
+  "attestation.withdraw": row("attestations", AttestationWithdraw, "Withdraw an attestation: final.", ["ground"]),
+  "price.cap": row("attestations", PriceCap, "Set what a unit of a resource, or of what is made from it, may cost."),
   "boundary.publish": row("boundaries", BoundaryPublish, "Publish a version of a boundary list."),
   "order.freeze": row("orders", order.OrderFreeze, "Freeze a resource, a party or a grant, alone and at once.", [
     "ground",
@@ -72,13 +90,25 @@ export const COMMANDS = {
     "ground",
   ]),
   "record.unseal": row("openings", RecordUnseal, "Show sealed records before their date.", ["ground"]),
+  "offer.list": row("market", OfferList, "Offer a registered product at a tariff."),
+  "offer.delist": row("market", OfferDelist, "End an offer: no further contract is made by it.", ["ground"]),
+  "tariff.publish": row("market", TariffPublish, "Publish an offer's next tariff, from a month to come."),
+  "contract.sign": row("market", ContractSign, "Sign a contract's terms, as all of its parties do."),
+  "contract.terminate": row("market", ContractTerminate, "End a contract: later deliveries are not billed by it.", [
+    "ground",
+  ]),
   access: row("accesses", AccessRequest, "Use a resource.", ["operator", "query"]),
   "access.void": row("accesses", AccessVoid, "Declare a sequence number as never used."),
   "access.accept": row("accesses", AccessAccept, "Confirm what was delivered: its digest and rows."),
   "tally.sign": row("accesses", TallySign, "State how many accesses of a window the source has served."),
 } as const satisfies Record<string, CommandRow>;
 
-function row<S extends z.ZodType>(group: Group, schema: S, summary: string, committed: readonly string[] = []) {
+function row<G extends Group, S extends z.ZodType>(
+  group: G,
+  schema: S,
+  summary: string,
+  committed: readonly string[] = [],
+) {
   return { group, schema, summary, committed };
 }
 

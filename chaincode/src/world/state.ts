@@ -3,14 +3,18 @@
  * decoded without validation: the schema is enforced where a command enters. Each key is read at most once a transaction.
  */
 import type {
+  Attestation,
   Boundaries,
+  Caps,
   Cell,
+  Contract,
   Counter,
   GatewayEntry,
   Grant,
   IndexTip,
   LogState,
   Network,
+  Offer,
   Orders,
   Party,
   Resource,
@@ -130,6 +134,8 @@ export class State {
   party = (id: string) => this.#get<Party>(publicKeys.party(id));
   resource = (id: string) => this.#get<Resource>(publicKeys.resource(id));
   source = (elementClass: string) => this.#get<{ resource: string }>(publicKeys.source(elementClass));
+  attestation = (id: string) => this.#get<Attestation>(publicKeys.attestation(id));
+  caps = (resource: string) => this.#get<Caps>(publicKeys.cap(resource));
   stop = (grant: string) => this.#get<StopState>(publicKeys.stop(stopDigest(grant)));
   stopByDigest = (digest: string) => this.#get<StopState>(publicKeys.stop(digest));
   jti = (kid: string, jti: string) => this.#get<{ request: string }>(publicKeys.jti(kid, jti));
@@ -142,6 +148,19 @@ export class State {
       this.#grants.set(name, grant);
     }
     return grant;
+  }
+
+  async offer(msp: string, id: string): Promise<Offer | undefined> {
+    return (await this.#private<Sealed<Offer>>(msp, privateKeys.offer(id)))?.value;
+  }
+
+  async contract(msp: string, id: string): Promise<Contract | undefined> {
+    return (await this.#private<Sealed<Contract>>(msp, privateKeys.contract(id)))?.value;
+  }
+
+  /** Id of the newest contract that bills a grant. */
+  async billed(msp: string, grant: string): Promise<string | undefined> {
+    return (await this.#private<Sealed<string>>(msp, privateKeys.billed(grant)))?.value;
   }
 
   /** The collection's blinding secret. Errors: STATE_CONFLICT before the organisation's first log. */

@@ -9,9 +9,7 @@ import type { Portion } from "../money/split.js";
 import { StatementLine } from "../money/statement.js";
 import { Indicator } from "../money/tariff.js";
 import { type Changed, Committed, Net } from "../shared.js";
-
-/** A calendar month in the network's time zone: the period of statements and books. */
-export const Month = z.string().regex(/^\d{4}-(0[1-9]|1[0-2])$/, "a month such as 2026-03");
+import { Month } from "./period.js";
 
 const LogRange = z
   .strictObject({ log: LogOrigin, from: z.int().min(0), to: z.int().min(0) })
