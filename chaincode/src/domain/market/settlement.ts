@@ -9,7 +9,7 @@ import type { Portion } from "../money/split.js";
 import { StatementLine } from "../money/statement.js";
 import { Indicator } from "../money/tariff.js";
 import { type Changed, Committed, Net } from "../shared.js";
-import { Month } from "./month.js";
+import { Month } from "./period.js";
 
 /** Indexes with `from` ≤ index < `to`. */
 const LogRange = z
@@ -222,7 +222,10 @@ export interface PublicDocument {
   readonly state: "issued" | "credited" | "settled" | "valid" | "revoked";
   readonly digest: string;
   readonly issuer: string;
+  /** When it was issued. */
   readonly at: Changed;
+  /** When it came to its present state; absent while that is the first. */
+  readonly since?: Changed;
   readonly statusIndex?: number;
 }
 

@@ -11,7 +11,7 @@ import type { Tariff } from "../money/tariff.js";
 import { changed, type CommandFacts, defined, existing } from "../shared.js";
 import { instant } from "../time.js";
 import type { Contract, ContractTerms, Payees, Weight } from "./contract.js";
-import { contractMonth, monthAfter, startOfMonth, tariffOf } from "./month.js";
+import { contractMonth, isOver, monthAfter, tariffOf } from "./month.js";
 import type { Offer } from "./offer.js";
 import {
   type Adjustment,
@@ -99,7 +99,7 @@ export function signedIndicator(
   if (month.version.terms.measurer !== facts.signer) {
     throw notYours("only the contract's measurer signs its figures");
   }
-  if (startOfMonth(monthAfter(payload.period), timeZone) > facts.timeMs) throw conflict("the month is not over", "period");
+  if (!isOver(payload.period, timeZone, facts.timeMs)) throw conflict("the month is not over", "period");
   if (before !== undefined || statement !== undefined) throw conflict("the month's figure stands", "indicator");
   const { performance } = tariffOf(offer, month).tariff;
   if (performance?.indicator !== payload.indicator.indicator) {
@@ -119,7 +119,7 @@ function closed(
   const { terms } = version;
   if (facts.signer !== closerOf(terms)) throw notYours("the contract's exchange closes its statements, or its seller");
   if (statement !== undefined) throw conflict("the month has a statement", "period");
-  if (startOfMonth(monthAfter(period), timeZone) > facts.timeMs) throw conflict("the month is not over", "period");
+  if (!isOver(period, timeZone, facts.timeMs)) throw conflict("the month is not over", "period");
   if (!isFirst && before?.period !== monthAfter(period, -1)) {
     throw conflict("months close in order: close the one before", "period");
   }
