@@ -170,9 +170,10 @@ async function bill(
   return {
     ...posted,
     entries: [...posted.entries, { of, period: into, amount: divided.amount }],
-    carried: carried === 0n
-      ? posted.carried
-      : [...posted.carried, { of, from: period, to: monthAfter(period), amount: String(carried) }],
+    carried:
+      carried === 0n
+        ? posted.carried
+        : [...posted.carried, { of, from: period, to: monthAfter(period), amount: String(carried) }],
   };
 }
 
@@ -186,8 +187,14 @@ async function earn(
   const isBounded = offer.tariffs.some((each) => each.version === tariff && each.tariff.allowance !== undefined);
   if (!isBounded) return 0n;
   const key = privateKeys.allowance(offer.id);
-  const none: Revenues = { v: "quanji.revenues.v1", offer: offer.id, currency, revenues: {} };
-  const { revenues, carried } = earned(offer, (await state.sealed<Revenues>(msp, key)) ?? none, period, amount, timeZone);
+  const none: Revenues = { v: "quanji.revenues.v1", offer: offer.id, currency, revenues: [] };
+  const { revenues, carried } = earned(
+    offer,
+    (await state.sealed<Revenues>(msp, key)) ?? none,
+    period,
+    amount,
+    timeZone,
+  );
   await state.putSealed(msp, key, revenues, nonce);
   return carried;
 }
@@ -205,7 +212,11 @@ async function pay({ state, msp, secret, nonce }: Desk, posted: Posted, statemen
 }
 
 /** Documents that a command issues or changes, for whoever has their code. */
-async function publish(state: State, { verb, payload, facts }: OfStatement, { invoice, certificates }: Statement): Promise<void> {
+async function publish(
+  state: State,
+  { verb, payload, facts }: OfStatement,
+  { invoice, certificates }: Statement,
+): Promise<void> {
   switch (verb) {
     case "statement.adjust":
       if (payload.creditNote === undefined || invoice === undefined) return;

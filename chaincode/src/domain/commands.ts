@@ -89,7 +89,11 @@ export const COMMANDS = {
   "access.accept": row("accesses", AccessAccept, "Confirm what was delivered: its digest and rows."),
   "tally.sign": row("accesses", TallySign, "State how many accesses of a window the source has served."),
   "indicator.sign": row("settlement", settlement.IndicatorSign, "Sign the figure that a month is paid by."),
-  "statement.close": row("settlement", settlement.StatementClose, "Close a contract's month: what was used, and its price."),
+  "statement.close": row(
+    "settlement",
+    settlement.StatementClose,
+    "Close a contract's month: what was used, and its price.",
+  ),
   "statement.dispute": row("settlement", settlement.StatementDispute, "Dispute deliveries of a statement.", ["ground"]),
   "statement.adjust": row(
     "settlement",

@@ -10,7 +10,8 @@ export interface Revenues {
   readonly v: "quanji.revenues.v1";
   readonly offer: string;
   readonly currency: string;
-  readonly revenues: Readonly<Record<string, string>>;
+  /** Rising by month. */
+  readonly revenues: readonly { readonly period: string; readonly amount: string }[];
 }
 
 export interface AllowanceMonth {
@@ -30,11 +31,12 @@ export function allowancesOf(
   timeZone: string,
 ): AllowanceMonth[] {
   const months: AllowanceMonth[] = [];
-  const first = Object.keys(revenues).sort()[0];
+  const of = new Map(revenues.map(({ period, amount }) => [period, BigInt(amount)]));
+  const first = revenues[0]?.period;
   let before: AllowedPeriod = { allowed: 0n, revenue: 0n };
   let rest = 0n;
   for (let period = first; period !== undefined && period <= through; period = monthAfter(period)) {
-    const revenue = BigInt(revenues[period] ?? "0");
+    const revenue = of.get(period) ?? 0n;
     const allowance = allowanceIn(offer, period, timeZone);
     if (allowance === undefined) {
       months.push({ period, revenue: String(revenue), carried: "0" });
@@ -67,7 +69,9 @@ export function earned(
 ): { readonly revenues: Revenues; readonly carried: bigint } {
   const of = (all: Revenues): bigint =>
     BigInt(allowancesOf(offer, all, period, timeZone).find((month) => month.period === period)?.carried ?? "0");
-  const revenue = String(BigInt(revenues.revenues[period] ?? "0") + amount);
-  const after = { ...revenues, revenues: { ...revenues.revenues, [period]: revenue } };
+  const before = BigInt(revenues.revenues.find((each) => each.period === period)?.amount ?? "0");
+  const others = revenues.revenues.filter((each) => each.period !== period);
+  const all = [...others, { period, amount: String(before + amount) }].sort((a, b) => (a.period < b.period ? -1 : 1));
+  const after = { ...revenues, revenues: all };
   return { revenues: after, carried: of(after) - of(revenues) };
 }

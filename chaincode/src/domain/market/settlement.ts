@@ -212,7 +212,12 @@ export interface Posted {
     readonly settled?: true;
   }[];
   /** Excess over the allowed revenue 最高准许收入 that went from one period to the next by it. */
-  readonly carried: readonly { readonly of: string; readonly from: string; readonly to: string; readonly amount: string }[];
+  readonly carried: readonly {
+    readonly of: string;
+    readonly from: string;
+    readonly to: string;
+    readonly amount: string;
+  }[];
 }
 
 /** What anybody with the code learns: that it was issued, by whom, and whether it holds. No price, no party's name. */

@@ -16,7 +16,7 @@ export interface BooksState {
   readonly accounts: number;
   readonly clearing: string;
   /** What nobody's weight claims, by contract. */
-  readonly suspense: Readonly<Record<string, string>>;
+  readonly suspense: readonly { readonly contract: string; readonly amount: string }[];
   readonly closed?: Changed;
 }
 
@@ -33,7 +33,7 @@ export const newBooks = (period: string, currency: string): BooksState => ({
   entries: 0,
   accounts: 0,
   clearing: "0",
-  suspense: {},
+  suspense: [],
 });
 
 const CLEARING = "clearing";
@@ -68,7 +68,7 @@ export function postEntry(books: BooksState, balances: ReadonlyMap<string, bigin
     throw new QuanjiError("TOTAL_MISMATCH", "the entry's postings do not sum to 0", { field: "postings" });
   }
   let clearing = BigInt(books.clearing);
-  const suspense = new Map(Object.entries(books.suspense).map(([contract, amount]) => [contract, BigInt(amount)]));
+  const suspense = new Map(books.suspense.map(({ contract, amount }) => [contract, BigInt(amount)]));
   const after = new Map(partiesIn(postings).map((party) => [party, balances.get(party) ?? 0n]));
   const add = (accounts: Map<string, bigint>, name: string, amount: bigint): void => {
     accounts.set(name, (accounts.get(name) ?? 0n) + amount);
@@ -89,7 +89,7 @@ export function postEntry(books: BooksState, balances: ReadonlyMap<string, bigin
       entries: books.entries + 1,
       accounts,
       clearing: String(clearing),
-      suspense: Object.fromEntries(waiting.map(([contract, amount]) => [contract, String(amount)])),
+      suspense: waiting.map(([contract, amount]) => ({ contract, amount: String(amount) })),
     },
     balances: after,
   };
@@ -101,7 +101,11 @@ export const isEmpty = (postings: Postings): boolean => postings.every(([, amoun
 /** The payer owes what the portions' parties, and suspense, are owed. */
 export const owedBy = (
   payer: string,
-  { amount, portions, suspense }: {
+  {
+    amount,
+    portions,
+    suspense,
+  }: {
     readonly amount: string;
     readonly portions: readonly { readonly party: string; readonly amount: string }[];
     readonly suspense: string;
@@ -142,7 +146,9 @@ export function nettingOf(
       });
     }
     if (balance !== 0n) continue;
-    throw new QuanjiError("EVIDENCE_MISSING", "a party whose account is at 0 has no transfer", { field: `transfers.${at}` });
+    throw new QuanjiError("EVIDENCE_MISSING", "a party whose account is at 0 has no transfer", {
+      field: `transfers.${at}`,
+    });
   }
   if (named.size !== transfers.length || named.size !== books.accounts) {
     throw new QuanjiError("EVIDENCE_MISSING", `${books.accounts} accounts are not at 0: name each of them, once`, {
@@ -158,7 +164,7 @@ export function nettingOf(
 
 /** Suspense leaves a month that closes, and enters one that is open: the clearing house holds it meanwhile. */
 export function carryOf({ suspense }: BooksState): { readonly out: Postings; readonly into: Postings } {
-  const waiting = Object.entries(suspense).map(([contract, amount]) => [suspenseAccount(contract), BigInt(amount)] as const);
+  const waiting = suspense.map(({ contract, amount }) => [suspenseAccount(contract), BigInt(amount)] as const);
   const sum = sumOf(waiting.map(([, amount]) => amount));
   return {
     out: [...waiting.map(([account, amount]) => [account, -amount] as const), [CLEARING, sum] as const],
