@@ -11,6 +11,7 @@ import { OpeningsContract } from "./openings.js";
 import { OrderContract } from "./orders.js";
 import { PartyContract } from "./parties.js";
 import { ResourceContract } from "./resources.js";
+import { SettlementContract } from "./settlement.js";
 
 export interface ChaincodeOptions {
   readonly verify: VerifySignature;
@@ -26,6 +27,7 @@ export const contractsOf = ({ verify }: ChaincodeOptions) => ({
   orders: new OrderContract(verify),
   grants: new GrantContract(verify),
   openings: new OpeningsContract(verify),
+  settlement: new SettlementContract(verify),
   market: new MarketContract(verify),
   accesses: new AccessContract(verify),
 });
@@ -74,6 +76,7 @@ export function createChaincode(options: ChaincodeOptions): readonly ContractTab
       fold: (context, argument) => grants.fold(context, argument),
     }),
     submitOf(contracts.openings),
+    submitOf(contracts.settlement),
     submitOf(contracts.market),
     one(accesses, { recordBatch: (context, argument) => accesses.recordBatch(context, argument) }),
   ];

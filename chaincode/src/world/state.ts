@@ -17,6 +17,7 @@ import type {
   Offer,
   Orders,
   Party,
+  PublicDocument,
   Resource,
   Seal,
   SeqWindow,
@@ -74,6 +75,11 @@ export class State {
       this.#objects.set(key, value);
     }
     return value as Promise<T | undefined>;
+  }
+
+  /** Value of a sealed object of a collection, by its key. */
+  async sealed<T>(msp: string, key: string): Promise<T | undefined> {
+    return (await this.#private<Sealed<T>>(msp, key))?.value;
   }
 
   async #private<T>(msp: string, key: string): Promise<T | undefined> {
@@ -134,6 +140,8 @@ export class State {
   party = (id: string) => this.#get<Party>(publicKeys.party(id));
   resource = (id: string) => this.#get<Resource>(publicKeys.resource(id));
   source = (elementClass: string) => this.#get<{ resource: string }>(publicKeys.source(elementClass));
+  document = (code: string) => this.#get<PublicDocument>(publicKeys.document(code));
+  statuses = (issuer: string) => this.#get<{ readonly next: number }>(publicKeys.statuses(issuer));
   attestation = (id: string) => this.#get<Attestation>(publicKeys.attestation(id));
   caps = (resource: string) => this.#get<Caps>(publicKeys.cap(resource));
   stop = (grant: string) => this.#get<StopState>(publicKeys.stop(stopDigest(grant)));

@@ -152,6 +152,7 @@ export const TRANSACTIONS = {
   fold: "grants:fold",
   /** Transient also `firsts`: for each record named, the first index of the batch that holds it. */
   openings: "openings:submit",
+  settlement: "settlement:submit",
   /** Offers and contracts: in the collection of the organisation that serves the resource, as grants are. */
   market: "market:submit",
   recordBatch: "accesses:recordBatch",
