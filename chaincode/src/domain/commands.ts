@@ -15,7 +15,18 @@ import { PartyOpenTagKey, PartyTagKey } from "./subject.js";
 import { TallySign } from "./tally.js";
 
 /** Contract that carries the command. */
-export type Group = "network" | "parties" | "resources" | "boundaries" | "orders" | "grants" | "openings" | "accesses";
+export type Group =
+  | "network"
+  | "parties"
+  | "resources"
+  | "attestations"
+  | "boundaries"
+  | "orders"
+  | "grants"
+  | "openings"
+  | "market"
+  | "settlement"
+  | "accesses";
 
 interface CommandRow {
   readonly group: Group;
@@ -78,7 +89,12 @@ export const COMMANDS = {
   "tally.sign": row("accesses", TallySign, "State how many accesses of a window the source has served."),
 } as const satisfies Record<string, CommandRow>;
 
-function row<S extends z.ZodType>(group: Group, schema: S, summary: string, committed: readonly string[] = []) {
+function row<G extends Group, S extends z.ZodType>(
+  group: G,
+  schema: S,
+  summary: string,
+  committed: readonly string[] = [],
+) {
   return { group, schema, summary, committed };
 }
 
