@@ -5,20 +5,24 @@
  */
 import { z } from "zod";
 import {
+  type AllowedPeriod,
   type Contract,
   Currency,
   DocumentCode,
+  excessOf,
   Month,
   NetworkId,
+  nextAllowed,
   type Offer,
   PartyId,
+  payableOf,
   QuanjiError,
   ResourceVersionId,
   type Statement,
   sumOf,
   TARIFF_UNITS,
 } from "@quanji/chaincode/domain";
-import { tariffOf } from "./invoice.js";
+import { tariffVersion } from "./invoice.js";
 
 const Minor = z.string().regex(/^(?:0|-?[1-9][0-9]{0,39})$/);
 const Count = z.string().regex(/^(?:0|[1-9][0-9]{0,39})$/);
@@ -38,9 +42,9 @@ const Product = z.strictObject({
   months: z
     .array(
       z.strictObject({
-        /** 最高准许收入, summed over nothing: one a tariff. */
-        allowance: Count.optional(),
-        /** What this month's statements left to the next. */
+        /** 最高准许收入 of the month, less what months of the same year before it had earned too much. */
+        allowed: Count.optional(),
+        /** Earned above it. */
         excess: Count.optional(),
         period: Month,
         revenue: Minor,
@@ -91,7 +95,7 @@ export function buildDisclosure({ net, operator, year, code, billed }: Disclosur
     if (statement.closedBy !== operator || !statement.period.startsWith(`${year}-`)) {
       throw new QuanjiError("MALFORMED", "a disclosure is of one operator's statements of one year", { field: "billed" });
     }
-    const { unit } = tariffOf(offer, statement.tariff);
+    const { unit } = tariffVersion(offer, statement.tariff);
     const key = [offer.resource, statement.currency, unit].join(" ");
     groups.set(key, [...(groups.get(key) ?? []), item]);
   }
@@ -99,13 +103,10 @@ export function buildDisclosure({ net, operator, year, code, billed }: Disclosur
   return { code, net, operator, products, v: "quanji.disclosure.v1", year };
 }
 
-const revenueOf = ({ amount, adjustments }: Statement): bigint =>
-  BigInt(amount) + sumOf(adjustments.map((adjustment) => BigInt(adjustment.amount)));
-
 function productOf(group: readonly Billed[]): Product {
   const [first] = group;
   if (first === undefined) throw new TypeError("a group has a member");
-  const tariffs = group.map(({ offer, statement }) => tariffOf(offer, statement.tariff));
+  const tariffs = group.map(({ offer, statement }) => tariffVersion(offer, statement.tariff));
   const statements = group.map(({ statement }) => statement);
   const lines = statements.flatMap((statement) => statement.lines);
   const counted = lines.filter((line) => line.kind === "tier" || line.kind === "free");
@@ -123,7 +124,7 @@ function productOf(group: readonly Billed[]): Product {
     months: monthsOf(group),
     quantity: String(sumOf(counted.map(({ quantity }) => BigInt(quantity))) + taken("quantity") + taken("free")),
     resource: first.offer.resource,
-    revenue: String(sumOf(statements.map(revenueOf))),
+    revenue: String(sumOf(statements.map(payableOf))),
     unit: tariffs[0]?.unit ?? "call",
   };
 }
@@ -140,17 +141,19 @@ function highestOf(tiers: readonly { readonly amount: string; readonly per: numb
   return { amount: high.amount, per: high.per };
 }
 
+/** In the order of months: what was earned above the allowance of one lowers the next one's. */
 function monthsOf(group: readonly Billed[]): Product["months"] {
   const periods = [...new Set(group.map(({ statement }) => statement.period))].sort();
+  let before: AllowedPeriod | undefined;
+  let carried = 0n;
   return periods.map((period) => {
     const of = group.filter(({ statement }) => statement.period === period);
-    const allowances = of.flatMap(({ offer, statement }) => tariffOf(offer, statement.tariff).allowance ?? []);
-    const excess = sumOf(of.flatMap(({ statement }) => (statement.carried === undefined ? [] : [BigInt(statement.carried.amount)])));
-    return {
-      ...(allowances[0] !== undefined && { allowance: allowances[0] }),
-      ...(excess > 0n && { excess: String(excess) }),
-      period,
-      revenue: String(sumOf(of.map(({ statement }) => revenueOf(statement)))),
-    };
+    const revenue = sumOf(of.map(({ statement }) => payableOf(statement)));
+    const [allowance] = of.flatMap(({ offer, statement }) => tariffVersion(offer, statement.tariff).allowance ?? []);
+    if (allowance === undefined) return { period, revenue: String(revenue) };
+    const next = before === undefined ? { allowed: BigInt(allowance), carried } : nextAllowed(BigInt(allowance), before, carried);
+    before = { allowed: next.allowed, revenue };
+    carried = next.carried;
+    return { allowed: String(next.allowed), excess: String(excessOf(before)), period, revenue: String(revenue) };
   });
 }

@@ -7,7 +7,7 @@ export { buildCreditNote, CreditNote, type CreditNoteFacts } from "./credit-note
 export { assertMajor, major, minorDigits } from "./currency.js";
 export { type Billed, buildDisclosure, Disclosure, type DisclosureFacts } from "./disclosure.js";
 export { documentLine, isDocument, openDocument, type OpenedFile, parseDocumentLine } from "./file.js";
-export { buildInvoice, daysOf, evidenceRoot, Invoice, type InvoiceFacts, payableOf, tariffOf } from "./invoice.js";
+export { buildInvoice, daysOf, evidenceRoot, Invoice, invoicedOf, type InvoiceFacts, tariffVersion } from "./invoice.js";
 export {
   compactOf,
   digestOf,

@@ -137,7 +137,7 @@ export function daysOf(period: string): { readonly StartDate: string; readonly E
 }
 
 /** Errors: NOT_FOUND: the offer has no such version of its tariff. */
-export function tariffOf(offer: Offer, version: number): Tariff {
+export function tariffVersion(offer: Pick<Offer, "tariffs">, version: number): Tariff {
   const found = offer.tariffs.find((tariff) => tariff.version === version);
   if (found === undefined) {
     throw new QuanjiError("NOT_FOUND", `the offer has no tariff ${version}`, { field: "tariff" });
@@ -165,15 +165,15 @@ export function evidenceRoot(
   return hashText(rootOf(appendLeaves(emptyFrontier(), [...lines, ...held, ...adjustments].map(leafOf))));
 }
 
-/** Money that a party or document owes: a statement's total with its adjustments. */
-export const payableOf = (statement: Statement): bigint =>
+/** What the invoice asks for: the statement's total with the adjustments that have no note of their own. */
+export const invoicedOf = (statement: Statement): bigint =>
   BigInt(statement.amount) + sumOf(adjustmentsIn(statement).map(({ amount }) => BigInt(amount)));
 
 /** Errors: NOT_FOUND. */
 export function buildInvoice(facts: InvoiceFacts): Invoice {
   const { statement, offer, item, names, code, net } = facts;
   const { currency, period, lines, held, seller, buyer, closedBy } = statement;
-  const tariff = tariffOf(offer, statement.tariff);
+  const tariff = tariffVersion(offer, statement.tariff);
   const counted = lines.filter((line) => line.kind === "tier" || line.kind === "free");
   const terms = lines.filter((line) => line.kind !== "tier" && line.kind !== "free");
   const gross = sumOf(counted.map(({ amount }) => BigInt(amount)));
@@ -209,7 +209,7 @@ export function buildInvoice(facts: InvoiceFacts): Invoice {
       AllowanceTotalAmount: money(sum(false), currency),
       ChargeTotalAmount: money(sum(true), currency),
       LineExtensionAmount: money(gross, currency),
-      PayableAmount: money(payableOf(statement), currency),
+      PayableAmount: money(invoicedOf(statement), currency),
       TaxExclusiveAmount: money(gross - sum(false) + sum(true), currency),
     },
     ...(closedBy !== seller && { PayeeParty: trader(closedBy, names) }),
