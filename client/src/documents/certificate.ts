@@ -14,8 +14,10 @@ import {
   NetworkId,
   PartyId,
   ResourceVersionId,
+  type Statement,
   Uuid,
 } from "@quanji/chaincode/domain";
+import { appendLeaves, emptyFrontier, hashText, PREFIX, prefixed, rootOf, utf8 } from "@quanji/chaincode/log";
 import { STATUS_LIST_SIZE } from "./status-list.js";
 
 export const CREDENTIALS_CONTEXT = "https://www.w3.org/ns/credentials/v2";
@@ -67,6 +69,18 @@ export const Certificate = z.strictObject({
   validUntil: Instant.optional(),
 });
 export type Certificate = z.infer<typeof Certificate>;
+
+/**
+ * Deliveries in a certificate: how many lines stand on, and the root over the lines' own roots, so that it opens to the
+ * statement's and tells no quantity of a tier.
+ */
+export function deliveriesOf({ lines }: Pick<Statement, "lines">): { readonly count: number; readonly root: string } {
+  const counted = lines.filter((line) => line.kind === "tier" || line.kind === "free");
+  return {
+    count: counted.reduce((sum, { deliveries }) => sum + deliveries, 0),
+    root: hashText(rootOf(appendLeaves(emptyFrontier(), counted.map(({ root }) => prefixed(PREFIX.leaf, utf8(root)))))),
+  };
+}
 
 export interface CertificateFacts {
   readonly net: string;

@@ -1,6 +1,6 @@
 /** Documents: statements' figures as files that people and programs read, and that anybody verifies offline. Browser-safe. */
 export { documentText, parseDocumentText } from "./canonical.js";
-export { buildCertificate, Certificate, type CertificateFacts, partyOfUrn, partyUrn } from "./certificate.js";
+export { buildCertificate, Certificate, type CertificateFacts, deliveriesOf, partyOfUrn, partyUrn } from "./certificate.js";
 export { newCode, typedCode } from "./code.js";
 export { contractDigest } from "./contract-digest.js";
 export { buildCreditNote, CreditNote, type CreditNoteFacts } from "./credit-note.js";

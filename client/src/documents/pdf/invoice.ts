@@ -52,11 +52,11 @@ export async function invoicePdf(invoice: Invoice, options: PdfOptions): Promise
   table(
     sheet,
     [
-      { title: "产品 Product", width: 34 },
+      { title: "产品 Product", width: 33 },
       { title: "档 Tier", width: 9, align: "right" },
       { title: "数量 Quantity", width: 15, align: "right" },
       { title: "单价 Price", width: 19, align: "right" },
-      { title: "交付 Deliveries", width: 14, align: "right" },
+      { title: "交付 Deliveries", width: 17, align: "right" },
       { title: `金额 Amount`, width: 19, align: "right" },
     ],
     invoice.InvoiceLine.map(({ Item, InvoicedQuantity, Price, LineExtensionAmount, quanji: own }) => [

@@ -66,15 +66,17 @@ export function pairsOf(sheet: Sheet, left: readonly Pair[], right: readonly Pai
     let y = top;
     for (const [label, value] of list) {
       sheet.text(label, x, { size: 8, colour: GREY }, y);
-      for (const line of wrapped(value, column, 9.5)) {
+      // Hashes are one long word of wide letters.
+      const size = value.length > 40 && !value.includes(" ") ? 7.5 : 9.5;
+      for (const line of wrapped(value, column, size)) {
         y += 13;
-        sheet.text(line, x, { size: 9.5 }, y);
+        sheet.text(line, x, { size }, y);
       }
       y += 17;
     }
     lowest = Math.max(lowest, y);
   }
-  sheet.y = lowest - 6;
+  sheet.y = lowest + 2;
   sheet.down(0, 60);
 }
 
