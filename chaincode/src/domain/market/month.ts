@@ -1,21 +1,17 @@
-/** Months of the network's calendar: which versions of contract and tariff are of one, and which part of it a contract covers. */
-import { z } from "zod";
+/** Months of a contract: which versions of contract and tariff are of one, and which part of it the contract covers. */
 import { QuanjiError } from "../errors.js";
 import type { Tariff } from "../money/tariff.js";
-import { addMonths, instant, msOf, offsetMs } from "../time.js";
+import { addMonths, instant, msOf } from "../time.js";
 import type { Contract, ContractVersion } from "./contract.js";
 import type { Offer } from "./offer.js";
-
-/** A calendar month in the network's time zone: the period of statements and books. */
-export const Month = z.string().regex(/^\d{4}-(0[1-9]|1[0-2])$/, "a month such as 2026-03");
-
-export const startOfMonth = (month: string, timeZone: string): number =>
-  msOf(`${month}-01T00:00:00.000Z`) - offsetMs(timeZone);
+import { monthBounds, monthOf } from "./period.js";
 
 export const monthAfter = (month: string, months = 1): string =>
   instant(addMonths(msOf(`${month}-01T00:00:00.000Z`), months)).slice(0, 7);
 
-export const monthOf = (ms: number, timeZone: string): string => instant(ms + offsetMs(timeZone)).slice(0, 7);
+/** Whether the month is over at a time. */
+export const isOver = (month: string, timeZone: string, timeMs: number): boolean =>
+  monthBounds(month, timeZone).untilMs <= timeMs;
 
 /** Record times of a contract's month: `fromMs` ≤ t < `toMs`. */
 export interface ContractMonth {
@@ -35,8 +31,7 @@ const conflict = (message: string): QuanjiError => new QuanjiError("STATE_CONFLI
 export function contractMonth(contract: Contract, month: string, timeZone: string): ContractMonth {
   const [first] = contract.versions;
   if (first?.from === undefined) throw conflict("the contract is not active: not all have signed");
-  const startMs = startOfMonth(month, timeZone);
-  const endMs = startOfMonth(monthAfter(month), timeZone);
+  const { fromMs: startMs, untilMs: endMs } = monthBounds(month, timeZone);
   const activeMs = msOf(first.from);
   // A later version begins with a month, so that each month has one.
   const version = contract.versions.filter(({ from }) => from !== undefined && msOf(from) < endMs).at(-1) ?? first;

@@ -9,7 +9,7 @@ import type { Portion } from "../money/split.js";
 import { StatementLine } from "../money/statement.js";
 import { Indicator } from "../money/tariff.js";
 import { type Changed, Committed, Net } from "../shared.js";
-import { Month } from "./month.js";
+import { Month } from "./period.js";
 
 /** Indexes with `from` ≤ index < `to`. */
 const LogRange = z
@@ -212,7 +212,12 @@ export interface Posted {
     readonly settled?: true;
   }[];
   /** Excess over the allowed revenue 最高准许收入 that went from one period to the next by it. */
-  readonly carried: readonly { readonly of: string; readonly from: string; readonly to: string; readonly amount: string }[];
+  readonly carried: readonly {
+    readonly of: string;
+    readonly from: string;
+    readonly to: string;
+    readonly amount: string;
+  }[];
 }
 
 /** What anybody with the code learns: that it was issued, by whom, and whether it holds. No price, no party's name. */
@@ -222,7 +227,10 @@ export interface PublicDocument {
   readonly state: "issued" | "credited" | "settled" | "valid" | "revoked";
   readonly digest: string;
   readonly issuer: string;
+  /** When it was issued. */
   readonly at: Changed;
+  /** When it came to its present state; absent while that is the first. */
+  readonly since?: Changed;
   readonly statusIndex?: number;
 }
 

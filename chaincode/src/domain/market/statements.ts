@@ -11,7 +11,7 @@ import type { Tariff } from "../money/tariff.js";
 import { changed, type CommandFacts, defined, existing } from "../shared.js";
 import { instant } from "../time.js";
 import type { Contract, ContractTerms, Payees, Weight } from "./contract.js";
-import { contractMonth, monthAfter, startOfMonth, tariffOf } from "./month.js";
+import { contractMonth, isOver, monthAfter, tariffOf } from "./month.js";
 import type { Offer } from "./offer.js";
 import {
   type Adjustment,
@@ -41,11 +41,13 @@ const MAX_ENTRIES = 256;
 
 const conflict = (message: string, field?: string): QuanjiError =>
   new QuanjiError("STATE_CONFLICT", message, field === undefined ? {} : { field });
-const missing = (message: string, field: string): QuanjiError => new QuanjiError("EVIDENCE_MISSING", message, { field });
+const missing = (message: string, field: string): QuanjiError =>
+  new QuanjiError("EVIDENCE_MISSING", message, { field });
 const notYours = (message: string): QuanjiError => new QuanjiError("ROLE_REQUIRED", message);
 
 /** Who closes a contract's statements and issues its documents. */
-export const closerOf = ({ exchange, seller }: Pick<ContractTerms, "exchange" | "seller">): string => exchange ?? seller;
+export const closerOf = ({ exchange, seller }: Pick<ContractTerms, "exchange" | "seller">): string =>
+  exchange ?? seller;
 
 /** What the payer owes for the month, all adjustments counted. */
 export const payableOf = ({ amount, adjustments }: Pick<Statement, "amount" | "adjustments">): bigint =>
@@ -91,7 +93,12 @@ export function signedIndicator(
   before: SignedIndicator | undefined,
   payload: SettlementPayload<"indicator.sign">,
   facts: CommandFacts,
-  { contract, offer, timeZone, statement }: Omit<StatementContext, "before" | "indicator"> & {
+  {
+    contract,
+    offer,
+    timeZone,
+    statement,
+  }: Omit<StatementContext, "before" | "indicator"> & {
     readonly statement: Statement | undefined;
   },
 ): SignedIndicator {
@@ -99,7 +106,7 @@ export function signedIndicator(
   if (month.version.terms.measurer !== facts.signer) {
     throw notYours("only the contract's measurer signs its figures");
   }
-  if (startOfMonth(monthAfter(payload.period), timeZone) > facts.timeMs) throw conflict("the month is not over", "period");
+  if (!isOver(payload.period, timeZone, facts.timeMs)) throw conflict("the month is not over", "period");
   if (before !== undefined || statement !== undefined) throw conflict("the month's figure stands", "indicator");
   const { performance } = tariffOf(offer, month).tariff;
   if (performance?.indicator !== payload.indicator.indicator) {
@@ -119,7 +126,7 @@ function closed(
   const { terms } = version;
   if (facts.signer !== closerOf(terms)) throw notYours("the contract's exchange closes its statements, or its seller");
   if (statement !== undefined) throw conflict("the month has a statement", "period");
-  if (startOfMonth(monthAfter(period), timeZone) > facts.timeMs) throw conflict("the month is not over", "period");
+  if (!isOver(period, timeZone, facts.timeMs)) throw conflict("the month is not over", "period");
   if (!isFirst && before?.period !== monthAfter(period, -1)) {
     throw conflict("months close in order: close the one before", "period");
   }
@@ -162,7 +169,8 @@ function assertSides({ logs, held, measured }: SettlementPayload<"statement.clos
   const refuse = (message: string, field: string): never => {
     throw new QuanjiError("MALFORMED", message, { field });
   };
-  if (logs.some(({ log }, at) => at > 0 && log <= (logs[at - 1]?.log ?? ""))) refuse("logs stand by name, each once", "logs");
+  if (logs.some(({ log }, at) => at > 0 && log <= (logs[at - 1]?.log ?? "")))
+    refuse("logs stand by name, each once", "logs");
   const sides = held.map((line) => line.for);
   if (new Set(sides).size < sides.length || sides.some((side) => !terms.counterparts.includes(side))) {
     refuse("deliveries are held only for a side whose word the contract asks for", "held");
@@ -190,7 +198,9 @@ export function grantsOf(payees: Payees): string[] {
 /** The split of a month, its weights known. */
 export function splitOf(payees: Payees, measured: Statement["measured"]): Split {
   const weightOf = (weight: Weight): bigint =>
-    BigInt(typeof weight === "number" ? weight : (measured.find(({ grant }) => grant === weight.grant)?.deliveries ?? 0));
+    BigInt(
+      typeof weight === "number" ? weight : (measured.find(({ grant }) => grant === weight.grant)?.deliveries ?? 0),
+    );
   const { carveOuts, shares } = payees;
   return {
     ...(carveOuts !== undefined && { carveOuts }),
@@ -262,7 +272,9 @@ function adjusted(
   const disputes = answered(statement, payload);
   const amount = priceOf(statement, payload, tariff);
   if (payload.amount !== String(amount)) {
-    throw new QuanjiError("TOTAL_MISMATCH", "the amount is not the difference that the tariff makes", { field: "amount" });
+    throw new QuanjiError("TOTAL_MISMATCH", "the amount is not the difference that the tariff makes", {
+      field: "amount",
+    });
   }
   if ((payload.creditNote !== undefined) !== (invoice !== undefined && amount !== 0n)) {
     throw conflict("an adjustment that changes an invoice brings its credit note, and no other does", "creditNote");
@@ -366,7 +378,11 @@ function priceOf(statement: Statement, payload: SettlementPayload<"statement.adj
 function assertUnits(tariff: Tariff, { charged, free }: Use, deliveries: number): void {
   const units = charged + free;
   const isRight =
-    tariff.unit === "call" ? units === BigInt(deliveries) : countsUse(tariff) ? deliveries > 0 || units === 0n : units === 0n;
+    tariff.unit === "call"
+      ? units === BigInt(deliveries)
+      : countsUse(tariff)
+        ? deliveries > 0 || units === 0n
+        : units === 0n;
   if (!isRight) throw new QuanjiError("MALFORMED", "that many deliveries have other units", { field: "quantity" });
 }
 
@@ -407,10 +423,13 @@ function settled(
   }
   if (invoice?.id !== id) throw missing("there is no such invoice of the statement", "invoice");
   if (invoice.settled !== undefined) throw conflict("the invoice is settled");
-  if (invoice.settledBy.includes(facts.signer)) throw conflict("you have confirmed the payment: the other side has not");
+  if (invoice.settledBy.includes(facts.signer))
+    throw conflict("you have confirmed the payment: the other side has not");
   assertUndisputed(statement);
   if (amount !== String(payableOf(statement))) {
-    throw new QuanjiError("TOTAL_MISMATCH", "that is not what the invoice and its credit notes come to", { field: "amount" });
+    throw new QuanjiError("TOTAL_MISMATCH", "that is not what the invoice and its credit notes come to", {
+      field: "amount",
+    });
   }
   const isLast = invoice.settledBy.length === 1;
   if (isLast && invoice.payment !== payment) throw conflict("the other side has confirmed another payment", "payment");

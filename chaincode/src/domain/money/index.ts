@@ -2,6 +2,7 @@ export * from "./allowance.js";
 export * from "./amount.js";
 export * from "./apportion.js";
 export * from "./books.js";
+export * from "./ledger-books.js";
 export * from "./metered.js";
 export * from "./price.js";
 export * from "./reckoner.js";

@@ -48,8 +48,7 @@ function* tierLines(tariff: Tariff, { charged, isCharged }: Use, isFirst: boolea
     const end = tier.upTo === undefined ? undefined : BigInt(tier.upTo);
     const here = end === undefined || left < end - start ? left : end - start;
     const isEmpty = here === 0n && !(at === 0 && isCharged === true);
-    if (!isEmpty)
-      yield { kind: "tier", tier: at + 1, quantity: String(here), amount: String(tierAmount(tier, here)) };
+    if (!isEmpty) yield { kind: "tier", tier: at + 1, quantity: String(here), amount: String(tierAmount(tier, here)) };
     left -= here;
     start = end ?? start;
     if (left === 0n) return;

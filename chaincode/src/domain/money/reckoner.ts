@@ -157,7 +157,8 @@ export class Contribution {
     const item = record.type === "delivery" ? metered(record, leaf, "call") : undefined;
     if (record.type !== "delivery" || item === undefined) return;
     const at = msOf(record.body.time);
-    const isCounted = splitVersion(record.body.grant).id === this.#grant && at >= this.#span.fromMs && at < this.#span.toMs;
+    const isCounted =
+      splitVersion(record.body.grant).id === this.#grant && at >= this.#span.fromMs && at < this.#span.toMs;
     if (isCounted) this.#evidence.add(leaf, 1n);
   }
 
