@@ -42,6 +42,8 @@ export interface TrailOptions {
 
 export interface TrailObserver {
   readonly begin?: (header: TrailLineOf<"trail">) => void;
+  /** What the command chains lead to, before the first record. What it throws refuses the trail. */
+  readonly replayed?: (world: Replayed) => void;
   /** Every record, in order; after a skipped one no more are told. */
   readonly record?: (opened: OpenedRecord) => void;
 }
@@ -258,7 +260,10 @@ class TrailReader {
   async #replayed(): Promise<{ readonly world: Replayed; readonly decisions: DecisionReplay }> {
     if (this.#chain !== undefined) refuse("LINE_ORDER", "a chain does not end");
     const { kind, id } = this.#headerLine.key;
-    this.#world ??= await replay([...this.#chains.values()], this.#trust);
+    if (this.#world === undefined) {
+      this.#world = await replay([...this.#chains.values()], this.#trust);
+      this.#options.observer?.replayed?.(this.#world);
+    }
     this.#decisions ??= new DecisionReplay(this.#world, kind === "grant" ? id : undefined);
     if (kind === "subject") this.#asked ??= askedTags(this.#headerLine, this.#world.timeZone);
     return { world: this.#world, decisions: this.#decisions };

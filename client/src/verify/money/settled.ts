@@ -7,6 +7,7 @@ import {
   splitVersion,
   type Statement,
 } from "@quanji/chaincode/domain";
+import { statementName } from "../market.js";
 import type { Replayed } from "../replay.js";
 import type { Timeline } from "../timeline.js";
 import { refuse } from "../verdict.js";
@@ -31,12 +32,12 @@ type Resources = Replayed["resources"];
 
 /** Errors: DOCUMENT_EVIDENCE: the file is not one contract's; CHAIN_MISSING: a chain is not in it. */
 export function settledOf(world: Replayed, period: string): Settled {
-  const [contract, ...others] = [...world.contracts.values()].flatMap(({ last }) => (last === undefined ? [] : [last]));
+  const [contract, ...others] = [...world.market.contracts.values()];
   if (contract === undefined || others.length > 0) {
     return refuse("DOCUMENT_EVIDENCE", "the evidence is that of one contract: its chain, and no other's");
   }
   const terms = contract.versions.at(0)?.terms;
-  const offer = world.offers.get(terms?.offer ?? "")?.last;
+  const offer = world.market.offers.get(terms?.offer ?? "");
   if (offer === undefined) return refuse("CHAIN_MISSING", "the chain of the contract's offer is not in the file");
   const { resource, registration } = registered(world.resources, offer.resource);
   return {
@@ -45,7 +46,7 @@ export function settledOf(world: Replayed, period: string): Settled {
     parties: world.parties,
     contract,
     offer,
-    statement: world.statements.get(contract.id)?.get(period),
+    statement: world.market.statements.get(statementName(contract.id, period)),
     resource,
     registration,
     lineage: lineageOf(world.resources, offer.resource),
@@ -75,7 +76,7 @@ export function lineageOf(resources: Resources, versionId: string): string[] {
   let level = [versionId];
   while (level.length > 0) {
     const parents = level.flatMap((child) =>
-      (registered(resources, child).resource.parents ?? []).map(({ resource }) => resource),
+      (registered(resources, child).resource.lineage ?? []).map(({ resource }) => resource),
     );
     level = [...new Set(parents)].filter((parent) => !found.includes(parent));
     found.push(...level);

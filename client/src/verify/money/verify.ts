@@ -12,6 +12,7 @@ import {
   QuanjiError,
   type Statement,
 } from "@quanji/chaincode/domain";
+import type { JsonObject } from "@quanji/chaincode/log";
 import type { z } from "zod";
 import {
   assertMajor,
@@ -91,16 +92,17 @@ export async function verifyDocument(
 
 /** The trail behind the document does not verify. */
 class EvidenceRefused extends Error {
-  constructor(readonly verdict: Verdict) {
+  readonly verdict: Verdict;
+  constructor(verdict: Verdict) {
     super("the evidence is refused");
+    this.verdict = verdict;
   }
 }
 class PathError extends Error {
-  constructor(
-    readonly path: string,
-    override readonly cause: unknown,
-  ) {
-    super("the document differs from its evidence");
+  readonly path: string;
+  constructor(path: string, cause: unknown) {
+    super("the document differs from its evidence", { cause });
+    this.path = path;
   }
 }
 
@@ -293,7 +295,7 @@ const dayStart = (text: string): string => (text.length === 10 ? `${text}T00:00:
 
 function codeOf({ payload }: SignedDocument): string {
   const subject = payload["credentialSubject"];
-  const code = payload["ID"] ?? payload["code"] ?? (typeof subject === "object" && "code" in subject ? subject.code : undefined);
+  const code = payload["ID"] ?? payload["code"] ?? (typeof subject === "object" && !Array.isArray(subject) ? (subject as JsonObject)["code"] : undefined);
   return typeof code === "string" ? code : "";
 }
 
