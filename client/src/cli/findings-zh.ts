@@ -4,6 +4,21 @@ import type { Lang } from "./messages.js";
 
 /** A code that is too new for this table is told by the meaning of the code that it stands under. */
 const ZH: Readonly<Partial<Record<Finding, string>>> = {
+  AMOUNT_DIFFERS: "金额与存证、费率及调整所得不符",
+  TIER_DIFFERS: "档位、单价或费率版本并非当时有效者",
+  QUANTITY_DIFFERS: "数量与存证所载不符",
+  DELIVERIES_DIFFER: "明细所依据的交付与存证不同",
+  SPLIT_DIFFERS: "分配额与合同权重所得不符",
+  DOCUMENT_DIFFERS: "单证内容与账本所载不同；消息中指明位置",
+  DOCUMENT_UNKNOWN: "账本没有该单证，或该编号下是另一份单证",
+  DOCUMENT_EVIDENCE: "单证所附证据属于另一合同、授权或月份",
+  DOCUMENT_DISPUTED: "单证所依据的清算单尚有未决异议",
+  DOCUMENT_REVOKED: "证书签发时有效，其后已被撤销",
+  DOCUMENT_UNPROVEN: "单证之后没有证据，或不是所需的证据",
+  KEY_COMPROMISED_UNANCHORED: "密钥已报失，且无旁证说明单证更早",
+  STATUS_LIST_MALFORMED: "状态列表不符合 W3C 位串状态列表格式",
+  STATUS_LIST_FOREIGN: "状态列表属于另一签发机构，或并非其所称网关签发",
+  STATUS_LIST_STALE: "状态列表已过其有效时段，请重新获取",
   MALFORMED: "某值不符合其格式；消息中指明字段",
   NOT_CANONICAL: "字节不是其内容的唯一规范形式",
   NOT_UTF8: "文本不是正确的 UTF-8",

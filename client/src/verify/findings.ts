@@ -4,7 +4,10 @@
  */
 import type { Code } from "@quanji/chaincode/domain";
 
-export type VerifierCode = Extract<Code, "PROOF_INVALID" | "TRAIL_INCOMPLETE" | "UNDERWITNESSED">;
+export type VerifierCode = Extract<
+  Code,
+  "PROOF_INVALID" | "TRAIL_INCOMPLETE" | "UNDERWITNESSED" | "TOTAL_MISMATCH"
+>;
 
 /** What a reader should do. */
 export const ADVICE = {
@@ -42,6 +45,7 @@ const row =
 const invalid = row("PROOF_INVALID");
 const incomplete = row("TRAIL_INCOMPLETE");
 const underwitnessed = row("UNDERWITNESSED");
+const mismatched = row("TOTAL_MISMATCH");
 
 export const FINDINGS = {
   // Form: bytes that no honest writer makes.
@@ -210,6 +214,26 @@ export const FINDINGS = {
   SEAL_EXPIRED: incomplete("missing", "an entry is still sealed although its order has ended or was lifted"),
   RECEIPT_NOT_IN_TRAIL: incomplete("missing", "a receipt that you hold is not in the trail that should contain it"),
   FILE_TRUNCATED: incomplete("again", "the file ends before its end line, or counts other lines than it has"),
+
+  // Documents.
+  AMOUNT_DIFFERS: mismatched("breach", "an amount is not what records, tariff and adjustments make"),
+  TIER_DIFFERS: mismatched("breach", "a tier, its price or the tariff's version is another than the one in force"),
+  QUANTITY_DIFFERS: mismatched("breach", "a quantity is not the one that the records bring"),
+  DELIVERIES_DIFFER: mismatched("breach", "a line stands on other deliveries than those of the records"),
+  SPLIT_DIFFERS: mismatched("breach", "a share is not what the contract's weights make of the amount"),
+  DOCUMENT_DIFFERS: invalid("distrust", "the document says otherwise than the ledger's objects; the message names where"),
+  DOCUMENT_UNKNOWN: invalid("distrust", "the ledger holds no such document, or another one under its code"),
+  DOCUMENT_EVIDENCE: invalid("again", "the evidence behind the document is of another contract, grant or month"),
+  DOCUMENT_DISPUTED: invalid("wait", "a dispute of the statement that the document stands on is open"),
+  DOCUMENT_REVOKED: invalid("distrust", "the certificate was valid when it was issued, and has been revoked since"),
+  DOCUMENT_UNPROVEN: incomplete("missing", "no evidence stands behind the document, or not of the kind it needs"),
+  KEY_COMPROMISED_UNANCHORED: invalid(
+    "distrust",
+    "the key was reported compromised, and nothing outside the document says that it is older",
+  ),
+  STATUS_LIST_MALFORMED: invalid("again", "a status list is not in the form of W3C Bitstring Status List"),
+  STATUS_LIST_FOREIGN: invalid("distrust", "a status list is another issuer's, or its gateway is not the one it names"),
+  STATUS_LIST_STALE: invalid("wait", "a status list spoke for a time that is over: get it again"),
 
   // Witnesses.
   WITNESS_QUORUM: underwitnessed("witness", "fewer organisations have signed than the level asks for"),

@@ -43,6 +43,8 @@ export interface TrailOptions {
 
 export interface TrailObserver {
   readonly begin?: (header: TrailLineOf<"trail">) => void;
+  /** What the command chains lead to, before the first record. What it throws refuses the trail. */
+  readonly replayed?: (world: Replayed) => void;
   /** Once, before the first record: the offers, contracts and statements that the file's chains lead to. */
   readonly market?: (market: Market, network: { readonly timeZone: string }) => void;
   /** Every record, in order; after a skipped one no more are told. */
@@ -263,6 +265,7 @@ class TrailReader {
     const { kind, id } = this.#headerLine.key;
     if (this.#world === undefined) {
       this.#world = await replay([...this.#chains.values()], this.#trust);
+      this.#options.observer?.replayed?.(this.#world);
       this.#options.observer?.market?.(this.#world.market, { timeZone: this.#world.timeZone });
     }
     this.#decisions ??= new DecisionReplay(this.#world, kind === "grant" ? id : undefined);

@@ -1,0 +1,6 @@
+export { extractOf } from "./extract.js";
+export { Meter, type MeterFacts } from "./meter.js";
+export { type Settled, settledOf } from "./settled.js";
+export { openStatusList, type OpenedStatusList } from "./status-list.js";
+export { type DocumentVerdict } from "./verdict.js";
+export { type DocumentOptions, verifyDocument } from "./verify.js";

@@ -1,0 +1,70 @@
+/** What the verification of a document answers. */
+import type { DocumentKind } from "../../documents/index.js";
+import { refusalOf, trustFacts, type Level, type Place, type Verdict } from "../verdict.js";
+import type { OpenedTrust } from "../trust.js";
+
+/** Same bytes, same trust file and same status list give the same verdict. Only `ok: true` means anything was proven. */
+export interface DocumentVerdict extends Pick<
+  Verdict,
+  "ok" | "code" | "detail" | "message" | "withstands" | "trustDigest" | "singleOperator" | "testClock"
+> {
+  readonly kind: DocumentKind | "document";
+  readonly level: Level;
+  /** Where the fault is: line of the file from 1, or the document's member. */
+  readonly at?: Place & { readonly path?: string };
+  /** By which anybody looks it up. */
+  readonly document?: string;
+  /** As the ledger holds it. */
+  readonly digest?: string;
+  readonly issuer?: string;
+  readonly issued?: string;
+  readonly contract?: string;
+  readonly period?: string;
+  readonly currency?: string;
+  /** In minor units: what the document asks for, or takes back. */
+  readonly total?: string;
+  /** What the payer owes for the month, all notes up to `asOf` counted. */
+  readonly payable?: string;
+  readonly lines?: number;
+  /** Records that were counted for the lines. */
+  readonly deliveries?: number;
+  /** Codes of credit and debit notes that stand beside an invoice. */
+  readonly notes?: readonly string[];
+  readonly settled?: boolean;
+  /** Nothing that was recorded up to this instant is missing. */
+  readonly completeThrough?: string;
+  /** Of a certificate: from its own contract's chain or a status list; `unknown` where neither is there. It was valid when issued. */
+  readonly status?: "valid" | "revoked" | "unknown";
+  /** Instant up to which that, and what stands beside an invoice, is known. */
+  readonly asOf?: string;
+  /** Whether the ledger is shown to hold the document: its contract's chain, or only its issuer's key. */
+  readonly evidence?: "ledger" | "issuer";
+  /** What was believed because its evidence is not in the file. */
+  readonly attested?: readonly string[];
+}
+
+export type DocumentFacts = Omit<
+  DocumentVerdict,
+  "ok" | "kind" | "code" | "detail" | "message" | "at" | "withstands" | "trustDigest" | "singleOperator" | "testClock"
+>;
+
+export const accepted = (kind: DocumentKind, facts: DocumentFacts, trust: OpenedTrust): DocumentVerdict => ({
+  ok: true,
+  kind,
+  ...trustFacts(trust),
+  ...facts,
+});
+
+export const refused = (
+  kind: DocumentVerdict["kind"],
+  error: unknown,
+  trust: OpenedTrust,
+  at?: DocumentVerdict["at"],
+): DocumentVerdict => ({
+  ok: false,
+  kind,
+  level: "committed",
+  ...trustFacts(trust),
+  ...(at !== undefined && { at }),
+  ...refusalOf(error),
+});
