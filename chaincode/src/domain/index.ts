@@ -10,6 +10,8 @@ export * from "./evidence.js";
 export * from "./grant.js";
 export * from "./ids.js";
 export * from "./index-record.js";
+export * from "./market/index.js";
+export * from "./money/index.js";
 export * from "./narrow.js";
 export * from "./network.js";
 export * from "./openings.js";
