@@ -9,6 +9,7 @@ import { OpeningsContract } from "./openings.js";
 import { OrderContract } from "./orders.js";
 import { PartyContract } from "./parties.js";
 import { ResourceContract } from "./resources.js";
+import { SettlementContract } from "./settlement.js";
 
 export interface ChaincodeOptions {
   readonly verify: VerifySignature;
@@ -23,6 +24,7 @@ export const contractsOf = ({ verify }: ChaincodeOptions) => ({
   orders: new OrderContract(verify),
   grants: new GrantContract(verify),
   openings: new OpeningsContract(verify),
+  settlement: new SettlementContract(verify),
   accesses: new AccessContract(verify),
 });
 
@@ -69,6 +71,7 @@ export function createChaincode(options: ChaincodeOptions): readonly ContractTab
       fold: (context, argument) => grants.fold(context, argument),
     }),
     submitOf(contracts.openings),
+    submitOf(contracts.settlement),
     one(accesses, { recordBatch: (context, argument) => accesses.recordBatch(context, argument) }),
   ];
 }

@@ -78,6 +78,17 @@ export const CODES = {
   BACKDATED: row(422, "grant", "effective before it is published"),
   REFUSAL_UNFOUNDED: row(422, "grant", "a refusal in a must-share cell without a legal ground"),
 
+  OFF_EXCHANGE: row(
+    422,
+    "money",
+    "公共数据必须进场: a list says that this product is contracted through an exchange only",
+  ),
+  CAP_EXCEEDED: row(422, "money", "a tier's price is above a cap 上限收费标准 in force"),
+  ATTESTATION_MISSING: row(
+    403,
+    "money",
+    "a required attestation is absent, failed, withdrawn, expired or of another version",
+  ),
   EVIDENCE_MISSING: row(
     422,
     "money",

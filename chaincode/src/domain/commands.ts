@@ -6,6 +6,7 @@ import { AccessAccept, AccessRequest, AccessVoid } from "./access.js";
 import { BoundaryPublish } from "./boundary.js";
 import { QuanjiError } from "./errors.js";
 import * as grant from "./grant.js";
+import * as settlement from "./market/settlement.js";
 import * as network from "./network.js";
 import { RecordErase, RecordSeal, RecordUnseal } from "./openings.js";
 import * as order from "./order.js";
@@ -15,7 +16,18 @@ import { PartyOpenTagKey, PartyTagKey } from "./subject.js";
 import { TallySign } from "./tally.js";
 
 /** Contract that carries the command. */
-export type Group = "network" | "parties" | "resources" | "boundaries" | "orders" | "grants" | "openings" | "accesses";
+export type Group =
+  | "network"
+  | "parties"
+  | "resources"
+  | "attestations"
+  | "boundaries"
+  | "orders"
+  | "grants"
+  | "openings"
+  | "market"
+  | "settlement"
+  | "accesses";
 
 interface CommandRow {
   readonly group: Group;
@@ -76,9 +88,33 @@ export const COMMANDS = {
   "access.void": row("accesses", AccessVoid, "Declare a sequence number as never used."),
   "access.accept": row("accesses", AccessAccept, "Confirm what was delivered: its digest and rows."),
   "tally.sign": row("accesses", TallySign, "State how many accesses of a window the source has served."),
+  "indicator.sign": row("settlement", settlement.IndicatorSign, "Sign the figure that a month is paid by."),
+  "statement.close": row(
+    "settlement",
+    settlement.StatementClose,
+    "Close a contract's month: what was used, and its price.",
+  ),
+  "statement.dispute": row("settlement", settlement.StatementDispute, "Dispute deliveries of a statement.", ["ground"]),
+  "statement.adjust": row(
+    "settlement",
+    settlement.StatementAdjust,
+    "Take deliveries back, bill what was held, or dismiss a dispute.",
+    ["ground"],
+  ),
+  "invoice.issue": row("settlement", settlement.InvoiceIssue, "Issue a statement's invoice."),
+  "invoice.settle": row("settlement", settlement.InvoiceSettle, "Confirm the payment of an invoice."),
+  "certificate.issue": row("settlement", settlement.CertificateIssue, "Issue a certificate of compliant circulation."),
+  "certificate.revoke": row("settlement", settlement.CertificateRevoke, "Revoke a certificate.", ["ground"]),
+  "disclosure.publish": row("settlement", settlement.DisclosurePublish, "Publish one's yearly account."),
+  "books.close": row("settlement", settlement.BooksClose, "Net the accounts of a month, and close its books."),
 } as const satisfies Record<string, CommandRow>;
 
-function row<S extends z.ZodType>(group: Group, schema: S, summary: string, committed: readonly string[] = []) {
+function row<G extends Group, S extends z.ZodType>(
+  group: G,
+  schema: S,
+  summary: string,
+  committed: readonly string[] = [],
+) {
   return { group, schema, summary, committed };
 }
 
@@ -87,9 +123,20 @@ export type Payload<V extends Verb> = z.infer<(typeof COMMANDS)[V]["schema"]>;
 
 export const isVerb = (text: string): text is Verb => Object.hasOwn(COMMANDS, text);
 
-/** 1 MiB for lists of cells, 16 KiB for everything else. */
-export const limitsOf = (verb: Verb): Limits =>
-  verb === "boundary.publish" ? { maxBytes: 1024 * 1024, maxDepth: LIMITS.maxDepth } : LIMITS;
+/** Lists of cells and of accounts; lines and places of deliveries. */
+const LARGE: Readonly<Partial<Record<Verb, number>>> = {
+  "boundary.publish": 1024 * 1024,
+  "books.close": 1024 * 1024,
+  "statement.close": 128 * 1024,
+  "statement.dispute": 128 * 1024,
+  "statement.adjust": 128 * 1024,
+};
+
+/** 16 KiB for everything else. */
+export function limitsOf(verb: Verb): Limits {
+  const maxBytes = LARGE[verb];
+  return maxBytes === undefined ? LIMITS : { maxBytes, maxDepth: LIMITS.maxDepth };
+}
 
 /** Errors: MALFORMED naming the field. */
 export function parsePayload<V extends Verb>(verb: V, payload: JsonObject): Payload<V> {

@@ -121,6 +121,24 @@ export const SubjectTags = z
   .max(64);
 export type SubjectTags = z.infer<typeof SubjectTags>;
 
+/** Command chains that a trail may show. */
+export const COMMAND_CHAINS = [
+  "directory",
+  "boundary",
+  "orders",
+  "party",
+  "resource",
+  "grant",
+  "openings",
+  "attestation",
+  "cap",
+  "offer",
+  "contract",
+  "books",
+  "disclosures",
+] as const;
+export type CommandChainKind = (typeof COMMAND_CHAINS)[number];
+
 const SealedHead = z.strictObject({ h: Digest, n: count, salt: Digest });
 
 /** Lines of a trail, one JSON object a line in canonical form, in this order. */
@@ -142,7 +160,7 @@ export const TrailLine = z.discriminatedUnion("t", [
   z.strictObject({
     t: z.literal("chain"),
     scope: z.string(),
-    kind: z.enum(["directory", "boundary", "orders", "party", "resource", "grant", "openings"]),
+    kind: z.enum(COMMAND_CHAINS),
     id: z.string(),
   }),
   z.strictObject({ t: z.literal("command"), entry: z.string(), request: Jws }),

@@ -9,12 +9,27 @@ import { type Hash, type HashText, hashText, parseHash, PREFIX, prefixed, prefix
 
 /**
  * What has a chain. Record chains: party, resource, grant. Command chains: all of them. `acts`: what a party signed;
- * `openings`: what of a resource's records was erased or sealed.
+ * `openings`: what of a resource's records was erased or sealed; `contract`: all that happens to the money of a contract;
+ * `books`: of a month and currency; `disclosures`: of a party.
  */
-export type ChainKind = "party" | "resource" | "grant" | "directory" | "boundary" | "orders" | "acts" | "openings";
+export type ChainKind =
+  | "party"
+  | "resource"
+  | "grant"
+  | "directory"
+  | "boundary"
+  | "orders"
+  | "acts"
+  | "openings"
+  | "attestation"
+  | "cap"
+  | "offer"
+  | "contract"
+  | "books"
+  | "disclosures";
 
 export interface ChainKey {
-  /** A log's origin (records), the network (commands on public objects) or `<net>/org-<MSP>` (on grants and openings). */
+  /** A log's origin (records), the network (commands on public objects) or `<net>/org-<MSP>` (on what an organisation's collection holds). */
   readonly scope: string;
   readonly kind: ChainKind;
   readonly id: string;

@@ -335,6 +335,7 @@ const contractOf = (verb: string, { transient }: SendOptions): string => {
   if (verb.startsWith("order.")) return "orders:submit";
   if (verb.startsWith("grant.")) return "grants:submit";
   if (verb.startsWith("record.")) return "openings:submit";
+  if (/^(indicator|statement|invoice|certificate|disclosure|books)\./.test(verb)) return "settlement:submit";
   return transient?.["contract"] ?? "network:submit";
 };
 

@@ -31,6 +31,10 @@ export const publicKeys = {
   jti: (kid: string, jti: string) => `jti/${sha256Text(canonical([kid, jti]))}`,
   /** StoredCommand on a public object. */
   command: (request: string) => `command/${request}`,
+  /** PublicDocument: who has the code, which is random, may look it up. */
+  document: (code: string) => `document/${code}`,
+  /** How many places of its status list an issuer of certificates has given away. */
+  statuses: (issuer: string) => `statuses/${issuer}`,
 } as const;
 
 export const privateKeys = {
@@ -67,6 +71,24 @@ export const privateKeys = {
   seal: (order: string) => `seal/${order}`,
   /** How many erasures have touched the batch: which generation is its newest. Absent: 0. */
   erasures: (log: string, first: number) => `erasures/${log}/${first}`,
+  offer: (id: string) => `offer/${id}`,
+  contract: (id: string) => `contract/${id}`,
+  /** SignedIndicator of a contract's month. */
+  indicator: (contract: string, period: string) => `indicator/${contract}/${period}`,
+  statement: (contract: string, period: string) => `statement/${contract}/${period}`,
+  /** Posted: what a statement did to books and allowance. */
+  posted: (contract: string, period: string) => `posted/${contract}/${period}`,
+  /** BooksState of a month and currency. Months are guessable, so they are blinded. */
+  books: (secret: string, period: string, currency: string) => `books/${blind(secret, `${period}/${currency}`)}`,
+  /** AccountState of a party in the books of a month and currency. */
+  account: (secret: string, period: string, currency: string, party: string) =>
+    `${privateKeys.accounts(secret, period, currency)}${blind(secret, party)}`,
+  /** Prefix of all accounts of those books. */
+  accounts: (secret: string, period: string, currency: string) => `account/${blind(secret, `${period}/${currency}`)}/`,
+  /** Revenues of an offer whose price is guided by government. */
+  allowance: (offer: string) => `allowance/${offer}`,
+  /** Present once a party has published its account of a year. */
+  disclosure: (secret: string, party: string, year: number) => `disclosure/${blind(secret, `${party}/${year}`)}`,
 } as const;
 
 const blind = (secret: string, name: string): string => sha256Text(canonical(["blind", secret, name]));

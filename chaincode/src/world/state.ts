@@ -13,6 +13,7 @@ import type {
   Network,
   Orders,
   Party,
+  PublicDocument,
   Resource,
   Seal,
   SeqWindow,
@@ -70,6 +71,11 @@ export class State {
       this.#objects.set(key, value);
     }
     return value as Promise<T | undefined>;
+  }
+
+  /** Value of a sealed object of a collection, by its key. */
+  async sealed<T>(msp: string, key: string): Promise<T | undefined> {
+    return (await this.#private<Sealed<T>>(msp, key))?.value;
   }
 
   async #private<T>(msp: string, key: string): Promise<T | undefined> {
@@ -130,6 +136,8 @@ export class State {
   party = (id: string) => this.#get<Party>(publicKeys.party(id));
   resource = (id: string) => this.#get<Resource>(publicKeys.resource(id));
   source = (elementClass: string) => this.#get<{ resource: string }>(publicKeys.source(elementClass));
+  document = (code: string) => this.#get<PublicDocument>(publicKeys.document(code));
+  statuses = (issuer: string) => this.#get<{ readonly next: number }>(publicKeys.statuses(issuer));
   stop = (grant: string) => this.#get<StopState>(publicKeys.stop(stopDigest(grant)));
   stopByDigest = (digest: string) => this.#get<StopState>(publicKeys.stop(digest));
   jti = (kid: string, jti: string) => this.#get<{ request: string }>(publicKeys.jti(kid, jti));

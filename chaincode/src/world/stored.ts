@@ -151,5 +151,6 @@ export const TRANSACTIONS = {
   fold: "grants:fold",
   /** Transient also `firsts`: for each record named, the first index of the batch that holds it. */
   openings: "openings:submit",
+  settlement: "settlement:submit",
   recordBatch: "accesses:recordBatch",
 } as const;

@@ -141,6 +141,13 @@ export const MESSAGES: Readonly<Record<Code, Row>> = {
   EXCEEDS_PARENT: row("下级授权超出上级", "narrow the named limit", "收窄所指条款"),
   BACKDATED: row("生效时间早于发布时间", "name a later time", "填写更晚的时间"),
   REFUSAL_UNFOUNDED: row("应共享数据拒绝须有法定理由", "state the legal ground: --ground", "说明法定理由：--ground"),
+  OFF_EXCHANGE: row("公共数据必须进场交易", "name an exchange: --exchange", "指定数据交易所：--exchange"),
+  CAP_EXCEEDED: row("价格高于上限收费标准", "lower the tier that is named", "降低所指阶梯的价格"),
+  ATTESTATION_MISSING: row(
+    "缺少有效证明，或证明属于其他版本",
+    "get the attestation that is named for this version, and list it",
+    "取得该版本的所需证明并列入挂牌",
+  ),
   EVIDENCE_MISSING: row(
     "所依据的记录、清算单或数据不存在或有争议",
     "see which one the message names",

@@ -1,16 +1,23 @@
 /** Command chains: each folded from h₀ to its attested head, so that the commands shown are all there are. */
-import { COMMANDS, type Group, stopDigest } from "@quanji/chaincode/domain";
-import { type ChainHead, type ChainKey, emptyHead, extend } from "@quanji/chaincode/log";
-import type { AnyCommand, ChainCommand } from "./commands.js";
+import { COMMANDS, type CommandChainKind, type Group, stopDigest } from "@quanji/chaincode/domain";
+import { type ChainHead, type ChainKey, emptyHead, extend, partyOf } from "@quanji/chaincode/log";
+import type { ChainCommand } from "./commands.js";
 import { type SealedHead, verifyHead } from "./head.js";
 import type { OpenedTrust } from "./trust.js";
 import { refuse } from "./verdict.js";
 
-/** What a trail's `chain` line begins. */
-export type CommandChainKind = "directory" | "boundary" | "orders" | "party" | "resource" | "grant" | "openings";
+export type { CommandChainKind };
 
 /** Chains of objects that live in an organisation's collection. */
-const isHidden = (kind: CommandChainKind): boolean => kind === "grant" || kind === "openings";
+const HIDDEN: ReadonlySet<CommandChainKind> = new Set([
+  "grant",
+  "openings",
+  "offer",
+  "contract",
+  "books",
+  "disclosures",
+]);
+const isHidden = (kind: CommandChainKind): boolean => HIDDEN.has(kind);
 export interface CommandChainKey extends ChainKey {
   readonly kind: CommandChainKind;
 }
@@ -46,7 +53,7 @@ export class ChainReader {
   add(command: ChainCommand): void {
     if (command.command.payload.net !== this.#net)
       refuse("NETWORK_MISMATCH", "a command was signed for another network");
-    if (!belongs(command.command, this.key)) refuse("CHAIN_KEY", "the command is not one of this chain's object");
+    if (!belongs(command, this.key)) refuse("CHAIN_KEY", "the command is not one of this chain's object");
     if (this.#requests.has(command.jws.request)) refuse("REQUEST_REPLAYED", "one command stands in the chain twice");
     this.#requests.add(command.jws.request);
     this.#head = extend(this.#head, command.leaf);
@@ -71,30 +78,46 @@ export class ChainReader {
   }
 }
 
-const CHAIN_OF: Readonly<Record<Group, CommandChainKind | undefined>> = {
-  network: "directory",
-  boundaries: "boundary",
-  orders: "orders",
-  parties: "party",
-  resources: "resource",
-  grants: "grant",
-  openings: "openings",
-  accesses: undefined,
+const CHAINS_OF: Readonly<Record<Group, readonly CommandChainKind[]>> = {
+  network: ["directory"],
+  boundaries: ["boundary"],
+  orders: ["orders"],
+  parties: ["party"],
+  resources: ["resource"],
+  attestations: ["attestation", "cap"],
+  grants: ["grant"],
+  openings: ["openings"],
+  market: ["offer", "contract"],
+  settlement: ["contract", "books", "disclosures"],
+  accesses: [],
+};
+
+/** Member of a payload that names the chain's object. */
+const NAMED_BY: Readonly<Partial<Record<CommandChainKind, string>>> = {
+  party: "party",
+  resource: "resource",
+  openings: "resource",
+  cap: "resource",
+  attestation: "attestation",
+  offer: "offer",
+  contract: "contract",
 };
 
 /** A chain holds the commands on its own object, and on no other; the regulator's begins with the network's. */
-function belongs({ verb, payload }: AnyCommand, { kind, id }: CommandChainKey): boolean {
-  if (verb === "network.init" && kind === "party") return payload.regulator.party === id;
-  if (CHAIN_OF[COMMANDS[verb].group] !== kind) return false;
+function belongs({ command, jws }: ChainCommand, { kind, id }: CommandChainKey): boolean {
+  if (command.verb === "network.init" && kind === "party") return command.payload.regulator.party === id;
+  if (!CHAINS_OF[COMMANDS[command.verb].group].includes(kind)) return false;
+  const payload: Readonly<Record<string, unknown>> = command.payload;
   switch (kind) {
-    case "party":
-      return "party" in payload && payload.party === id;
-    case "resource":
-    case "openings":
-      return "resource" in payload && payload.resource === id;
     case "grant":
-      return "grant" in payload ? payload.grant === id : "target" in payload && payload.target === stopDigest(id);
-    default:
-      return true; // one object a network, and the network has been compared
+      return "grant" in payload ? payload["grant"] === id : payload["target"] === stopDigest(id);
+    case "books":
+      return `${String(payload["period"])}/${String(payload["currency"])}` === id;
+    case "disclosures":
+      return "year" in payload && partyOf(jws.header.kid) === id;
+    default: {
+      const member = NAMED_BY[kind];
+      return member === undefined || payload[member] === id; // of other kinds a network has one object each
+    }
   }
 }

@@ -12,6 +12,8 @@ export {
 } from "./evidence/index.js";
 export { readShownChains, type ShownChains } from "./shown-chains.js";
 export { type ErasedBy } from "./erasures.js";
+export { type Market, statementName } from "./market.js";
+export { type OpenedRecord } from "./record.js";
 export { type SealedBy } from "./seals.js";
 export { isQuorum, parsePolicy, type Policy } from "./policy.js";
 export { type ReceiptInput, type ReceiptOptions, verifyReceipt } from "./receipt.js";

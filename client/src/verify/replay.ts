@@ -26,6 +26,7 @@ import {
 } from "@quanji/chaincode/domain";
 import type { CommandChain } from "./chains.js";
 import { Erasures } from "./erasures.js";
+import { type Market, replayMarket } from "./market.js";
 import { Seals } from "./seals.js";
 import type { AnyCommand, ChainCommand } from "./commands.js";
 import { factsOf, verifyCommand } from "./signers.js";
@@ -49,6 +50,7 @@ export interface Replayed {
   readonly cells: Cells;
   readonly erasures: Erasures;
   readonly seals: Seals;
+  readonly market: Market;
 }
 
 /** Cells by list version and bucket, as the chaincode stores them. */
@@ -111,6 +113,7 @@ export async function replay(chains: readonly CommandChain[], trust: OpenedTrust
     cells,
     erasures,
     seals,
+    market: await replayMarket(chains, { parties, grants, timeZone: trust.trust.timeZone, applied }),
   };
 }
 

@@ -19,6 +19,7 @@ import type { SectionContext } from "./judge.js";
 import { LineDigest, parseLine, SourceFault, type TrailSource } from "./lines.js";
 import { Misplaced, PendingChecks } from "./pending.js";
 import { readAhead, type ReadLines } from "./read-ahead.js";
+import type { Market } from "./market.js";
 import type { OpenedRecord } from "./record.js";
 import { type RecordLine, WrittenRecord } from "./record-line.js";
 import { replay, type Replayed } from "./replay.js";
@@ -42,6 +43,8 @@ export interface TrailOptions {
 
 export interface TrailObserver {
   readonly begin?: (header: TrailLineOf<"trail">) => void;
+  /** Once, before the first record: the offers, contracts and statements that the file's chains lead to. */
+  readonly market?: (market: Market, network: { readonly timeZone: string }) => void;
   /** Every record, in order; after a skipped one no more are told. */
   readonly record?: (opened: OpenedRecord) => void;
 }
@@ -258,7 +261,10 @@ class TrailReader {
   async #replayed(): Promise<{ readonly world: Replayed; readonly decisions: DecisionReplay }> {
     if (this.#chain !== undefined) refuse("LINE_ORDER", "a chain does not end");
     const { kind, id } = this.#headerLine.key;
-    this.#world ??= await replay([...this.#chains.values()], this.#trust);
+    if (this.#world === undefined) {
+      this.#world = await replay([...this.#chains.values()], this.#trust);
+      this.#options.observer?.market?.(this.#world.market, { timeZone: this.#world.timeZone });
+    }
     this.#decisions ??= new DecisionReplay(this.#world, kind === "grant" ? id : undefined);
     if (kind === "subject") this.#asked ??= askedTags(this.#headerLine, this.#world.timeZone);
     return { world: this.#world, decisions: this.#decisions };

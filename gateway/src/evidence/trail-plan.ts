@@ -9,7 +9,7 @@ import type { LedgerIndex } from "../readmodel/ledger-index.js";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 import type { HeadWitness, StatedHead } from "../witness/heads.js";
 import { readLog } from "../witness/heads.js";
-import { grantChain, openingsChain, publicChain, type Sighting } from "../witness/sighting.js";
+import { collectionChain, grantChain, openingsChain, publicChain, type Sighting } from "../witness/sighting.js";
 import type { Audience } from "./context.js";
 import { hiddenSeen } from "./hidden.js";
 import { signersOf } from "./signers.js";
@@ -20,6 +20,8 @@ export interface TrailQuery {
   /** Instants; a trail holds the records with from ≤ time < to. */
   readonly from?: string;
   readonly to?: string;
+  /** Of a grant: the contract that bills it, and its offers, whose chains stand in the file too. */
+  readonly billed?: { readonly contract: string; readonly offers: readonly string[] };
 }
 
 /** A command chain up to the head that its note states. */
@@ -78,7 +80,11 @@ export async function planTrail(
   const isOpened = audience.regulator || logs.some(({ hidden }) => hidden.size > 0);
   const openings = isOpened ? await planOpenings(context, net, touched.resources, sighting) : [];
   const own = query.kind === "grant" ? query.id : undefined;
-  const keys = await chainKeys(index, net, touched, audience, openings, own);
+  const market = [
+    ...(query.billed?.offers ?? []).map((id) => collectionChain(net, index.collection, "offer", id)),
+    ...(query.billed === undefined ? [] : [collectionChain(net, index.collection, "contract", query.billed.contract)]),
+  ];
+  const keys = await chainKeys(index, net, touched, audience, openings, { own, market });
   const chains: PlannedChain[] = [];
   for (const key of keys) chains.push({ key, ...(await context.witness.state(sighting, key)) });
   chains.push(...openings);
@@ -193,23 +199,27 @@ export async function withResources(index: LedgerIndex, touched: Touched): Promi
   return touched;
 }
 
-/** Directory, boundary, orders, resources, parties, grants. @param own the grant whose trail it is: who may have that may see the grant */
+/**
+ * Directory, boundary, orders, resources, parties, grants, offers and contract.
+ * @param own the grant whose trail it is: who may have that may see the grant
+ */
 export async function chainKeys(
   index: LedgerIndex,
   net: string,
   touched: Touched,
   audience: Audience,
   openings: readonly PlannedChain[],
-  own?: string,
+  { own, market = [] }: { readonly own?: string | undefined; readonly market?: readonly ChainKey[] } = {},
 ): Promise<readonly PlannedChain["key"][]> {
   const common = (["directory", "boundary", "orders"] as const).map((kind) => publicChain(net, kind, net));
   const resources = [...touched.resources].sort().map((id) => publicChain(net, "resource", id));
   const grants = (await readableGrants(index, touched.grants, audience, own)).map((id) =>
     grantChain(net, index.collection, id),
   );
-  const signers = await signersOf(index, [...common, ...resources, ...grants, ...openings.map(({ key }) => key)]);
+  const signed = [...common, ...resources, ...grants, ...market, ...openings.map(({ key }) => key)];
+  const signers = await signersOf(index, signed);
   const parties = await closure(index, net, [...touched.parties, ...signers]);
-  return [...common, ...resources, ...parties, ...grants] as readonly PlannedChain["key"][];
+  return [...common, ...resources, ...parties, ...grants, ...market] as readonly PlannedChain["key"][];
 }
 
 /** Who signed a party's commands is a party too: all of them, until none is new. */

@@ -49,6 +49,8 @@ export interface TrailQuery {
   readonly id: string;
   readonly from?: string;
   readonly to?: string;
+  /** Of a grant: the contract that bills it, and its offers, whose chains stand in the file too. */
+  readonly billed?: { readonly contract: string; readonly offers: readonly string[] };
 }
 
 export interface SubjectTrailQuery {

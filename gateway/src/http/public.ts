@@ -80,6 +80,12 @@ export const PUBLIC_HANDLERS: Readonly<Record<PublicId, Public>> = {
     if (block === undefined) throw notFound();
     sendText(response, 200, JSON_TYPE, JSON.stringify({ height: await ledgerHeight() }));
   },
+  document: async ({ readModel }, response, params) => {
+    const document = await readModel.document(params["code"] ?? "");
+    if (document === undefined) throw notFound();
+    response.setHeader("cache-control", "no-store");
+    sendText(response, 200, JSON_TYPE, JSON.stringify(document));
+  },
   block: async (edge, response, params) => sendBlock(edge, response, params["number"] ?? ""),
 };
 

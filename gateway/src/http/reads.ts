@@ -5,6 +5,7 @@ import type { Member } from "./authenticate.js";
 import { acceptanceOf, accessBodyOf } from "../service/records.js";
 import { notFound } from "./answers.js";
 import type { Edge, TrailQuery } from "./edge.js";
+import { contractTrailQuery, MONEY_READS } from "./money.js";
 import type { ReadId } from "./routes.js";
 import * as schemas from "./schemas.js";
 import { isRegulator, maySeeCommand, maySeeGrant, maySeeRecord, maySeeUses } from "./visibility.js";
@@ -129,6 +130,13 @@ export const READ_HANDLERS: Readonly<Record<ReadId, Read>> = {
     if (params["kind"] !== "party" || !own) throw notFound();
     found(await edge.readModel.party(id));
     return trailOf(edge, context, "party", id);
+  },
+  ...MONEY_READS,
+  contractTrail: async (edge, { member, params, query }) => {
+    const { period } = parseWith(schemas.ContractTrailQuery, query);
+    const asked = await contractTrailQuery(edge, params["id"] ?? "", period, member.party);
+    const signal = AbortSignal.timeout(edge.settings.atLeastMs);
+    return { lines: edge.evidence.trail(asked, member.party, signal) };
   },
   subjectTrail: async (edge, { member, params, query }) => {
     const steward = params["steward"] ?? "";

@@ -19,7 +19,8 @@ export type PublicId =
   | "tile"
   | "anchor"
   | "height"
-  | "block";
+  | "block"
+  | "document";
 
 export type ReadId =
   | "parties"
@@ -34,7 +35,12 @@ export type ReadId =
   | "trail"
   | "resourceTrail"
   | "subjectTrail"
-  | "kept";
+  | "kept"
+  | "statements"
+  | "statement"
+  | "books"
+  | "allowances"
+  | "contractTrail";
 
 interface Common {
   /** As in OpenAPI: `/v1/parties/{id}`. */
@@ -132,6 +138,13 @@ const PUBLIC: readonly PublicRoute[] = [
     "application/octet-stream",
     "A block as Fabric serialises it, waited for some seconds; only where the gateway publishes them.",
   ),
+  open(
+    "document",
+    "/v1/documents/{code}",
+    JSON_MEDIA,
+    "State of a document, for whoever has its code. Says nothing of what is in it.",
+    schemas.DocumentSchema,
+  ),
 ];
 
 const READS: readonly ReadRoute[] = [
@@ -166,6 +179,33 @@ const READS: readonly ReadRoute[] = [
     "Records of a resource of which something is kept that can be erased, oldest first: for its steward and the regulator.",
     schemas.pageOf(schemas.KeptSchema),
     schemas.KeptQuery,
+  ),
+  read(
+    "statements",
+    "/v1/statements",
+    "Statements of a contract by month, a page: for its parties and who has a portion.",
+    schemas.pageOf(schemas.StatementSchema),
+    schemas.StatementsQuery,
+  ),
+  read("statement", "/v1/statements/{contract}/{period}", "One month's statement.", schemas.StatementSchema),
+  read(
+    "books",
+    "/v1/books/{period}/{currency}",
+    "Accounts of a month that are not at 0: all for the regulator and an exchange, the caller's own for a party.",
+    schemas.BooksSchema,
+  ),
+  read(
+    "allowances",
+    "/v1/allowances/{offer}",
+    "What an offer whose price is guided by government may earn, by month: for its seller, its exchange and the regulator.",
+    schemas.AllowancesSchema,
+  ),
+  read(
+    "contractTrail",
+    "/v1/trails/contract/{id}",
+    "Evidence of a contract's month: its grant's trail with the chains of offer and contract (NDJSON, proves itself).",
+    undefined,
+    schemas.ContractTrailQuery,
   ),
   read(
     "resourceTrail",

@@ -8,11 +8,13 @@ import {
   Instant,
   isVerb,
   LogOrigin,
+  Month,
   NetworkId,
   PartyId,
   Receipt,
   ResourceId,
   Trust,
+  Uuid,
   type Verb,
 } from "@quanji/chaincode/domain";
 import { z } from "zod";
@@ -117,6 +119,44 @@ export const GrantSchema = z.looseObject({
 });
 export const pageOf = <T extends z.ZodType>(item: T) =>
   z.strictObject({ items: z.array(item), next: z.string().optional() });
+
+const amount = z.string();
+const portions = z.array(z.strictObject({ party: PartyId, amount }));
+/** A payee sees totals and its own portions: no line, and no other party's money. */
+export const StatementSchema = z.looseObject({
+  v: z.literal("quanji.statement.v1"),
+  contract: z.string(),
+  period: Month,
+  currency: z.string(),
+  amount: amount.describe("Total of the lines, in minor units."),
+  portions,
+  adjustments: z.array(z.looseObject({ id: z.string(), kind: z.string(), amount, portions })),
+  closed: z.strictObject({ time: Instant, tx: z.string() }),
+  posted: z.looseObject({}).optional().describe("What it did to books and allowance."),
+});
+export const BooksSchema = z.looseObject({
+  period: Month,
+  currency: z.string(),
+  state: z.enum(["open", "closed"]),
+  accounts: z
+    .array(z.strictObject({ party: PartyId, balance: amount }))
+    .describe("Not at 0. Positive: the party is owed; negative: it owes. A party sees its own alone."),
+});
+export const AllowancesSchema = z.strictObject({
+  offer: z.string(),
+  months: z.array(
+    z.strictObject({ period: Month, allowed: amount.optional(), revenue: amount, carried: amount }),
+  ),
+});
+export const DocumentSchema = z.looseObject({
+  v: z.literal("quanji.document.v1"),
+  kind: z.enum(["invoice", "creditNote", "certificate", "voucher", "disclosure"]),
+  state: z.enum(["issued", "credited", "settled", "valid", "revoked"]),
+  digest: Digest,
+  issuer: PartyId,
+});
+export const StatementsQuery = z.strictObject({ contract: Uuid, ...PageQuery.shape });
+export const ContractTrailQuery = z.strictObject({ period: Month });
 
 export const ReceiptsSchema = z.strictObject({ access: Jws, delivery: Jws.optional(), acceptance: Jws.optional() });
 export const KeptSchema = z.strictObject({

@@ -3,18 +3,26 @@
  * where a command enters, so they are not parsed strictly again.
  */
 import type {
+  AccountState,
+  BooksState,
   Boundaries,
   Cell,
+  Contract,
   Counter,
   GatewayEntry,
   Grant,
   IndexTip,
   LogState,
   Network,
+  Offer,
   Orders,
   Party,
+  Posted,
+  PublicDocument,
   Resource,
+  Revenues,
   SeqWindow,
+  Statement,
   StopState,
 } from "@quanji/chaincode/domain";
 import { fromBase64url, type Openings } from "@quanji/chaincode/log";
@@ -27,6 +35,8 @@ function decodeWindow(text: string): SeqWindow {
   return { next, seen: fromBase64url(seen) };
 }
 
+const sealed = <T>(text: string): T => (JSON.parse(text) as Sealed<T>).value;
+
 export const DECODE = {
   network: (text: string) => JSON.parse(text) as Network,
   clock: (text: string) => JSON.parse(text) as { readonly offsetMs: number },
@@ -38,10 +48,19 @@ export const DECODE = {
   orders: (text: string) => JSON.parse(text) as Orders,
   boundaries: (text: string) => JSON.parse(text) as Boundaries,
   cells: (text: string) => JSON.parse(text) as readonly Cell[],
+  document: (text: string) => JSON.parse(text) as PublicDocument,
+  statuses: (text: string) => JSON.parse(text) as { readonly next: number },
   grant: (text: string) => (JSON.parse(text) as Sealed<Grant>).value,
   counter: (text: string) => (JSON.parse(text) as Sealed<Counter>).value,
   indexTip: (text: string) => (JSON.parse(text) as Sealed<IndexTip>).value,
   openings: (text: string) => (JSON.parse(text) as Sealed<Openings>).value,
   secret: (text: string) => (JSON.parse(text) as Sealed<string>).value,
   seen: decodeWindow,
+  offer: sealed<Offer>,
+  contract: sealed<Contract>,
+  statement: sealed<Statement>,
+  posted: sealed<Posted>,
+  books: sealed<BooksState>,
+  account: sealed<AccountState>,
+  revenues: sealed<Revenues>,
 } as const;

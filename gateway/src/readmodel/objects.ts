@@ -1,5 +1,14 @@
 /** The mirror of world state, with decoded objects kept in memory: the request path reads several for each access. */
-import { EMPTY_WINDOW, type Grant, NO_BOUNDARIES, type SeqWindow, stopDigest } from "@quanji/chaincode/domain";
+import {
+  type AccountState,
+  type BooksState,
+  EMPTY_WINDOW,
+  type Grant,
+  NO_BOUNDARIES,
+  type SeqWindow,
+  type Statement,
+  stopDigest,
+} from "@quanji/chaincode/domain";
 import { privateKeys, publicKeys } from "@quanji/chaincode/world";
 import { type Decode, DECODE } from "./decode.js";
 import { KEYS, range, under } from "./layout.js";
@@ -68,6 +77,14 @@ export class Objects {
   counter = (log: string, grant: string) => this.#private(privateKeys.count(log, grant), DECODE.counter);
   indexTip = (log: string) => this.#private(privateKeys.indexed(log), DECODE.indexTip);
   openings = (request: string) => this.#private(privateKeys.opening(request), DECODE.openings);
+  document = (code: string) => this.#public(publicKeys.document(code), DECODE.document);
+  statuses = (issuer: string) => this.#public(publicKeys.statuses(issuer), DECODE.statuses)?.next ?? 0;
+  offer = (id: string) => this.#private(privateKeys.offer(id), DECODE.offer);
+  contract = (id: string) => this.#private(privateKeys.contract(id), DECODE.contract);
+  statement = (contract: string, period: string) =>
+    this.#private(privateKeys.statement(contract, period), DECODE.statement);
+  posted = (contract: string, period: string) => this.#private(privateKeys.posted(contract, period), DECODE.posted);
+  revenues = (offer: string) => this.#private(privateKeys.allowance(offer), DECODE.revenues);
   secretText = () => this.#store.get(KEYS.privateState(privateKeys.secret));
   secret = () => this.#private(privateKeys.secret, DECODE.secret);
 
@@ -90,6 +107,26 @@ export class Objects {
     const name = privateKeys.seen(secret, log, kid);
     this.#names.set(`${log}|${kid}`, name);
     return name;
+  }
+
+  /** Books of a month and currency, and the accounts in them that are not at 0, by party. */
+  async books(
+    period: string,
+    currency: string,
+  ): Promise<{ readonly books: BooksState; readonly accounts: readonly AccountState[] } | undefined> {
+    const secret = this.secret();
+    if (secret === undefined) return undefined;
+    const books = this.#private(privateKeys.books(secret, period, currency), DECODE.books);
+    if (books === undefined) return undefined;
+    const prefix = KEYS.privateState(privateKeys.accounts(secret, period, currency));
+    const all = await this.#list(prefix, Number.MAX_SAFE_INTEGER, undefined, (_id, text) => DECODE.account(text));
+    const accounts = all.items.filter(({ balance }) => balance !== "0");
+    return { books, accounts: accounts.sort((a, b) => (a.party < b.party ? -1 : 1)) };
+  }
+
+  listStatements(contract: string, limit: number, after?: string): Promise<Page<Statement>> {
+    const prefix = KEYS.privateState(privateKeys.statement(contract, ""));
+    return this.#list(prefix, limit, after, (_id, text) => DECODE.statement(text));
   }
 
   gateways = () => this.#all(publicKeys.gateway(""), DECODE.gateway);

@@ -3,18 +3,26 @@
  * never asked what is *true* of an access (the chaincode decides); it answers reads, finds earlier answers, and feeds proofs.
  */
 import type {
+  AccountState,
+  BooksState,
   Boundaries,
+  Contract,
   Counter,
   GatewayEntry,
   Grant,
   IndexTip,
   LogState,
   Network,
+  Offer,
   Orders,
   Party,
+  Posted,
+  PublicDocument,
   RecordType,
   Resource,
+  Revenues,
   SeqWindow,
+  Statement,
   StopState,
 } from "@quanji/chaincode/domain";
 import type { ChainHead, ChainKey, Hash, Openings } from "@quanji/chaincode/log";
@@ -48,6 +56,11 @@ export interface Page<T> {
   readonly next?: string;
 }
 
+export interface KnownBooks {
+  readonly books: BooksState;
+  readonly accounts: readonly AccountState[];
+}
+
 export interface ReadModel {
   /** Blocks applied so far. */
   height(): number;
@@ -73,7 +86,20 @@ export interface ReadModel {
   /** Where the newest index of subjects of a log ends. */
   indexTip(log: string): Promise<IndexTip | undefined>;
 
+  offer(id: string): Promise<Offer | undefined>;
+  contract(id: string): Promise<Contract | undefined>;
+  statement(contract: string, period: string): Promise<Statement | undefined>;
+  /** What a statement did to books and allowance. */
+  posted(contract: string, period: string): Promise<Posted | undefined>;
+  /** Books of a month and currency, and the accounts in them that are not at 0, by party. */
+  books(period: string, currency: string): Promise<KnownBooks | undefined>;
+  revenues(offer: string): Promise<Revenues | undefined>;
+  document(code: string): Promise<PublicDocument | undefined>;
+  /** The next place of an issuer's status list. */
+  statuses(issuer: string): Promise<number>;
+
   /** In order of id; `after` is a cursor of an earlier page. */
+  listStatements(contract: string, limit: number, after?: string): Promise<Page<Statement>>;
   listParties(limit: number, after?: string): Promise<Page<Party>>;
   listResources(limit: number, after?: string): Promise<Page<Resource>>;
   /** Grants that concern `party`: as grantor, grantee or party of a step. Undefined: all (for the regulator). */

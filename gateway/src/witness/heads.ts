@@ -43,6 +43,11 @@ export interface HeadWitnessOptions {
   readonly signer: NoteSigner;
 }
 
+const UNSTOPPED = ["offer", "contract", "books", "disclosures"] as const;
+/** Chains of a collection that no stop waits for. */
+const isUnstopped = (kind: ChainKey["kind"]): kind is (typeof UNSTOPPED)[number] =>
+  UNSTOPPED.some((known) => known === kind);
+
 export class HeadWitness {
   readonly #options: HeadWitnessOptions;
 
@@ -82,6 +87,7 @@ export class HeadWitness {
         ...(name !== undefined && { name }),
         ...(log === undefined && key.kind === "grant" && { grant: key.id }),
         ...(key.kind === "openings" && { openings: key.id }),
+        ...(isUnstopped(key.kind) && { object: { kind: key.kind, id: key.id } }),
       },
       isAbsent: digest === undefined,
     };

@@ -31,6 +31,14 @@ export const grantChain = (net: string, collection: string, grant: string): Chai
   id: grant,
 });
 
+/** Command chain of another object of the collection: an offer, or a contract. */
+export const collectionChain = (
+  net: string,
+  collection: string,
+  kind: "offer" | "contract",
+  id: string,
+): ChainKey & { readonly kind: typeof kind } => ({ scope: privateScope(net, collection.slice("org-".length)), kind, id });
+
 /** Chain of what was erased or sealed of a resource's records, in the collection of the organisation that serves it. */
 export const openingsChain = (net: string, collection: string, resource: string) =>
   ({

@@ -30,9 +30,12 @@ from .text import (
 
 HEAD = {"h": digest, "n": integer(), "salt": digest}
 OPENING = {"salt": digest, "value": lambda value: True}
-CHAINS = ("directory", "boundary", "orders", "party", "resource", "grant", "openings")
+CHAINS = (
+    "directory", "boundary", "orders", "party", "resource", "grant", "openings",
+    "attestation", "cap", "offer", "contract", "books", "disclosures",
+)
 #: Chains that live in an organisation's collection.
-HIDDEN = ("grant", "openings")
+HIDDEN = ("grant", "openings", "offer", "contract", "books", "disclosures")
 LINES = {
     "trail": {
         "t": string,
@@ -86,6 +89,18 @@ GROUPS = {
     "resource": "resource",
     "grant": "grant",
     "record": "openings",
+    "attest": "attestation",
+    "attestation": "attestation",
+    "price": "cap",
+    "offer": "offer",
+    "tariff": "offer",
+    "contract": "contract",
+    "indicator": "contract",
+    "statement": "contract",
+    "invoice": "contract",
+    "certificate": "contract",
+    "books": "books",
+    "disclosure": "disclosures",
 }
 VERBS = set(
     "network.init gateway.register log.create clock.set party.register party.admit party.rotateKey party.compromiseKey "
@@ -93,7 +108,8 @@ VERBS = set(
     "party.suspend party.resume resource.register resource.amend resource.suspend resource.resume boundary.publish "
     "order.freeze order.lift grant.request grant.offer grant.derive grant.accept grant.approve grant.refuse "
     "grant.withdraw grant.suspend grant.revoke grant.resume grant.allot record.erase "
-    "record.seal record.unseal".split()
+    "record.seal record.unseal attest attestation.withdraw price.cap offer.list offer.delist tariff.publish "
+    "contract.sign contract.terminate".split()
 )
 ZERO = "A" * 43
 
@@ -291,7 +307,11 @@ class Command:
             return False
         if kind == "grant" and "grant" not in self.payload:
             return self.payload.get("target") == hash_text(canonical(["stop", name]).encode())
-        named = "resource" if kind == "openings" else kind
+        if kind == "books":
+            return f"{self.payload.get('period')}/{self.payload.get('currency')}" == name
+        if kind == "disclosures":
+            return self.jws.header["kid"].rpartition("#")[0] == name
+        named = "resource" if kind in ("openings", "cap") else kind
         return kind in ("directory", "boundary", "orders") or self.payload.get(named) == name
 
 

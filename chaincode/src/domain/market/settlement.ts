@@ -9,26 +9,37 @@ import type { Portion } from "../money/split.js";
 import { StatementLine } from "../money/statement.js";
 import { Indicator } from "../money/tariff.js";
 import { type Changed, Committed, Net } from "../shared.js";
+import { Month } from "./period.js";
 
-/** A calendar month in the network's time zone: the period of statements and books. */
-export const Month = z.string().regex(/^\d{4}-(0[1-9]|1[0-2])$/, "a month such as 2026-03");
-
+/** Indexes with `from` ≤ index < `to`. */
 const LogRange = z
   .strictObject({ log: LogOrigin, from: z.int().min(0), to: z.int().min(0) })
   .refine(({ from, to }) => from <= to, "a range of indexes does not end before it begins");
 
-/** Deliveries that one side knows and the other does not: they wait, and hold nothing else up. */
-export const HeldLine = z.strictObject({
-  for: z.enum(["acceptance", "tally"]),
-  quantity: Price,
-  deliveries: z.int().min(1),
-  root: Digest,
-});
+/**
+ * Deliveries that one side knows and the other does not: they wait, and hold nothing else up. `ranges`: for which accesses the source
+ * does not speak; the payer, whose trail has no tallies, finds the deliveries in them.
+ */
+const held = { quantity: Price, deliveries: z.int().min(1), root: Digest };
+export const HeldLine = z.discriminatedUnion("for", [
+  z.strictObject({ for: z.literal("acceptance"), ...held }),
+  z.strictObject({ for: z.literal("tally"), ...held, ranges: z.array(LogRange).min(1).max(256) }),
+]);
 export type HeldLine = z.infer<typeof HeldLine>;
 
 const Place = z.strictObject({ log: LogOrigin, index: z.int().min(0), leaf: Digest });
-/** Deliveries by their places, in the order of (log, index). */
-const Deliveries = z.array(Place).min(1).max(64);
+export type Place = z.infer<typeof Place>;
+/** Deliveries by their places, each once, in the order of (log, index). */
+const Deliveries = z
+  .array(Place)
+  .min(1)
+  .max(256)
+  .refine(
+    (places) => places.every((place, at) => at === 0 || comesAfter(place, places[at - 1] ?? place)),
+    "places stand in the order of (log, index), each once",
+  );
+const comesAfter = (a: Pick<Place, "log" | "index">, b: Pick<Place, "log" | "index">): boolean =>
+  a.log > b.log || (a.log === b.log && a.index > b.index);
 
 const of = { ...Net, contract: Uuid, period: Month };
 /** 26 characters of Crockford's base32, 130 random bits: who has it may look the document up. */
@@ -43,7 +54,7 @@ export const StatementClose = z.strictObject({
   ...of,
   /** Version of the offer's tariff that was in force. */
   tariff: z.int().min(1),
-  /** Where in its logs the period's records lie. */
+  /** Where in its logs the period's records lie, by log. */
   logs: z.array(LogRange).min(1).max(8),
   lines: z.array(StatementLine).max(80),
   held: z.array(HeldLine).max(2),
@@ -128,8 +139,15 @@ export interface Adjustment extends Divided {
   readonly id: string;
   readonly kind: z.infer<typeof StatementAdjust>["kind"];
   readonly dispute?: string;
+  readonly deliveries?: readonly Place[];
   readonly quantity: string;
   readonly free: string;
+  readonly at: Changed;
+}
+
+/** What the contract's measurer has signed for a month, before its statement closes. */
+export interface SignedIndicator extends Indicator {
+  readonly by: string;
   readonly at: Changed;
 }
 
@@ -144,14 +162,16 @@ export interface Statement extends Divided {
   readonly seller: string;
   readonly buyer: string;
   readonly closedBy: string;
+  /** The contract's first month: whoever pays once pays in it. */
+  readonly isFirst: boolean;
+  /** The figure that a tariff by performance was priced with. */
+  readonly indicator?: SignedIndicator;
   readonly logs: z.infer<typeof StatementClose>["logs"];
   readonly lines: readonly StatementLine[];
   readonly held: readonly HeldLine[];
   readonly measured: z.infer<typeof StatementClose>["measured"];
   readonly disputes: readonly Dispute[];
   readonly adjustments: readonly Adjustment[];
-  /** Excess over the allowed revenue 最高准许收入 that this statement left to the next period. */
-  readonly carried?: { readonly to: string; readonly amount: string };
   readonly closed: Changed;
   readonly disputeUntil: string;
   readonly invoice?: {
@@ -160,11 +180,44 @@ export interface Statement extends Divided {
     readonly digest: string;
     readonly issued: Changed;
     readonly creditNotes: readonly { readonly code: string; readonly digest: string; readonly adjustment: string }[];
-    /** Who has confirmed the payment so far. */
+    /** Who has confirmed the payment so far, and which. Both: it is settled. */
     readonly settledBy: readonly string[];
+    readonly payment?: string;
+    readonly settled?: Changed;
     readonly voucher?: { readonly code: string; readonly digest: string };
   };
-  readonly certificates: readonly { readonly id: string; readonly code: string; readonly digest: string }[];
+  readonly certificates: readonly Certificate[];
+}
+
+export interface Certificate {
+  readonly id: string;
+  readonly code: string;
+  readonly digest: string;
+  readonly statusIndex: number;
+  readonly issued: Changed;
+  readonly revoked?: Changed;
+}
+
+/**
+ * What a statement and its adjustments did to the books, and to the revenue that a price guided by government allows. Beside the
+ * statement and not in it: it depends on other contracts too, and who replays one contract's chain has not theirs.
+ */
+export interface Posted {
+  readonly v: "quanji.posted.v1";
+  /** `of`: the statement's period, or an adjustment's id. `period`: the books that took it. */
+  readonly entries: readonly {
+    readonly of: string;
+    readonly period: string;
+    readonly amount: string;
+    readonly settled?: true;
+  }[];
+  /** Excess over the allowed revenue 最高准许收入 that went from one period to the next by it. */
+  readonly carried: readonly {
+    readonly of: string;
+    readonly from: string;
+    readonly to: string;
+    readonly amount: string;
+  }[];
 }
 
 /** What anybody with the code learns: that it was issued, by whom, and whether it holds. No price, no party's name. */
@@ -174,6 +227,36 @@ export interface PublicDocument {
   readonly state: "issued" | "credited" | "settled" | "valid" | "revoked";
   readonly digest: string;
   readonly issuer: string;
+  /** When it was issued. */
   readonly at: Changed;
+  /** When it came to its present state; absent while that is the first. */
+  readonly since?: Changed;
   readonly statusIndex?: number;
 }
+
+/** Commands on a statement, by verb. */
+interface StatementPayloads {
+  readonly "statement.close": z.infer<typeof StatementClose>;
+  readonly "statement.dispute": z.infer<typeof StatementDispute>;
+  readonly "statement.adjust": z.infer<typeof StatementAdjust>;
+  readonly "invoice.issue": z.infer<typeof InvoiceIssue>;
+  readonly "invoice.settle": z.infer<typeof InvoiceSettle>;
+  readonly "certificate.issue": z.infer<typeof CertificateIssue>;
+  readonly "certificate.revoke": z.infer<typeof CertificateRevoke>;
+}
+interface SettlementPayloads extends StatementPayloads {
+  readonly "indicator.sign": z.infer<typeof IndicatorSign>;
+}
+export type SettlementPayload<V extends keyof SettlementPayloads> = SettlementPayloads[V];
+export type SettlementCommand = {
+  [V in keyof StatementPayloads]: { readonly verb: V; readonly payload: StatementPayloads[V] };
+}[keyof StatementPayloads];
+export const STATEMENT_VERBS = [
+  "statement.close",
+  "statement.dispute",
+  "statement.adjust",
+  "invoice.issue",
+  "invoice.settle",
+  "certificate.issue",
+  "certificate.revoke",
+] as const satisfies readonly (keyof StatementPayloads)[];

@@ -6,8 +6,11 @@ import { z } from "zod";
 import { QuanjiError } from "../errors.js";
 import { Amount, Currency, sumOf } from "./amount.js";
 
-/** `party/<id>`, `suspense/<contract>`: whose money it is. Positive: the account is owed; negative: it owes. */
-export const Account = z.string().regex(/^(party|suspense)\/[A-Za-z0-9:._-]{1,128}$/, "an account");
+/**
+ * `party/<id>`, `suspense/<contract>`: whose money it is; `clearing`: the house through which a closed month was netted.
+ * Positive: the account is owed; negative: it owes.
+ */
+export const Account = z.string().regex(/^(clearing|(party|suspense)\/[A-Za-z0-9:._-]{1,128})$/, "an account");
 const Month = z.string().regex(/^\d{4}-(0[1-9]|1[0-2])$/, "a month such as 2026-03");
 
 export const Posting = z.strictObject({ account: Account, currency: Currency, amount: Amount });

@@ -7,8 +7,9 @@ import { appendLeaves, emptyFrontier, type Frontier, rootOf } from "../../log/tr
 import { type Hash, hashText } from "../../log/hash.js";
 import { QuanjiError } from "../errors.js";
 import { CodeName, Digest } from "../ids.js";
-import { Amount, Price, rounded, sumOf, WHOLE_BPS } from "./amount.js";
-import { heldBack, type Indicator, type Tariff, tierAmount } from "./tariff.js";
+import { Amount, Price } from "./amount.js";
+import { priceLines } from "./price.js";
+import type { Indicator, Tariff } from "./tariff.js";
 
 /** One billable delivery: its record in a log, and how much it brought in the tariff's unit. */
 export interface Metered {
@@ -63,7 +64,8 @@ export interface Circumstances {
 /** Leaves are hashed into the tree by the thousand: a frontier a leaf would be copied ten million times. */
 const BATCH = 1024;
 
-class Evidence {
+/** Quantity and count of deliveries, and the root of the tree over their leaves. */
+export class DeliveryEvidence {
   quantity = 0n;
   #frontier: Frontier = emptyFrontier();
   #waiting: Hash[] = [];
@@ -89,13 +91,15 @@ class Evidence {
   }
 }
 
+const NOTHING = new DeliveryEvidence();
+
 /** @see {@link reckon} for deliveries that are at hand; this one takes them as they are read, and keeps none. */
 export class StatementFold {
   readonly #tariff: Tariff;
   readonly #free: ReadonlySet<string>;
-  readonly #tiers: readonly Evidence[];
+  readonly #tiers: readonly DeliveryEvidence[];
   readonly #ends: readonly bigint[];
-  readonly #freeUse = new Evidence();
+  readonly #freeUse = new DeliveryEvidence();
   #counted = 0n;
   #at = 0;
   #last: { readonly log: string; readonly index: number } | undefined;
@@ -103,7 +107,7 @@ export class StatementFold {
   constructor(tariff: Tariff) {
     this.#tariff = tariff;
     this.#free = new Set(tariff.freePurposes);
-    this.#tiers = tariff.tiers.map(() => new Evidence());
+    this.#tiers = tariff.tiers.map(() => new DeliveryEvidence());
     this.#ends = tariff.tiers.flatMap(({ upTo }) => (upTo === undefined ? [] : [BigInt(upTo)]));
   }
 
@@ -135,56 +139,25 @@ export class StatementFold {
   }
 
   /** Errors: EVIDENCE_MISSING: the tariff pays by an indicator, and none, or another one, is there. */
-  close({ isFirst, indicator }: Circumstances): Reckoning {
-    const once = this.#once(isFirst);
-    const lines: StatementLine[] = [];
-    for (const [at, tier] of this.#tariff.tiers.entries()) {
-      const evidence = this.#tiers[at]?.lines;
-      if (evidence === undefined) continue;
-      const quantity = at === 0 && once !== undefined ? once : BigInt(evidence.quantity);
-      if (quantity === 0n && evidence.deliveries === 0) continue;
-      const amount = String(tierAmount(tier, quantity));
-      lines.push({ kind: "tier", tier: at + 1, ...evidence, quantity: String(quantity), amount });
-    }
+  close(circumstances: Circumstances): Reckoning {
+    const tiers = this.#tiers.map((tier) => tier.lines);
     const free = this.#freeUse.lines;
-    if (free.deliveries > 0) lines.push({ kind: "free", ...free, amount: "0" });
-    let total = sumOf(lines.map(({ amount }) => BigInt(amount)));
-    for (const line of this.#terms(total, indicator)) {
-      lines.push(line);
-      total += BigInt(line.amount);
-    }
-    return { lines, total };
-  }
-
-  /** Units of a tariff that does not count use; undefined for one that does. */
-  #once(isFirst: boolean): bigint | undefined {
-    const { unit } = this.#tariff;
-    if (unit === "period") return 1n;
-    return unit === "product" ? BigInt(isFirst) : undefined;
-  }
-
-  *#terms(gross: bigint, given: Indicator | undefined): Generator<StatementLine> {
-    const { discountBps, minimum, performance } = this.#tariff;
-    let total = gross;
-    if (discountBps !== undefined) {
-      const off = rounded(gross * BigInt(discountBps), WHOLE_BPS);
-      if (off > 0n) yield { kind: "discount", bps: discountBps, amount: String(-off) };
-      total -= off;
-    }
-    if (minimum !== undefined && BigInt(minimum) > total) {
-      yield { kind: "minimum", amount: String(BigInt(minimum) - total) };
-      total = BigInt(minimum);
-    }
-    if (performance !== undefined) {
-      const { indicator } = performance;
-      if (given?.indicator !== indicator) {
-        throw new QuanjiError("EVIDENCE_MISSING", `this tariff pays by ${indicator}: give its signed figure`, {
-          field: "indicator",
-        });
-      }
-      const held = heldBack(performance, BigInt(given.value), total);
-      yield { kind: "performance", indicator, value: given.value, amount: held === 0n ? "0" : String(-held) };
-    }
+    const use = {
+      charged: this.#counted,
+      free: this.#freeUse.quantity,
+      isCharged: tiers.some(({ deliveries }) => deliveries > 0),
+      isFree: free.deliveries > 0,
+    };
+    const { lines, total } = priceLines(this.#tariff, use, circumstances);
+    return {
+      lines: lines.map((line): StatementLine => {
+        if (line.kind === "free") return { ...line, deliveries: free.deliveries, root: free.root };
+        if (line.kind !== "tier") return line;
+        const { deliveries, root } = tiers[line.tier - 1] ?? NOTHING.lines;
+        return { ...line, deliveries, root };
+      }),
+      total,
+    };
   }
 
   #measure({ quantity }: Metered): bigint {
