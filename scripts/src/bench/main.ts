@@ -2,11 +2,13 @@
 import { benchEmbedded } from "./embedded.js";
 import { benchFabric } from "./fabric.js";
 import { parseOptions } from "./options.js";
+import { benchSettle } from "./settle.js";
 import { benchVerify } from "./verify.js";
 
 const BENCHES: Readonly<Record<string, (options: ReadonlyMap<string, number>) => Promise<object>>> = {
   embedded: benchEmbedded,
   fabric: benchFabric,
+  settle: benchSettle,
   verify: benchVerify,
 };
 
@@ -15,7 +17,7 @@ async function main(): Promise<number> {
   const bench = BENCHES[name];
   if (bench === undefined) {
     console.error(
-      `usage: npm run bench -- ${Object.keys(BENCHES).join("|")} [--seconds N] [--parties N] [--resources N] [--connections N] [--records N]`,
+      `usage: npm run bench -- ${Object.keys(BENCHES).join("|")} [--seconds N] [--parties N] [--resources N] [--connections N] [--records N] [--deliveries N] [--contracts N]`,
     );
     return 2;
   }

@@ -1,11 +1,11 @@
 /** G8 nothing personal, nothing commercial in public: every byte of blocks, public state and the gateway's log is searched. */
-import path from "node:path";
 import { inspect } from "node:util";
 import { canonical } from "@quanji/chaincode/log";
 import { TRANSACTIONS } from "@quanji/chaincode/world";
-import { type Ledger, LedgerError, Store, type TransactionRequest } from "@quanji/gateway/testing";
+import { LedgerError, type TransactionRequest } from "@quanji/gateway/testing";
 import { expect } from "chai";
-import type { Ground, Spread } from "../support/ground.js";
+import type { Ground } from "../support/ground.js";
+import { eventsOf, needlesOf, spreadOnDisk } from "../support/scan.js";
 import { accessRecord, batchOf } from "../support/batch.js";
 import { GATEWAY, LogLines, type LocalHost, LOG } from "../support/host.js";
 import { IDS, RESOURCE, Stage, TERMS } from "../support/stage.js";
@@ -47,7 +47,7 @@ export const g8 = (ground: Ground): void =>
       found.events = await eventsOf(stage.host.ledger);
       await ask();
       await stage.host.close();
-      const { spread = readDisk } = stage.base;
+      const { spread = () => spreadOnDisk(stage.host.data) } = stage.base;
       ({ public: found.public, confidential: found.confidential } = await spread());
     });
     after(() => stage.close());
@@ -145,23 +145,6 @@ export const g8 = (ground: Ground): void =>
       }
     }
 
-    async function readDisk(): Promise<Spread> {
-      const spread = { public: [] as Buffer[], confidential: [] as Buffer[] };
-      const store = await Store.open(path.join(stage.host.data, "ledger"), { sync: false });
-      try {
-        // Blocks `b<number>`, and private values `b<number><transaction>…`, which only members hold.
-        for await (const [key, value] of store.entries("b")) {
-          (key.length === BLOCK_KEY_LENGTH ? spread.public : spread.confidential).push(Buffer.from(key), value);
-        }
-        for (const kind of ["s", "h", "t"]) {
-          for await (const [key, value] of store.entries(kind)) spread.public.push(Buffer.from(key), value);
-        }
-      } finally {
-        await store.close();
-      }
-      return spread;
-    }
-
     const names = (haystack: Buffer): string[] =>
       [...secrets]
         .filter(([, secret]) => needlesOf(secret).some((needle) => haystack.includes(needle)))
@@ -213,27 +196,3 @@ export const g8 = (ground: Ground): void =>
       }
     });
   });
-
-const BLOCK_KEY_LENGTH = 13;
-
-/** A text as it may stand in bytes: plain, and within base64 or base64url at each of three alignments. */
-function needlesOf(secret: string): Buffer[] {
-  const plain = Buffer.from(secret);
-  const encoded = [0, 1, 2].flatMap((shift) => {
-    const text = Buffer.concat([Buffer.alloc(shift), plain]).toString("base64url");
-    // The first and last characters depend on what stands beside the secret.
-    const inner = text.slice(shift === 0 ? 0 : shift + 1, Math.floor(((shift + plain.length) * 8) / 6));
-    return [inner, inner.replaceAll("-", "+").replaceAll("_", "/")];
-  });
-  return [plain, Buffer.from(plain.toString("hex")), ...encoded.map((text) => Buffer.from(text))];
-}
-
-async function eventsOf(ledger: Ledger): Promise<string[]> {
-  const events: string[] = [];
-  const height = await ledger.height();
-  for await (const block of ledger.blocks(0)) {
-    for (const { event } of block.transactions) if (event !== undefined) events.push(event.payload);
-    if (block.number === height - 1) break;
-  }
-  return events;
-}
