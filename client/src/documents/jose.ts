@@ -5,7 +5,7 @@
  */
 import { QuanjiError } from "@quanji/chaincode/domain";
 import {
-  ALGORITHMS,
+  JWS_ALGORITHMS,
   type AnswerHeader,
   canonical,
   type FlattenedJws,
@@ -100,7 +100,7 @@ export function parseSigned(input: unknown): SignedDocument {
 
 function headerOf({ alg, kid, typ, ...rest }: JsonObject): AnswerHeader {
   if (Object.keys(rest).length > 0) refuse("HEADER_FORBIDDEN", "a document's protected header is {alg, kid, typ}");
-  const known = ALGORITHMS.find((algorithm) => algorithm === alg);
+  const known = JWS_ALGORITHMS.find((algorithm) => algorithm === alg);
   if (known === undefined) return refuse("ALG_FORBIDDEN", "alg must be ES256 or EdDSA");
   if (typeof kid !== "string" || !KID.test(kid)) return refuse("JWS_SHAPE", "kid must be <party>#<RFC 7638 thumbprint>");
   if (typeof typ !== "string") return refuse("TYP_MISMATCH", "typ names the kind of document");

@@ -25,7 +25,7 @@ export async function verifyIssuer(
   const print = thumbprintOf(kid);
   const last = keyOf(timeline.last, print);
   if (last === undefined) return refuse("KEY_PARTY", "the issuer never had the key that signed");
-  await verifyJws(document, last.jwk);
+  await verifyJws({ ...document, signed: document.signingInput }, last.jwk);
   if (!anchored && last.compromisedSince !== undefined) {
     refuse("KEY_COMPROMISED_UNANCHORED", "the key was reported compromised, and nothing proves that the document is older");
   }

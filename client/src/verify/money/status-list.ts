@@ -27,7 +27,7 @@ export async function openStatusList(input: string | object, trust: OpenedTrust)
   const list = parseWith(StatusList, signed.payload);
   const gateway = trust.gateways.find(({ kid }) => kid === signed.header.kid);
   if (gateway === undefined) return refuse("GATEWAY_UNKNOWN", "the status list is signed by a gateway that the trust file lacks");
-  await verifyJws(signed, gateway.jwk);
+  await verifyJws({ ...signed, signed: signed.signingInput }, gateway.jwk);
   const { id, credentialSubject, issuer, validFrom, validUntil } = list;
   if (issuer !== `urn:quanji:gateway:${gateway.name}` || pathOf(id, gateway.publicUrl) === undefined) {
     refuse("STATUS_LIST_FOREIGN", "the status list names another gateway than the one that signed it");
