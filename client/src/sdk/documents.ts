@@ -3,6 +3,7 @@
  * their digest taken by the ledger, and kept as a file together with the evidence that holds it.
  */
 import {
+  type Attestation,
   type AttestationKind,
   contractMonth,
   divide,
@@ -32,7 +33,7 @@ import {
   statusListPath,
 } from "../documents/index.js";
 import { extractOf, type Settled, settledOf, verifyTrail } from "../verify/index.js";
-import type { Sent, Session } from "./session.js";
+import { pathOf, type Sent, type Session } from "./session.js";
 
 /** Which month of which contract. */
 export interface Month {
@@ -66,16 +67,13 @@ export interface AdjustInput extends Month {
 export class Documents {
   readonly #session: Session;
   readonly #trail: (month: Month) => AsyncIterable<string>;
-  readonly #attestation: (id: string) => Promise<{ readonly kind: AttestationKind; readonly issuer: string }>;
 
   constructor(
     session: Session,
     trail: (month: Month) => AsyncIterable<string>,
-    attestation: (id: string) => Promise<{ readonly kind: AttestationKind; readonly issuer: string }>,
   ) {
     this.#session = session;
     this.#trail = trail;
-    this.#attestation = attestation;
   }
 
   /**
@@ -204,6 +202,11 @@ export class Documents {
     const digest = digestOf(jws);
     const sent = await this.#session.send(verb, { contract, period, ...own, code, digest });
     return { sent, code, id, jws, digest };
+  }
+
+  async #attestation(id: string): Promise<{ readonly kind: AttestationKind; readonly issuer: string }> {
+    const { kind, issuer } = (await this.#session.read(pathOf(["attestations", id]))) as unknown as Attestation;
+    return { kind, issuer };
   }
 
   /** The evidence of a month, verified. */
