@@ -13,6 +13,8 @@ export {
 export { readShownChains, type ShownChains } from "./shown-chains.js";
 export { type ErasedBy } from "./erasures.js";
 export { type Market, statementName } from "./market.js";
+export * from "./money/index.js";
+export { type Replayed } from "./replay.js";
 export { type OpenedRecord } from "./record.js";
 export { type SealedBy } from "./seals.js";
 export { isQuorum, parsePolicy, type Policy } from "./policy.js";

@@ -12,6 +12,7 @@ import {
   type SignBytes,
   signJws,
 } from "@quanji/chaincode/log";
+import { signDocument } from "@quanji/client/documents";
 import { LedgerError } from "../ledger/ledger.js";
 import { JOSE } from "./envelope.js";
 
@@ -46,6 +47,11 @@ export class Answers {
 
   answer(request: string, status: number, body: unknown): Promise<FlattenedJws> {
     return this.sign(ANSWER_TYP, { request, status, body });
+  }
+
+  /** A credential of this gateway (`vc+jwt`). */
+  credential(payload: unknown): Promise<FlattenedJws> {
+    return signDocument("certificate", payload, this.#key);
   }
 
   async send(response: ServerResponse, request: string, status: number, body: unknown): Promise<void> {

@@ -6,6 +6,7 @@ import path from "node:path";
 import { CODES, instant, isQuanjiError } from "@quanji/chaincode/domain";
 import { z } from "zod";
 import { jwsText, NETWORK_TYP, notFound, sendText } from "./answers.js";
+import { sendDocumentPage, sendStatusList } from "./documents.js";
 import { type Edge, ledgerNow } from "./edge.js";
 import { JOSE } from "./envelope.js";
 import { openApiText } from "./openapi.js";
@@ -86,6 +87,8 @@ export const PUBLIC_HANDLERS: Readonly<Record<PublicId, Public>> = {
     response.setHeader("cache-control", "no-store");
     sendText(response, 200, JSON_TYPE, JSON.stringify(document));
   },
+  documentPage: sendDocumentPage,
+  statuses: sendStatusList,
   block: async (edge, response, params) => sendBlock(edge, response, params["number"] ?? ""),
 };
 

@@ -20,7 +20,9 @@ export type PublicId =
   | "anchor"
   | "height"
   | "block"
-  | "document";
+  | "document"
+  | "documentPage"
+  | "statuses";
 
 export type ReadId =
   | "parties"
@@ -144,6 +146,13 @@ const PUBLIC: readonly PublicRoute[] = [
     JSON_MEDIA,
     "State of a document, for whoever has its code. Says nothing of what is in it.",
     schemas.DocumentSchema,
+  ),
+  open("documentPage", "/documents/{code}", "text/html", "The same for people: what a document's QR code leads to."),
+  open(
+    "statuses",
+    "/v1/statuses/{issuer}",
+    "application/vc+jwt",
+    "Which of an issuer's certificates are revoked (W3C Bitstring Status List), signed by this gateway.",
   ),
 ];
 

@@ -1,0 +1,248 @@
+/**
+ * Documents of a contract's month, as their issuer makes them: from evidence that is verified first, signed with the issuer's key,
+ * their digest taken by the ledger, and kept as a file together with the evidence that holds it.
+ */
+import {
+  type Attestation,
+  type AttestationKind,
+  contractMonth,
+  divide,
+  divided,
+  type Divided,
+  instant,
+  offsetMs,
+  payableOf,
+  type Place,
+  QuanjiError,
+  splitOf,
+  type Statement,
+} from "@quanji/chaincode/domain";
+import type { FlattenedJws, JsonObject } from "@quanji/chaincode/log";
+import {
+  buildCertificate,
+  buildCreditNote,
+  buildInvoice,
+  buildVoucher,
+  contractDigest,
+  deliveriesOf,
+  digestOf,
+  documentLine,
+  type DocumentKind,
+  newCode,
+  signDocument,
+  statusListPath,
+} from "../documents/index.js";
+import { extractOf, type Settled, settledOf, verifyTrail } from "../verify/index.js";
+import { pathOf, type Sent, type Session } from "./session.js";
+
+/** Which month of which contract. */
+export interface Month {
+  readonly contract: string;
+  readonly period: string;
+}
+
+export interface Issued {
+  readonly sent: Sent;
+  /** Of the document's look-up. */
+  readonly code: string;
+  /** Of the object on the ledger. */
+  readonly id: string;
+  readonly jws: FlattenedJws;
+  readonly digest: string;
+}
+
+type Names = ReadonlyMap<string, string>;
+type Closed = Settled & { readonly statement: Statement };
+
+export interface AdjustInput extends Month {
+  readonly kind: "withdraw" | "release" | "dismiss";
+  readonly dispute?: string;
+  readonly deliveries?: readonly Place[];
+  readonly quantity: string;
+  readonly free: string;
+  readonly amount: string;
+  readonly names?: Names;
+}
+
+export class Documents {
+  readonly #session: Session;
+  readonly #trail: (month: Month) => AsyncIterable<string>;
+
+  constructor(
+    session: Session,
+    trail: (month: Month) => AsyncIterable<string>,
+  ) {
+    this.#session = session;
+    this.#trail = trail;
+  }
+
+  /**
+   * The data invoice of a closed statement. Errors: CONFIG_INVALID: no trust file is pinned; STATE_CONFLICT: the month is not
+   * closed; EVIDENCE_MISSING: it is disputed; the verifier's, where the evidence does not verify.
+   */
+  async issueInvoice(month: Month, options: { readonly names?: Names; readonly paymentTerms?: string } = {}): Promise<Issued> {
+    const closed = await this.#closed(month);
+    const { names = new Map<string, string>(), paymentTerms } = options;
+    const id = this.#session.newId();
+    return this.#issue("invoice", "invoice.issue", month, { invoice: id }, id, (code) =>
+      buildInvoice({
+        net: closed.net,
+        statement: closed.statement,
+        contract: month.contract,
+        offer: closed.offer,
+        item: { resource: closed.offer.resource, title: closed.resource.title },
+        invoice: id,
+        code,
+        issueDate: this.#today(closed),
+        names,
+        ...(paymentTerms !== undefined && { paymentTerms }),
+      }),
+    );
+  }
+
+  /** An adjustment, with its credit or debit note where an invoice stands that it changes. Errors: as above, and the ledger's. */
+  async adjust(input: AdjustInput): Promise<Omit<Issued, "jws" | "digest" | "code"> & Partial<Issued>> {
+    const closed = await this.#closed(input);
+    const { statement } = closed;
+    const { names = new Map<string, string>(), contract, period, ...rest } = input;
+    const id = this.#session.newId();
+    const payload = { contract, period, adjustment: id, ...rest } as unknown as JsonObject;
+    if (statement.invoice === undefined || input.amount === "0") {
+      return { sent: await this.#session.send("statement.adjust", payload), id };
+    }
+    const code = newCode(this.#session.parts.random);
+    const adjustment = { id, quantity: input.quantity, free: input.free, ...dividedBy(closed, BigInt(input.amount)) };
+    const note = buildCreditNote({
+      net: closed.net,
+      statement,
+      contract,
+      adjustment: { ...adjustment, ...(input.dispute !== undefined && { dispute: input.dispute }) },
+      code,
+      issueDate: this.#today(closed),
+      names,
+    });
+    const jws = await signDocument("creditNote", note, this.#session.parts.signer);
+    const digest = digestOf(jws);
+    const sent = await this.#session.send("statement.adjust", { ...payload, creditNote: { code, digest } });
+    return { sent, id, code, jws, digest };
+  }
+
+  /** Confirms a payment; the second of the two who confirm brings the voucher. Errors: STATE_CONFLICT: no invoice stands. */
+  async settle(month: Month, payment: string): Promise<Omit<Issued, "jws" | "digest" | "code"> & Partial<Issued>> {
+    const closed = await this.#closed(month);
+    const { statement } = closed;
+    const { invoice } = statement;
+    if (invoice === undefined) {
+      throw new QuanjiError("STATE_CONFLICT", "no invoice stands that could be settled", { field: "invoice" });
+    }
+    const amount = String(payableOf(statement));
+    const payload = { contract: month.contract, period: month.period, invoice: invoice.id, amount, payment };
+    if (invoice.settledBy.length === 0) return { sent: await this.#session.send("invoice.settle", payload), id: invoice.id };
+    const code = newCode(this.#session.parts.random);
+    const issueDate = this.#today(closed);
+    const voucher = buildVoucher({ net: closed.net, statement, contract: month.contract, amount, payment, code, issueDate });
+    const jws = await signDocument("voucher", voucher, this.#session.parts.signer);
+    const digest = digestOf(jws);
+    const sent = await this.#session.send("invoice.settle", { ...payload, voucher: { code, digest } });
+    return { sent, id: invoice.id, code, jws, digest };
+  }
+
+  /** A certificate of compliant circulation. `statusIndex`: the ledger's next place of this issuer. Errors: as for invoices. */
+  async issueCertificate(month: Month, options: { readonly statusIndex: number; readonly validUntil?: string }): Promise<Issued> {
+    const closed = await this.#closed(month);
+    const { statement, offer, contract } = closed;
+    const { statusIndex, validUntil } = options;
+    const attestations = await Promise.all(
+      offer.attestations.map(async (id) => ({ id, ...(await this.#attestation(id)) })),
+    );
+    const { signer, gateway } = this.#session.parts;
+    const id = this.#session.newId();
+    return this.#issue("certificate", "certificate.issue", month, { certificate: id, statusIndex }, id, (code) =>
+      buildCertificate({
+        net: closed.net,
+        issuer: signer.party,
+        code,
+        statusIndex,
+        statusList: gateway.publicUrl + statusListPath(signer.party),
+        resource: offer.resource,
+        registration: closed.registration,
+        lineage: closed.lineage,
+        attestations,
+        contract: contractDigest(contract, statement.contractVersion),
+        deliveries: deliveriesOf(statement),
+        period: month.period,
+        validFrom: instant(this.#session.nowMs()),
+        ...(validUntil !== undefined && { validUntil }),
+      }),
+    );
+  }
+
+  /** Lines of a document's file: the document, then the contract's month as it is now. Errors: those of the trail. */
+  async *file(jws: FlattenedJws, month: Month): AsyncGenerator<string, void, void> {
+    yield documentLine(jws);
+    for await (const line of this.#trail(month)) yield `${line}\n`;
+  }
+
+  /** A certificate's file for strangers: without contract, prices and records. Errors: those of the trail. */
+  async *publicFile(jws: FlattenedJws, month: Month): AsyncGenerator<string, void, void> {
+    yield documentLine(jws);
+    yield* extractOf(ended(this.#trail(month)), this.#session.net);
+  }
+
+  async #issue(
+    kind: DocumentKind,
+    verb: "invoice.issue" | "certificate.issue",
+    { contract, period }: Month,
+    own: JsonObject,
+    id: string,
+    build: (code: string) => unknown,
+  ): Promise<Issued> {
+    const code = newCode(this.#session.parts.random);
+    const jws = await signDocument(kind, build(code), this.#session.parts.signer);
+    const digest = digestOf(jws);
+    const sent = await this.#session.send(verb, { contract, period, ...own, code, digest });
+    return { sent, code, id, jws, digest };
+  }
+
+  async #attestation(id: string): Promise<{ readonly kind: AttestationKind; readonly issuer: string }> {
+    const { kind, issuer } = (await this.#session.read(pathOf(["attestations", id]))) as unknown as Attestation;
+    return { kind, issuer };
+  }
+
+  /** The evidence of a month, verified. */
+  async #closed(month: Month): Promise<Closed> {
+    const { trust } = this.#session.parts;
+    if (trust === undefined) {
+      throw new QuanjiError("CONFIG_INVALID", "documents are made from verified evidence: pin a trust file", { field: "trust" });
+    }
+    let settled: Settled | undefined;
+    const verdict = await verifyTrail(ended(this.#trail(month)), trust, {
+      observer: { replayed: (world) => (settled = settledOf(world, month.period)) },
+    });
+    if (!verdict.ok) {
+      throw new QuanjiError(verdict.code ?? "PROOF_INVALID", verdict.message ?? "the evidence is refused", {
+        ...(verdict.detail !== undefined && { detail: verdict.detail }),
+      });
+    }
+    if (settled?.statement === undefined) {
+      throw new QuanjiError("STATE_CONFLICT", "the month is not closed: close its statement first", { field: "period" });
+    }
+    return { ...settled, statement: settled.statement };
+  }
+
+  /** Calendar day in the network's time zone. */
+  #today({ timeZone }: Settled): string {
+    return instant(this.#session.nowMs() + offsetMs(timeZone)).slice(0, 10);
+  }
+}
+
+/** As the ledger will divide it. */
+function dividedBy({ contract, statement, timeZone }: Closed, amount: bigint): Divided {
+  const { terms } = contractMonth(contract, statement.period, timeZone).version;
+  const { portions, suspense } = divide(amount, splitOf(terms.payees, statement.measured));
+  return divided(amount, portions, suspense);
+}
+
+async function* ended(lines: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const line of lines) yield `${line}\n`;
+}
