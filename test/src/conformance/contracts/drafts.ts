@@ -290,7 +290,8 @@ const publish: Maker = (scene) => {
   const cell = {
     from: dice.one(["any", IDS.bureau]),
     to: dice.one(["any", IDS.operator]),
-    class: dice.one(["any", "weather.hourly"]),
+    // A market in which everything needs an exchange that is not there would make no offers.
+    class: effect === "exchangeOnly" ? "weather.hourly" : dice.one(["any", "weather.hourly"]),
     purpose: effect === "mustShare" ? "any" : "marketing",
     action: dice.one(["any", "query"]),
     effect,

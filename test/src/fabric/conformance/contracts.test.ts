@@ -43,7 +43,7 @@ const MOST_DRAWS = 3_000;
 const RULES = ["permit", "GRANT_REVOKED", "PURPOSE_OUTSIDE_GRANT"];
 /** What it has to append at least once, and what it has to do to records afterwards. */
 const RECORDS = ["access", "delivery", "acceptance", "void", "tally", "index"];
-const AFTERWARDS = ["record.erase", "record.seal", "record.unseal", "offer.list", "contract.sign"];
+const AFTERWARDS = ["record.erase", "record.seal", "record.unseal"];
 
 const VERBS = Object.keys(COMMANDS) as Verb[];
 const [WEATHER, , BUS] = RESOURCES;
