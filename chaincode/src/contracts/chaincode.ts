@@ -1,9 +1,11 @@
 import type { VerifySignature } from "../log/index.js";
 import type { World } from "../world/world.js";
 import { AccessContract } from "./accesses.js";
+import { AttestationContract } from "./attestations.js";
 import { BoundaryContract } from "./boundaries.js";
 import type { QuanjiContext, QuanjiContract } from "./context.js";
 import { GrantContract } from "./grants.js";
+import { MarketContract } from "./market.js";
 import { NetworkContract } from "./network.js";
 import { OpeningsContract } from "./openings.js";
 import { OrderContract } from "./orders.js";
@@ -20,11 +22,13 @@ export const contractsOf = ({ verify }: ChaincodeOptions) => ({
   network: new NetworkContract(verify),
   parties: new PartyContract(verify),
   resources: new ResourceContract(verify),
+  attestations: new AttestationContract(verify),
   boundaries: new BoundaryContract(verify),
   orders: new OrderContract(verify),
   grants: new GrantContract(verify),
   openings: new OpeningsContract(verify),
   settlement: new SettlementContract(verify),
+  market: new MarketContract(verify),
   accesses: new AccessContract(verify),
 });
 
@@ -63,6 +67,7 @@ export function createChaincode(options: ChaincodeOptions): readonly ContractTab
     submitOf(contracts.network),
     submitOf(contracts.parties),
     submitOf(contracts.resources),
+    submitOf(contracts.attestations),
     submitOf(contracts.boundaries),
     submitOf(contracts.orders),
     one(grants, {
@@ -72,6 +77,7 @@ export function createChaincode(options: ChaincodeOptions): readonly ContractTab
     }),
     submitOf(contracts.openings),
     submitOf(contracts.settlement),
+    submitOf(contracts.market),
     one(accesses, { recordBatch: (context, argument) => accesses.recordBatch(context, argument) }),
   ];
 }

@@ -1,5 +1,5 @@
-/** Whether a grant and all above it are in force at a time: for deriving, and for lineage. */
-import { type Grant, msOf, QuanjiError, type StopState } from "../domain/index.js";
+/** What things rest on: grants on the grants above them, products on what they were made from. */
+import { type Grant, msOf, QuanjiError, type Resource, splitVersion, type StopState } from "../domain/index.js";
 import type { State } from "../world/state.js";
 
 /** Nearest first. Errors: ANCESTOR_NOT_IN_FORCE if one is not in the collection. */
@@ -29,4 +29,29 @@ export async function assertLive(state: State, msp: string, grant: Grant, timeMs
       throw new QuanjiError("ANCESTOR_NOT_IN_FORCE", "a grant that this rests on is not in force", { detail: each.id });
     }
   }
+}
+
+/** Products of products: more than this many resources above one are refused, so that a transaction's reads are bounded. */
+export const MAX_FAMILY = 256;
+
+/**
+ * The resource, and everything that it was made from by lineage, as each is registered now; the resource itself first.
+ * Errors: STATE_CONFLICT beyond {@link MAX_FAMILY}.
+ */
+export async function familyOf(state: State, resource: Resource): Promise<readonly Resource[]> {
+  const family = new Map<string, Resource>([[resource.id, resource]]);
+  // A map's iterator also visits what is added on the way.
+  for (const member of family.values()) {
+    for (const parent of member.lineage ?? []) {
+      const { id } = splitVersion(parent.resource);
+      const known = family.has(id) ? undefined : await state.resource(id);
+      if (known !== undefined) family.set(id, known);
+      if (family.size > MAX_FAMILY) {
+        throw new QuanjiError("STATE_CONFLICT", `the product rests on more than ${MAX_FAMILY} resources`, {
+          detail: resource.id,
+        });
+      }
+    }
+  }
+  return [...family.values()];
 }

@@ -3,15 +3,18 @@ import {
   assertListed,
   gradeRank,
   type Grant,
+  holds,
   QuanjiError,
   type Resource,
   type ResourceCommand,
   splitOrigin,
   splitVersion,
+  versionedId,
 } from "../domain/index.js";
 import type { VerifySignature } from "../log/index.js";
 import { publicKeys } from "../world/keys.js";
 import type { State } from "../world/state.js";
+import { attestationsOf } from "./attestations.js";
 import { filePublic, type Received, receive, requireRole } from "./command.js";
 import { DONE, QuanjiContract, type QuanjiContext } from "./context.js";
 import { assertLive } from "./lineage.js";
@@ -76,7 +79,18 @@ async function assertFits(state: State, command: Command, resource: Resource): P
   if (steward?.state !== "active") {
     throw new QuanjiError("PARTY_INACTIVE", "the steward is not an active party", { field: "steward" });
   }
-  for (const parent of resource.lineage ?? []) await assertParent(state, command, resource, parent);
+  const floor = await attestedFloor(state, resource, command.facts.timeMs);
+  for (const parent of resource.lineage ?? []) await assertParent(state, command, resource, parent, floor);
+}
+
+/** The lowest level that a de-identification of exactly this version allows. Errors: ATTESTATION_MISSING. */
+async function attestedFloor(state: State, resource: Resource, timeMs: number): Promise<number> {
+  const owners = [resource.steward];
+  const listed = await attestationsOf(state, resource.attestations ?? [], versionedId(resource), owners, timeMs);
+  const levels = listed.flatMap(({ kind, level }) =>
+    kind === "deidentification" && level !== undefined ? [gradeRank(level)] : [],
+  );
+  return Math.min(Infinity, ...levels);
 }
 
 async function assertParent(
@@ -84,6 +98,7 @@ async function assertParent(
   command: Command,
   resource: Resource,
   parent: { readonly resource: string; readonly grant: string },
+  floor: number,
 ): Promise<void> {
   const { id, version } = splitVersion(parent.resource);
   const source = await state.resource(id);
@@ -94,14 +109,22 @@ async function assertParent(
     });
   }
   const grant = await state.grant(source.servedBy, parent.grant);
-  if (!(await allowsDerive(state, source, grant, resource.steward, command.facts.timeMs))) {
+  if (grant === undefined || !(await allowsDerive(state, source, grant, resource.steward, command.facts.timeMs))) {
     throw new QuanjiError("LINEAGE_UNGRANTED", "no grant in force lets the steward derive from that parent", {
       field: "lineage",
       detail: parent.resource,
     });
   }
-  if (gradeRank(resource.grade.level) < gradeRank(source.grade.level)) {
-    throw new QuanjiError("GRADE_TOO_LOW", "the grade is lower than a parent's", {
+  const operating = grant.terms.derivative?.operating;
+  if (operating !== undefined && !holds(resource, "operating", operating, command.facts.timeMs)) {
+    throw new QuanjiError("RIGHT_MISSING", "the parent's grant says who holds the operating right in what is derived", {
+      field: "rights",
+      detail: operating,
+    });
+  }
+  const level = gradeRank(resource.grade.level);
+  if (level < gradeRank(source.grade.level) && level < floor) {
+    throw new QuanjiError("GRADE_TOO_LOW", "the grade is lower than a parent's, and no de-identification allows that", {
       field: "grade",
       detail: source.grade.level,
     });
@@ -111,11 +134,11 @@ async function assertParent(
 async function allowsDerive(
   state: State,
   source: Resource,
-  grant: Grant | undefined,
+  grant: Grant,
   steward: string,
   timeMs: number,
 ): Promise<boolean> {
-  if (grant === undefined || grant.grantee !== steward || !grant.terms.actions.includes("derive")) return false;
+  if (grant.grantee !== steward || !grant.terms.actions.includes("derive")) return false;
   if (splitVersion(grant.resource).id !== source.id) return false;
   return assertLive(state, source.servedBy, grant, timeMs).then(
     () => true,

@@ -2,7 +2,8 @@
 import { z } from "zod";
 import { QuanjiError } from "./errors.js";
 import { CodeName, PartyId, Title } from "./ids.js";
-import { type CommandFacts, Net } from "./shared.js";
+import { AttestationKind } from "./market/attestation.js";
+import { type CommandFacts, Net, setOf } from "./shared.js";
 import { Instant, msOf } from "./time.js";
 
 /** Matches everything in a cell's column. */
@@ -17,9 +18,14 @@ export const Cell = z.strictObject({
   class: column(CodeName),
   purpose: column(CodeName),
   action: column(CodeName),
-  /** `require`: the grant's route contains `approver`. `mustShare`: a refusal needs a legal ground. */
-  effect: z.enum(["forbid", "require", "mustShare"]),
+  /**
+   * `require`: the grant's route contains `approver`. `mustShare`: a refusal needs a legal ground. `exchangeOnly` 必须进场: what it
+   * covers, and what is made from it, is contracted through an exchange; of offers and contracts, not of uses.
+   */
+  effect: z.enum(["forbid", "require", "mustShare", "exchangeOnly"]),
   approver: PartyId.optional(),
+  /** Of `exchangeOnly`: attestations that an offer needs. */
+  requires: setOf(AttestationKind, 8).optional(),
   basis: Title.optional(),
 });
 export type Cell = z.infer<typeof Cell>;
@@ -86,6 +92,11 @@ function checkCells(cells: readonly Cell[]): void {
     if ((cell.effect === "require") !== (cell.approver !== undefined)) {
       throw new QuanjiError("MALFORMED", "a cell names an approver exactly if its effect is require", {
         field: `cells.${i}.approver`,
+      });
+    }
+    if (cell.requires !== undefined && cell.effect !== "exchangeOnly") {
+      throw new QuanjiError("MALFORMED", "attestations are required by cells with the effect exchangeOnly", {
+        field: `cells.${i}.requires`,
       });
     }
   });

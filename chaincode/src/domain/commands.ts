@@ -6,6 +6,10 @@ import { AccessAccept, AccessRequest, AccessVoid } from "./access.js";
 import { BoundaryPublish } from "./boundary.js";
 import { QuanjiError } from "./errors.js";
 import * as grant from "./grant.js";
+import { Attest, AttestationWithdraw } from "./market/attestation.js";
+import { PriceCap } from "./market/cap.js";
+import { ContractSign, ContractTerminate } from "./market/contract.js";
+import { OfferDelist, OfferList, TariffPublish } from "./market/offer.js";
 import * as settlement from "./market/settlement.js";
 import * as network from "./network.js";
 import { RecordErase, RecordSeal, RecordUnseal } from "./openings.js";
@@ -63,6 +67,9 @@ export const COMMANDS = {
   "resource.amend": row("resources", resource.ResourceAmend, "Publish a resource's next version.", ["responsibleHead"]),
   "resource.suspend": row("resources", resource.ResourceSuspend, "Suspend all use of a resource.", ["ground"]),
   "resource.resume": row("resources", resource.ResourceResume, "End a resource's suspension."),
+  attest: row("attestations", Attest, "State what an examination of a resource's version has found.", ["findings"]),
+  "attestation.withdraw": row("attestations", AttestationWithdraw, "Withdraw an attestation: final.", ["ground"]),
+  "price.cap": row("attestations", PriceCap, "Set what a unit of a resource, or of what is made from it, may cost."),
   "boundary.publish": row("boundaries", BoundaryPublish, "Publish a version of a boundary list."),
   "order.freeze": row("orders", order.OrderFreeze, "Freeze a resource, a party or a grant, alone and at once.", [
     "ground",
@@ -84,6 +91,13 @@ export const COMMANDS = {
     "ground",
   ]),
   "record.unseal": row("openings", RecordUnseal, "Show sealed records before their date.", ["ground"]),
+  "offer.list": row("market", OfferList, "Offer a registered product at a tariff."),
+  "offer.delist": row("market", OfferDelist, "End an offer: no further contract is made by it.", ["ground"]),
+  "tariff.publish": row("market", TariffPublish, "Publish an offer's next tariff, from a month to come."),
+  "contract.sign": row("market", ContractSign, "Sign a contract's terms, as all of its parties do."),
+  "contract.terminate": row("market", ContractTerminate, "End a contract: later deliveries are not billed by it.", [
+    "ground",
+  ]),
   access: row("accesses", AccessRequest, "Use a resource.", ["operator", "query"]),
   "access.void": row("accesses", AccessVoid, "Declare a sequence number as never used."),
   "access.accept": row("accesses", AccessAccept, "Confirm what was delivered: its digest and rows."),

@@ -57,6 +57,16 @@ const Quota = z.strictObject({
   allotted: Shares.optional(),
 });
 
+/** Of what is made with the action `derive`. */
+const Derivative = z.strictObject({
+  /** It names this grant among its parents. */
+  lineage: z.literal("required"),
+  /** Who holds the operating right in it. */
+  operating: PartyId,
+  /** It stays usable when this grant ends; no further version can then rest on the grant. */
+  survives: z.literal(true, "true: that a product's uses end with the grant is not enforced"),
+});
+
 /** Terms: everything here is enforced; a term that is not known here is refused, for nobody would enforce it. */
 export const Terms = z.strictObject({
   actions: setOf(z.enum(ACTIONS), ACTIONS.length),
@@ -76,6 +86,7 @@ export const Terms = z.strictObject({
   /** At most n accesses in each fixed window of `seconds`; over several logs it is divided evenly. */
   rate: z.strictObject({ n: z.int().min(1), seconds: z.int().min(1).max(86_400) }).optional(),
   obligations: z.array(Obligation).max(128).optional(),
+  derivative: Derivative.optional(),
   /** What a stream does that runs when the grant is stopped. */
   onStop: z.enum(["stop", "complete"]),
 });
@@ -319,6 +330,11 @@ function checkTerms(terms: Terms, logs: readonly string[], facts: CommandFacts):
   if (badArg !== undefined) {
     throw new QuanjiError("MALFORMED", "mask takes prefix,suffix; round takes a step above zero; drop takes nothing", {
       field: "terms.obligations",
+    });
+  }
+  if (terms.derivative !== undefined && !terms.actions.includes("derive")) {
+    throw new QuanjiError("MALFORMED", "a clause on derivatives goes with the action derive", {
+      field: "terms.derivative",
     });
   }
   assertAllotted(quota, logs);

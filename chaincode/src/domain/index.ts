@@ -7,6 +7,7 @@ export * from "./commands.js";
 export * from "./decide.js";
 export * from "./errors.js";
 export * from "./evidence.js";
+export * from "./grade.js";
 export * from "./grant.js";
 export * from "./ids.js";
 export * from "./index-record.js";

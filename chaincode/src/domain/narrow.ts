@@ -36,6 +36,7 @@ function limits(parent: Grant, child: Child, timeZone: string): readonly (readon
     ["environments", subset(inner.environments, outer.environments)],
     ["jurisdictions", subset(inner.jurisdictions, outer.jurisdictions)],
     ["obligations", obligationsKept(inner, outer)],
+    ["derivative", derivativeKept(inner, outer)],
     ["onStop", outer.onStop === "complete" || inner.onStop === "stop"],
     ["quota", quotaWithin(inner.quota, outer.quota)],
     ["rate", rateWithin(inner.rate, outer.rate)],
@@ -71,6 +72,12 @@ function obligationsKept(inner: Terms, outer: Terms): boolean {
     .filter((obligation) => inner.fields.includes(obligation.field))
     .every((obligation) => kept.has(obligationText(obligation)));
 }
+
+/** Whoever may derive does so under the same clause; where the parent has none, a child may bring one. */
+const derivativeKept = (inner: Terms, outer: Terms): boolean =>
+  outer.derivative === undefined ||
+  !inner.actions.includes("derive") ||
+  inner.derivative?.operating === outer.derivative.operating;
 
 /** A child without a quota of its own is still counted against every ancestor's. */
 const quotaWithin = (inner: Terms["quota"], outer: Terms["quota"]): boolean =>

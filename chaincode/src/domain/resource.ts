@@ -1,6 +1,7 @@
 /** Resource 数据资源: what is registered, who answers for it, who holds the three rights in it. Metadata after DCAT 3. */
 import { z } from "zod";
 import { QuanjiError } from "./errors.js";
+import { gradeRank, GRADES } from "./grade.js";
 import {
   CodeName,
   Digest,
@@ -26,11 +27,6 @@ import {
   type Versioned,
 } from "./shared.js";
 import { Instant } from "./time.js";
-
-/** Levels of GB/T 43697-2024, lowest first; the four general ones as in its informative annex H. */
-export const GRADES = ["general-1", "general-2", "general-3", "general-4", "important", "core"] as const;
-export type Grade = (typeof GRADES)[number];
-export const gradeRank = (grade: Grade): number => GRADES.indexOf(grade);
 
 export const RIGHTS = ["holding", "processing", "operating"] as const;
 export type RightKind = (typeof RIGHTS)[number];
@@ -73,6 +69,8 @@ const metadata = {
   contentDigest: Digest.optional(),
   lineage: z.array(Parent).min(1).max(16).optional(),
   originDeclaration: Title.optional(),
+  /** Of exactly this version. A de-identification lets its grade be lower than its parents'. */
+  attestations: setOf(Uuid, 16).optional(),
   rights: z.array(Right).min(1).max(16),
   /** Who must approve a grant, in which order. Default: the grantor alone. */
   route: Route.optional(),

@@ -336,6 +336,8 @@ const contractOf = (verb: string, { transient }: SendOptions): string => {
   if (verb.startsWith("grant.")) return "grants:submit";
   if (verb.startsWith("record.")) return "openings:submit";
   if (/^(indicator|statement|invoice|certificate|disclosure|books)\./.test(verb)) return "settlement:submit";
+  if (verb.startsWith("attest") || verb === "price.cap") return "attestations:submit";
+  if (/^(offer|tariff|contract)\./.test(verb)) return "market:submit";
   return transient?.["contract"] ?? "network:submit";
 };
 

@@ -20,6 +20,9 @@ export const publicKeys = {
   source: (elementClass: string) => `source/${elementClass}`,
   /** Cells of one list version in one bucket (a class, or `any`). */
   cells: (list: string, version: number, bucket: string) => `boundary/${list}/${version}/${bucket}`,
+  attestation: (id: string) => `attestation/${id}`,
+  /** Price caps of a resource. */
+  cap: (resource: string) => `cap/${resource}`,
   gateway: (name: string) => `gateway/${name}`,
   /** LogState. `origin` = `<net>/<gateway>/<n>`; policy: the log's organisation and the regulator. */
   log: (origin: string) => `log/${origin}`,
@@ -41,6 +44,10 @@ export const privateKeys = {
   /** Secret of the collection, {value, salt}: blinds the names below. Made with the organisation's first log. */
   secret: "secret",
   grant: (id: string) => `grant/${id}`,
+  offer: (id: string) => `offer/${id}`,
+  contract: (id: string) => `contract/${id}`,
+  /** The contract that bills what is delivered under a grant: its newest, which may be over. */
+  billed: (grant: string) => `billed/${grant}`,
   /** StoredCommand on a grant. */
   command: (request: string) => `command/${request}`,
   /** Openings of a command on a public object: {openings, salt}. */
@@ -71,8 +78,6 @@ export const privateKeys = {
   seal: (order: string) => `seal/${order}`,
   /** How many erasures have touched the batch: which generation is its newest. Absent: 0. */
   erasures: (log: string, first: number) => `erasures/${log}/${first}`,
-  offer: (id: string) => `offer/${id}`,
-  contract: (id: string) => `contract/${id}`,
   /** SignedIndicator of a contract's month. */
   indicator: (contract: string, period: string) => `indicator/${contract}/${period}`,
   statement: (contract: string, period: string) => `statement/${contract}/${period}`,

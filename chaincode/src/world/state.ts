@@ -3,14 +3,18 @@
  * decoded without validation: the schema is enforced where a command enters. Each key is read at most once a transaction.
  */
 import type {
+  Attestation,
   Boundaries,
+  Caps,
   Cell,
+  Contract,
   Counter,
   GatewayEntry,
   Grant,
   IndexTip,
   LogState,
   Network,
+  Offer,
   Orders,
   Party,
   PublicDocument,
@@ -138,6 +142,8 @@ export class State {
   source = (elementClass: string) => this.#get<{ resource: string }>(publicKeys.source(elementClass));
   document = (code: string) => this.#get<PublicDocument>(publicKeys.document(code));
   statuses = (issuer: string) => this.#get<{ readonly next: number }>(publicKeys.statuses(issuer));
+  attestation = (id: string) => this.#get<Attestation>(publicKeys.attestation(id));
+  caps = (resource: string) => this.#get<Caps>(publicKeys.cap(resource));
   stop = (grant: string) => this.#get<StopState>(publicKeys.stop(stopDigest(grant)));
   stopByDigest = (digest: string) => this.#get<StopState>(publicKeys.stop(digest));
   jti = (kid: string, jti: string) => this.#get<{ request: string }>(publicKeys.jti(kid, jti));
@@ -150,6 +156,19 @@ export class State {
       this.#grants.set(name, grant);
     }
     return grant;
+  }
+
+  async offer(msp: string, id: string): Promise<Offer | undefined> {
+    return (await this.#private<Sealed<Offer>>(msp, privateKeys.offer(id)))?.value;
+  }
+
+  async contract(msp: string, id: string): Promise<Contract | undefined> {
+    return (await this.#private<Sealed<Contract>>(msp, privateKeys.contract(id)))?.value;
+  }
+
+  /** Id of the newest contract that bills a grant. */
+  async billed(msp: string, grant: string): Promise<string | undefined> {
+    return (await this.#private<Sealed<string>>(msp, privateKeys.billed(grant)))?.value;
   }
 
   /** The collection's blinding secret. Errors: STATE_CONFLICT before the organisation's first log. */

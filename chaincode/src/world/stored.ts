@@ -140,6 +140,7 @@ export const TRANSACTIONS = {
   network: "network:submit",
   parties: "parties:submit",
   resources: "resources:submit",
+  attestations: "attestations:submit",
   boundaries: "boundaries:submit",
   /** Endorsed by the regulator alone. */
   orders: "orders:submit",
@@ -152,5 +153,7 @@ export const TRANSACTIONS = {
   /** Transient also `firsts`: for each record named, the first index of the batch that holds it. */
   openings: "openings:submit",
   settlement: "settlement:submit",
+  /** Offers and contracts: in the collection of the organisation that serves the resource, as grants are. */
+  market: "market:submit",
   recordBatch: "accesses:recordBatch",
 } as const;

@@ -1,5 +1,7 @@
 export * from "./allowances.js";
 export * from "./attestation.js";
+export * from "./billing.js";
+export * from "./cap.js";
 export * from "./contract.js";
 export * from "./month.js";
 export * from "./offer.js";

@@ -1,9 +1,8 @@
 /** Months of a contract: which versions of contract and tariff are of one, and which part of it the contract covers. */
 import { QuanjiError } from "../errors.js";
-import type { Tariff } from "../money/tariff.js";
 import { addMonths, instant, msOf } from "../time.js";
-import type { Contract, ContractVersion } from "./contract.js";
-import type { Offer } from "./offer.js";
+import { activation, type Contract, type ContractVersion, endOf, versionAt } from "./contract.js";
+import { type Offer, tariffAt, type TariffVersion } from "./offer.js";
 import { monthBounds, monthOf } from "./period.js";
 
 export const monthAfter = (month: string, months = 1): string =>
@@ -29,27 +28,19 @@ const conflict = (message: string): QuanjiError => new QuanjiError("STATE_CONFLI
  * out. Errors: STATE_CONFLICT: it covers nothing of that month.
  */
 export function contractMonth(contract: Contract, month: string, timeZone: string): ContractMonth {
-  const [first] = contract.versions;
-  if (first?.from === undefined) throw conflict("the contract is not active: not all have signed");
-  const { fromMs: startMs, untilMs: endMs } = monthBounds(month, timeZone);
-  const activeMs = msOf(first.from);
-  // A later version begins with a month, so that each month has one.
-  const version = contract.versions.filter(({ from }) => from !== undefined && msOf(from) < endMs).at(-1) ?? first;
-  const fromMs = Math.max(startMs, activeMs);
-  const ended = contract.ended === undefined ? Infinity : msOf(contract.ended.time);
-  const toMs = Math.min(endMs, ended, msOf(version.terms.until));
-  if (fromMs >= toMs) throw conflict("the contract covers nothing of that month");
-  return { fromMs, toMs, version, isFirst: month === monthOf(activeMs, timeZone) };
-}
-
-export interface MonthTariff {
-  readonly version: number;
-  readonly tariff: Tariff;
+  const [begun, end] = [activation(contract), endOf(contract)];
+  if (begun === undefined || end === undefined) throw conflict("the contract is not active: not all have signed");
+  const bounds = monthBounds(month, timeZone);
+  const fromMs = Math.max(bounds.fromMs, msOf(begun));
+  const toMs = Math.min(bounds.untilMs, end);
+  const version = versionAt(contract, fromMs);
+  if (fromMs >= toMs || version === undefined) throw conflict("the contract covers nothing of that month");
+  return { fromMs, toMs, version, isFirst: month === monthOf(msOf(begun), timeZone) };
 }
 
 /** The tariff version in force at the beginning of what a contract covers of a month. Errors: STATE_CONFLICT: none is. */
-export function tariffOf(offer: Offer, { fromMs }: Pick<ContractMonth, "fromMs">): MonthTariff {
-  const found = offer.tariffs.filter(({ tariff }) => msOf(tariff.from) <= fromMs).at(-1);
+export function tariffOf(offer: Offer, { fromMs }: Pick<ContractMonth, "fromMs">): TariffVersion {
+  const found = tariffAt(offer, fromMs);
   if (found === undefined) throw conflict("no tariff of the offer was in force in that month");
   return found;
 }
