@@ -183,10 +183,10 @@ describe("contracts: Ethereum keys", () => {
       const other = ethereumActor(IDS.bureau, randomBytes(32));
       await refused(withSignature(right, other.sign(signedBytes(parsed))));
       await expectRefusal(network.send(other, "grant.approve", { net: NET, grant }), "SIGNATURE_INVALID");
-      const { kid, sign: signWith } = network.actors.legal;
-      const protectedText = toBase64url(utf8(canonical({ ...parsed.header, kid })));
+      const legal = network.actors.legal;
+      const protectedText = toBase64url(utf8(canonical({ ...parsed.header, kid: legal.kid })));
       const jws = { ...right, protected: protectedText };
-      await refused(withSignature(jws, signWith(utf8(`${protectedText}.${right.payload}`))));
+      await refused(withSignature(jws, legal.sign(utf8(`${protectedText}.${right.payload}`))));
       await refused(withSignature(jws, signTyped(signedBytes(parseCommandJws(jws)), SECRET)));
     });
   });
@@ -269,10 +269,8 @@ describe("contracts: Ethereum keys", () => {
       await network.found();
       expect(network.party("stranger")?.state).to.equal("active");
       network = new TestNetwork();
-      network.actors.stranger = {
-        ...ethereumActor(IDS.stranger, SECRET),
-        sign: ethereumActor("x", randomBytes(32)).sign,
-      };
+      const other = ethereumActor(IDS.stranger, randomBytes(32));
+      network.actors.stranger = { ...ethereumActor(IDS.stranger, SECRET), sign: (input) => other.sign(input) };
       await expectRefusal(network.found(), "SIGNATURE_INVALID");
       network = new TestNetwork();
       await network.found();
@@ -296,7 +294,7 @@ describe("contracts: Ethereum keys", () => {
     }
     const item = await network.access("insurer", { grant });
     if (item.type !== "access") throw new Error("no access");
-    const request = item.request as FlattenedJws;
+    const { request } = item;
     const header = JSON.parse(new TextDecoder().decode(fromBase64url(request.protected))) as JsonObject;
     const forged = {
       ...request,

@@ -177,8 +177,8 @@ function commandHeader(header: JsonObject): CommandHeader {
 }
 
 /**
- * Commands that programs sign, by the thousand or by the mebibyte: nobody reads them in a wallet, and a signature of EIP712 costs
- * ten times the check of another.
+ * Commands that programs sign, by the thousand or by the mebibyte: nobody reads them in a wallet, and a signature of EIP712 takes
+ * some 25 times as long to check as another.
  */
 const BY_PROGRAMS: ReadonlySet<string> = new Set(
   ["access", "access.void", "access.accept", "tally.sign", "boundary.publish"].map((verb) => `quanji-${verb}+jws`),

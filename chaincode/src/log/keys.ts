@@ -16,10 +16,12 @@ export interface EthereumJwk {
   readonly y: string;
 }
 
-export type PublicJwk =
+/** Of keys that sign bytes as they are: every one but an Ethereum key. */
+export type PlainJwk =
   | { readonly crv: "P-256"; readonly kty: "EC"; readonly x: string; readonly y: string }
-  | { readonly crv: "Ed25519"; readonly kty: "OKP"; readonly x: string }
-  | EthereumJwk;
+  | { readonly crv: "Ed25519"; readonly kty: "OKP"; readonly x: string };
+
+export type PublicJwk = PlainJwk | EthereumJwk;
 
 const refuse = (detail: string, message: string): never => {
   throw new QuanjiError("MALFORMED", message, { detail });
@@ -75,6 +77,10 @@ function assertOnSecp256k1(x: Uint8Array, y: Uint8Array): void {
   if (!isOn) refuse("KEY_WEAK", "the point is not on secp256k1");
 }
 
+const ASSERT_ON = { "P-256": assertOnP256, secp256k1: assertOnSecp256k1 } as const;
+
+const isCurve = (crv: unknown): crv is keyof typeof ASSERT_ON => crv === "P-256" || crv === "secp256k1";
+
 /** A public JWK of exactly the members that name a key. Errors: MALFORMED · KEY_WEAK, HEADER_FORBIDDEN, ALG_FORBIDDEN. */
 export function parsePublicJwk(input: unknown): PublicJwk {
   if (typeof input !== "object" || input === null || Array.isArray(input)) {
@@ -82,12 +88,8 @@ export function parsePublicJwk(input: unknown): PublicJwk {
   }
   const { crv, kty, x, y, ...rest } = input as Record<string, unknown>;
   if (Object.keys(rest).length > 0) refuse("HEADER_FORBIDDEN", "a public JWK has only kty, crv, x and (for EC) y");
-  if (kty === "EC" && crv === "P-256" && typeof x === "string" && typeof y === "string") {
-    assertOnP256(fromBase64url(x), fromBase64url(y));
-    return { crv, kty, x, y };
-  }
-  if (kty === "EC" && crv === "secp256k1" && typeof x === "string" && typeof y === "string") {
-    assertOnSecp256k1(fromBase64url(x), fromBase64url(y));
+  if (kty === "EC" && isCurve(crv) && typeof x === "string" && typeof y === "string") {
+    ASSERT_ON[crv](fromBase64url(x), fromBase64url(y));
     return { crv, kty, x, y };
   }
   if (kty === "OKP" && crv === "Ed25519" && typeof x === "string" && y === undefined) {

@@ -78,16 +78,12 @@ describe("typed data", () => {
 
   it("names of members may hold dots, which separate nothing", () => {
     expect(contentLines({ a: { b: 1 } })).to.not.deep.equal(contentLines({ "a.b": 1 }));
-    expect(contentLines({ a: { "0": 1 } as JsonObject })).to.deep.equal(contentLines({ a: [1] })); // no name begins with a digit
+    expect(contentLines({ a: { "0": 1 } })).to.deep.equal(contentLines({ a: [1] })); // no name begins with a digit
   });
 
   it("a payload that names no network has no domain to be signed in", () => {
     for (const net of [undefined, 7, {}, ["quanji.example/szx"]]) {
-      expectCode(
-        () => typedCommand(header, { ...(net !== undefined && { net }) } as JsonObject),
-        "MALFORMED",
-        "JWS_SHAPE",
-      );
+      expectCode(() => typedCommand(header, { ...(net !== undefined && { net }) }), "MALFORMED", "JWS_SHAPE");
     }
   });
 

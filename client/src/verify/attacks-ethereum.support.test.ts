@@ -1,8 +1,9 @@
 /** Attacks on commands that owners signed with Ethereum keys, in a grant's trail. Holds no test itself. */
-import { type Payload, stopDigest, type TrailLine, type TrailLineOf } from "@quanji/chaincode/domain";
+import { type Payload, type Receipt, stopDigest, type TrailLine, type TrailLineOf } from "@quanji/chaincode/domain";
 import {
   canonical,
   concat,
+  type FlattenedJws,
   fromBase64url,
   lowerS,
   parseCommandJws,
@@ -14,7 +15,7 @@ import {
   utf8,
 } from "@quanji/chaincode/log";
 import { signer } from "./keys.support.test.js";
-import { collideChain, PARTIES, sealed, SmallWorld } from "./support.test.js";
+import { collideChain, LOG, PARTIES, sealed, signReceipt, SmallWorld } from "./support.test.js";
 
 const KEYS = { bureau: signer("bureau's account", "EIP712"), approver: signer("approver's account", "EIP712") };
 
@@ -35,7 +36,19 @@ async function make(): Promise<void> {
   await world.fold(grant);
   await world.access(grant);
   lines = await world.trailLines("grant", grant);
+  erasure = await world.erase([{ index: 0, fields: ["operator"] }], "bureau");
 }
+
+let erasure: FlattenedJws;
+
+type Said = NonNullable<Receipt["erased"]>[number];
+
+/** The receipt of an access of which the owner has erased something. */
+export const receiptOf = async (change: (said: Said) => object = () => ({})): Promise<string> => {
+  const said = await world.erasedBy(erasure, "operator", "bureau");
+  const payload = { ...(await world.receiptPayload(LOG, 0)), erased: [{ ...said, ...change(said) }] };
+  return canonical(await signReceipt(payload), { maxBytes: 1 << 18, maxDepth: 4 });
+};
 
 type CommandLine = TrailLineOf<"command">;
 
@@ -100,6 +113,29 @@ const FORGED: readonly (readonly [name: string, change: (line: CommandLine) => U
   ],
   ["signed by another account", (line) => KEYS.approver.sign(signedBytes(parsed(line)))],
   ["signed by nobody", () => new Uint8Array(64)],
+];
+
+export const ON_ETHEREUM_RECEIPTS: readonly Row[] = [
+  [
+    "an erasure signed by nobody",
+    "SIGNATURE_INVALID",
+    () => receiptOf(({ request }) => ({ request: { ...request, signature: "A".repeat(86) } })),
+  ],
+  [
+    "an erasure signed as a JWS is",
+    "SIGNATURE_INVALID",
+    () =>
+      receiptOf(({ request }) => {
+        const signature = toBase64url(asBureau(parseCommandJws(request).signingInput));
+        return { request: { ...request, signature } };
+      }),
+  ],
+  [
+    "an erasure under the same key as P-256",
+    "KEY_WEAK",
+    () => receiptOf(({ key }) => ({ key: { ...key, crv: "P-256" } })),
+  ],
+  ["an erasure under another account's key", "KEY_THUMBPRINT", () => receiptOf(() => ({ key: KEYS.approver.jwk }))],
 ];
 
 type Register = Payload<"party.register">;

@@ -141,17 +141,20 @@ const onErased: readonly Attack[] = [
   exhibit: async () => erasureExhibit(await make(), on),
 }));
 
-const ethereumExhibit = (evidence: string): Exhibit => ({
-  kind: "trail",
+const ethereumExhibit = (evidence: string, kind: "trail" | "receipt" = "trail"): Exhibit => ({
+  kind,
   evidence,
   trust: trustFile(ethereum.world.trustPayload()),
   now: ethereum.world.nowMs,
 });
-const onEthereum: readonly Attack[] = ethereum.ON_ETHEREUM.map(([name, expected, make]) => ({
+const onEthereum: readonly Attack[] = [
+  ...ethereum.ON_ETHEREUM.map((row) => ({ on: "trail" as const, row })),
+  ...ethereum.ON_ETHEREUM_RECEIPTS.map((row) => ({ on: "receipt" as const, row })),
+].map(({ on, row: [name, expected, make] }) => ({
   name,
-  on: "trail",
+  on,
   expected,
-  exhibit: async () => ethereumExhibit(await make()),
+  exhibit: async () => ethereumExhibit(await make(), on),
 }));
 
 const sealExhibit = (evidence: string): Exhibit => ({
@@ -355,6 +358,7 @@ export async function untouched(): Promise<readonly (readonly [name: string, exh
     ["a trail with erasures", erasureExhibit(sealed(erasures.lines))],
     ["a receipt with an erasure", erasureExhibit(await erasures.receiptOf(), "receipt")],
     ["a trail with commands of Ethereum keys", ethereumExhibit(sealed(ethereum.lines))],
+    ["a receipt with an erasure by an Ethereum key", ethereumExhibit(await ethereum.receiptOf(), "receipt")],
     ["a trail with sealed entries", sealExhibit(sealed(seals.lines))],
     ["the same, shown", sealExhibit(sealed(seals.openTrail()))],
     ["a subject's trail over two quarters", subjectExhibit(sealed(subjects.lines))],

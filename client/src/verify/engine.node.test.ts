@@ -6,7 +6,10 @@ import type { SignatureCheck } from "./engine.js";
 import { openEngine, ThreadedEngine } from "./engine.node.js";
 import { signer } from "./support.test.js";
 
-const keys = [signer("one", "ES256"), signer("two", "EdDSA"), signer("three", "ES256")];
+const keys = [signer("one", "ES256"), signer("two", "EdDSA"), signer("three", "ES256")].map(({ jwk, sign }) => {
+  if (jwk.crv === "secp256k1") throw new Error("requesters have no Ethereum keys");
+  return { jwk, sign };
+});
 
 /** Good ones and every kind of bad one, of several keys. */
 function checksOf(seed: number): readonly { readonly check: SignatureCheck; readonly good: boolean }[] {

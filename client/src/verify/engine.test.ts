@@ -1,6 +1,6 @@
 /** The small parts alone: signatures on every engine, sequence windows, timelines. */
 import type { QuanjiRecord } from "@quanji/chaincode/domain";
-import { commit, type Json } from "@quanji/chaincode/log";
+import { ALGORITHMS, commit, type Json, typedBytes, typedPossession } from "@quanji/chaincode/log";
 import { expect } from "chai";
 import fc from "fast-check";
 import { openLink } from "./openings.js";
@@ -20,7 +20,8 @@ const detailOf = (action: () => unknown): string => {
 };
 
 describe("signatures", () => {
-  const data = new TextEncoder().encode("data");
+  const plain = new TextEncoder().encode("data");
+  const typed = typedBytes(typedPossession("quanji.test/city", "urn:quanji:bureau", signer("one", "EIP712").jwk));
   const { subtle } = globalThis.crypto;
   const bare = signatureVerifier({
     verify: subtle.verify.bind(subtle),
@@ -32,9 +33,10 @@ describe("signatures", () => {
   const engines = { "WebCrypto with Ed25519": signatureVerifier(), "WebCrypto without": bare } as const;
 
   for (const [name, verify] of Object.entries(engines)) {
-    for (const alg of ["ES256", "EdDSA"] as const) {
+    for (const alg of ALGORITHMS) {
       it(`${alg} on ${name}: true for its own, false for everything else`, async () => {
         const { jwk, sign } = signer("one", alg);
+        const data = alg === "EIP712" ? typed : plain;
         const signature = sign(data);
         expect(await verify(jwk, data, signature)).to.equal(true);
         for (let i = 0; i < 64; i += 9) {
@@ -50,7 +52,7 @@ describe("signatures", () => {
 
   it("a key that no engine can import verifies nothing", async () => {
     const jwk = { kty: "EC", crv: "P-256", x: "A".repeat(43), y: "A".repeat(43) } as const;
-    expect(await bare(jwk, data, new Uint8Array(64))).to.equal(false);
+    expect(await bare(jwk, plain, new Uint8Array(64))).to.equal(false);
   });
 
   it("imports a key once, until it has seen too many", async () => {
@@ -59,7 +61,7 @@ describe("signatures", () => {
       importKey: (() => Promise.resolve(count++)) as unknown as typeof subtle.importKey,
       verify: () => Promise.resolve(true),
     });
-    const ask = (i: number) => verify({ kty: "OKP", crv: "Ed25519", x: `key ${i}` }, data, new Uint8Array(64));
+    const ask = (i: number) => verify({ kty: "OKP", crv: "Ed25519", x: `key ${i}` }, plain, new Uint8Array(64));
     for (let i = 0; i < 10; i++) await ask(0);
     expect(count).to.equal(1);
     for (let i = 0; i < 4096; i++) await ask(i);

@@ -1,10 +1,10 @@
 /** What checks signatures by the hundred. Node has one with threads of its own; elsewhere WebCrypto's threads do it. */
-import type { PublicJwk } from "@quanji/chaincode/log";
+import type { PlainJwk } from "@quanji/chaincode/log";
 import { verifySignature } from "./signatures.js";
 
-/** A signature, what it is over, and the key that is to have made it. */
+/** A signature, what it is over, and the key that is to have made it: a requester's, so no Ethereum key. */
 export interface SignatureCheck {
-  readonly jwk: PublicJwk;
+  readonly jwk: PlainJwk;
   readonly data: Uint8Array;
   readonly signature: Uint8Array;
 }

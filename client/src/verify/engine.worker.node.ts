@@ -1,11 +1,11 @@
 /** A thread that checks signatures: gets batches, answers each. Ends when its engine is closed. */
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { parentPort } from "node:worker_threads";
-import { type PublicJwk, verifyTyped } from "@quanji/chaincode/log";
+import type { PlainJwk } from "@quanji/chaincode/log";
 
 export interface Batch {
   readonly id: number;
-  readonly keys: readonly PublicJwk[];
+  readonly keys: readonly PlainJwk[];
   /** Three numbers for each check: which key, length of what was signed, length of the signature. */
   readonly lengths: Uint32Array;
   /** What was signed and the signature, check after check. */
@@ -23,7 +23,7 @@ const MAX_CACHED_KEYS = 4096;
 const imported = new Map<string, KeyObject | undefined>();
 
 /** Undefined for a key that cannot be imported: it verifies nothing. */
-function keyFor(jwk: PublicJwk): KeyObject | undefined {
+function keyFor(jwk: PlainJwk): KeyObject | undefined {
   const name = jwk.kty === "EC" ? `${jwk.x}.${jwk.y}` : jwk.x;
   if (imported.has(name)) return imported.get(name);
   if (imported.size >= MAX_CACHED_KEYS) imported.clear();
@@ -37,11 +37,9 @@ function keyFor(jwk: PublicJwk): KeyObject | undefined {
   return key;
 }
 
-function isGood(jwk: PublicJwk | undefined, data: Uint8Array, signature: Uint8Array): boolean {
-  if (jwk === undefined || signature.length !== 64) return false;
-  if (jwk.crv === "secp256k1") return verifyTyped(jwk, data, signature);
-  const key = keyFor(jwk);
-  if (key === undefined) return false;
+function isGood(jwk: PlainJwk | undefined, data: Uint8Array, signature: Uint8Array): boolean {
+  const key = jwk === undefined ? undefined : keyFor(jwk);
+  if (key === undefined || jwk === undefined || signature.length !== 64) return false;
   return jwk.kty === "EC"
     ? verify("sha256", data, { key, dsaEncoding: "ieee-p1363" }, signature)
     : verify(null, data, key, signature);

@@ -87,6 +87,7 @@ export function signerCheck({ jws }: OpenedRequest, record: QuanjiRecord, key: P
     refuse("KEY_THUMBPRINT", "kid is not the thumbprint of the key");
   if (partyOf(jws.header.kid) !== record.face.unit) refuse("KEY_PARTY", "the request was signed for another party");
   assertAlgorithm(jws, key);
+  if (key.crv === "secp256k1") return refuse("ALG_FORBIDDEN", "an Ethereum key signs no requests");
   return { jwk: key, data: jws.signingInput, signature: jws.signature };
 }
 

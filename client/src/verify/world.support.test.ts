@@ -644,7 +644,7 @@ export class SmallWorld {
     const entry = chain.flatMap((line) =>
       line.t === "command" && requestText(line.request) === requestText(request) ? [line.entry] : [],
     )[0]!;
-    return { field, entry, request, key: PARTIES[by].key.jwk };
+    return { field, entry, request, key: (this.keys[by] ?? PARTIES[by].key).jwk };
   }
 
   async receiptPayload(log: string, index: number, changes: Partial<Receipt> = {}): Promise<Receipt> {

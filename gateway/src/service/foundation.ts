@@ -4,8 +4,10 @@ import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import {
   type CommandHeader,
+  hashText,
   type ParsedJws,
   type PublicJwk,
+  sha256,
   signedBytes,
   type VerifySignature,
 } from "@quanji/chaincode/log";
@@ -23,6 +25,7 @@ import { openReadModel } from "../readmodel/open.js";
 import { LedgerClock } from "./clock.js";
 import type { Closers } from "./closers.js";
 import { foundNetwork } from "./founding.js";
+import { EthereumChecks } from "./ethereum-checks.js";
 import { openLedgerOf } from "./ledgers.js";
 import { type GatewayKeys, openKeys } from "./keys.js";
 import { lockFolder } from "./lock.js";
@@ -118,6 +121,7 @@ export async function openFoundation(
     now: ledgerClock.now,
     report: (error) => log.fault("the trust file is not renewed", error),
   });
+  const checks = closers.add(new EthereumChecks(nodeVerifier()), (open) => open.close());
   return {
     config,
     environment,
@@ -128,7 +132,7 @@ export async function openFoundation(
     readModel,
     clock: ledgerClock,
     trust,
-    verify: vouching(nodeVerifier(), vouchers),
+    verify: vouching(checks.verify, vouchers),
     sources,
     sourceFolder,
     origins,
@@ -152,9 +156,12 @@ async function openFolder(config: Config, closers: Closers): Promise<string> {
 const vouching =
   (verify: VerifySignature, vouchers: Vouchers): Foundation["verify"] =>
   async (jwk, command) => {
-    const right = await verify(jwk, signedBytes(command), command.signature);
-    // A voucher is for the request's own bytes; an Ethereum key signs others, and seldom.
-    if (right && command.header.alg !== "EIP712") vouchers.add(jwk, command);
+    const signed = signedBytes(command);
+    const right = await verify(jwk, signed, command.signature);
+    const { jws, request } = command;
+    // A voucher is for the bytes that were signed; an Ethereum key signs others than the request's own.
+    if (right)
+      vouchers.add(jwk, { jws, request: signed === command.signingInput ? request : hashText(sha256(signed)) });
     return right;
   };
 

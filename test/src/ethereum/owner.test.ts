@@ -17,7 +17,7 @@ import {
 } from "@quanji/client";
 import { verifyTrail } from "@quanji/client/verify";
 import { expect } from "chai";
-import { hexlify, type TypedDataDomain, Wallet } from "ethers";
+import { hexlify, Wallet } from "ethers";
 import type { LocalHost } from "../support/host.js";
 import { QUANJI, runProgram } from "../support/program.js";
 import { IDS, RESOURCE, sourcesOf, Stage, TERMS } from "../support/stage.js";
@@ -34,7 +34,7 @@ const askOf =
       string,
       { name: string; type: string }[]
     >;
-    return wallet.signTypedData(data.domain as TypedDataDomain, types, data.message);
+    return wallet.signTypedData(data.domain, types, data.message);
   };
 
 describe("an owner with an Ethereum key", () => {

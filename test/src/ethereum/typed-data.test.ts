@@ -92,7 +92,7 @@ describe("EIP-712, as ethers has it", () => {
         fc.boolean(),
         fc.array(tie("value"), { maxLength: 3 }),
         fc.dictionary(name, tie("value"), { maxKeys: 3 }),
-      ) as fc.Arbitrary<Json>,
+      ),
     }));
     const any = fc.record({ net: fc.string({ unit: "grapheme" }), more: fc.dictionary(name, value, { maxKeys: 4 }) });
     fc.assert(

@@ -10,7 +10,8 @@ import {
   thumbprint,
   thumbprintOf,
 } from "@quanji/chaincode/log";
-import { Client, completeDraft, KEY_REQUEST, kidOf, walletKey, walletSigner } from "../../sdk/index.js";
+import type { Client } from "../../sdk/index.js";
+import { completeDraft, KEY_REQUEST, kidOf, walletKey, walletSigner } from "../../sdk/index.js";
 import type { Context } from "../context.js";
 import { unwritable } from "../files.js";
 import { type Options, toJson, toPartyId, UsageError } from "../options.js";

@@ -24,8 +24,8 @@ const nameOf = (jwk: PublicJwk, request: string, signature: string): string =>
 export class Vouchers {
   #names: string[] = [];
 
-  /** Call it only for what has been verified under that key. */
-  add(jwk: PublicJwk, { request, jws }: ParsedJws<CommandHeader>): void {
+  /** Call it only for what has been verified under that key. `request`: SHA-256 of what was signed. */
+  add(jwk: PublicJwk, { request, jws }: Pick<ParsedJws<CommandHeader>, "request" | "jws">): void {
     if (this.#names.length < MAX_WAITING) this.#names.push(nameOf(jwk, request, jws.signature));
   }
 
