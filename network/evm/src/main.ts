@@ -5,7 +5,7 @@ import { Command } from "commander";
 import { JsonRpcProvider, sha256, toUtf8Bytes, Wallet } from "ethers";
 import { addAddress, newestOf, readAddresses } from "./addresses.js";
 import { anchorAt, deployAnchor, headOf, registerLog } from "./anchor-contract.js";
-import { artifactOf, artifactText, compile } from "./compile.js";
+import { artifactOf, artifactText, compile, CONTRACTS } from "./compile.js";
 import { startNode } from "./node.js";
 
 const KEY = "QUANJI_EVM_KEY";
@@ -46,9 +46,11 @@ program
   .command("compile")
   .description("compile the contracts into artifacts/, which are checked in")
   .action(async () => {
-    const artifact = await compile("Anchor");
-    await writeFile(artifactOf("Anchor"), artifactText(artifact));
-    say(`${artifact.contract}: ${(artifact.bytecode.length - 2) / 2} bytes, ${artifact.compiler}`);
+    for (const name of CONTRACTS) {
+      const artifact = await compile(name);
+      await writeFile(artifactOf(name), artifactText(artifact));
+      say(`${artifact.contract}: ${(artifact.bytecode.length - 2) / 2} bytes, ${artifact.compiler}`);
+    }
   });
 
 program
