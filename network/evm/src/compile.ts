@@ -43,8 +43,11 @@ export async function readSources(): Promise<Record<string, string>> {
   );
 }
 
-/** All contracts of one file. Throws with the compiler's own words for an error and for a warning. */
-export function compileFile(file: string, sources: Readonly<Record<string, string>>): Artifact[] {
+/**
+ * All contracts of one file. Throws with the compiler's own words for an error and for a warning. `optimized` takes three
+ * times as long: what only a test runs goes without.
+ */
+export function compileFile(file: string, sources: Readonly<Record<string, string>>, optimized: boolean): Artifact[] {
   const solc = createRequire(import.meta.url)("solc") as Solc;
   const output = JSON.parse(
     solc.compile(
@@ -54,7 +57,7 @@ export function compileFile(file: string, sources: Readonly<Record<string, strin
         settings: {
           // An old one, so that chains which are slow to follow Ethereum run it too.
           evmVersion: "london",
-          optimizer: { enabled: true, runs: 10_000 },
+          optimizer: optimized ? { enabled: true, runs: 10_000 } : { enabled: false },
           // No hash of the source's comments in the code.
           metadata: { bytecodeHash: "none", appendCBOR: false },
           outputSelection: { [file]: { "*": ["abi", "evm.bytecode.object"] } },
@@ -75,7 +78,7 @@ export function compileFile(file: string, sources: Readonly<Record<string, strin
 
 /** The contract that gives its file the name. Throws as {@link compileFile}. */
 export async function compile(contract: string): Promise<Artifact> {
-  const artifact = compileFile(`${contract}.sol`, await readSources()).find((one) => one.contract === contract);
+  const artifact = compileFile(`${contract}.sol`, await readSources(), true).find((one) => one.contract === contract);
   if (artifact === undefined) throw new Error(`${contract}.sol has no contract ${contract}`);
   return artifact;
 }

@@ -1,5 +1,5 @@
 /** The escrow contract through any JSON-RPC endpoint: what a payer, signers, payees and anybody do with it. */
-import { Contract, type ContractRunner, type ContractTransactionReceipt, type Result, type Wallet } from "ethers";
+import { Contract, type ContractRunner, type ContractTransactionReceipt, type Wallet } from "ethers";
 import { contractAt, deploy, type Place, sent } from "./deploy.js";
 import {
   type Claim,

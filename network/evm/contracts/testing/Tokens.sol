@@ -132,6 +132,10 @@ contract HookToken is Base {
         (target, data, late) = (target_, data_, late_);
     }
 
+    function rest() external {
+        (target, tried, through) = (address(0), 0, 0);
+    }
+
     /// Acts as this account.
     function act(address to, bytes calldata call) external {
         (bool taken, bytes memory answer) = to.call(call);
@@ -165,17 +169,5 @@ contract HookToken is Base {
         (bool taken, bytes memory answer) = once.call(data);
         if (taken) through++;
         else refusal = answer;
-    }
-}
-
-/// Many reads in one call.
-contract Reader {
-    function read(address[] calldata targets, bytes[] calldata calls) external view returns (bytes[] memory answers) {
-        answers = new bytes[](calls.length);
-        for (uint256 i = 0; i < calls.length; i++) {
-            (bool taken, bytes memory answer) = targets[i].staticcall(calls[i]);
-            require(taken, "read");
-            answers[i] = answer;
-        }
     }
 }
