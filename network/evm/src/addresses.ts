@@ -5,20 +5,21 @@ import { parseWith } from "@quanji/chaincode/domain";
 import { replaceFile } from "@quanji/client";
 import { z } from "zod";
 import type { Deployed } from "./anchor-contract.js";
+import type { Place } from "./deploy.js";
 
 const Address = z.string().regex(/^0x[0-9a-f]{40}$/);
+const PlaceRow = z.strictObject({
+  chain: z.int().min(1),
+  address: Address,
+  block: z.int().min(0),
+  transaction: z.string().regex(/^0x[0-9a-f]{64}$/),
+});
 
 export const Addresses = z.strictObject({
   v: z.literal("quanji.addresses.v1"),
-  anchors: z.array(
-    z.strictObject({
-      chain: z.int().min(1),
-      address: Address,
-      block: z.int().min(0),
-      transaction: z.string().regex(/^0x[0-9a-f]{64}$/),
-      registrar: Address,
-    }),
-  ),
+  anchors: z.array(z.strictObject({ ...PlaceRow.shape, registrar: Address })),
+  /** Absent in files of before there were any. */
+  escrows: z.array(PlaceRow).default([]),
 });
 export type Addresses = z.infer<typeof Addresses>;
 
@@ -28,16 +29,27 @@ export async function readAddresses(file: string): Promise<Addresses> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   });
-  return text === undefined ? { v: "quanji.addresses.v1", anchors: [] } : parseWith(Addresses, JSON.parse(text));
+  if (text === undefined) return { v: "quanji.addresses.v1", anchors: [], escrows: [] };
+  return parseWith<Addresses>(Addresses, JSON.parse(text));
 }
 
 /** Adds a contract, the newest of its chain last. */
-export async function addAddress(file: string, deployed: Deployed): Promise<void> {
+export async function addAddress(file: string, anchor: Deployed): Promise<void> {
   const known = await readAddresses(file);
-  const next: Addresses = { ...known, anchors: [...known.anchors, deployed] };
-  await replaceFile(dirname(file), basename(file), `${JSON.stringify(next, undefined, 2)}\n`);
+  await write(file, { ...known, anchors: [...known.anchors, anchor] });
+}
+
+export async function addEscrow(file: string, escrow: Place): Promise<void> {
+  const known = await readAddresses(file);
+  await write(file, { ...known, escrows: [...known.escrows, escrow] });
 }
 
 /** The newest contract of a chain. */
-export const newestOf = ({ anchors }: Addresses, chain: number): Addresses["anchors"][number] | undefined =>
-  anchors.findLast((row) => row.chain === chain);
+export const newestOf = <K extends "anchors" | "escrows">(
+  addresses: Addresses,
+  kind: K,
+  chain: number,
+): Addresses[K][number] | undefined => addresses[kind].findLast((row) => row.chain === chain);
+
+const write = (file: string, addresses: Addresses): Promise<void> =>
+  replaceFile(dirname(file), basename(file), `${JSON.stringify(addresses, undefined, 2)}\n`);

@@ -21,8 +21,9 @@ import { ANCHORED_TOPIC, logTopic, openAnchor, toHex, verifyEvent } from "@quanj
 import { Anchorer, type AnchorerOptions, ANCHOR_ABI, AnchorStore, Chain } from "@quanji/gateway/anchoring";
 import { expect } from "chai";
 import { type Contract, Interface, JsonRpcProvider, Wallet } from "ethers";
-import { anchorAt, type Deployed, deployAnchor, headOf, registerLog, sent } from "./anchor-contract.js";
+import { anchorAt, type Deployed, deployAnchor, headOf, registerLog } from "./anchor-contract.js";
 import { readArtifact } from "./compile.js";
+import { sent } from "./deploy.js";
 import { type LocalNode, startNode } from "./node.js";
 
 const LOG = "quanji.test/city/gw/0";

@@ -1,7 +1,10 @@
 /** Compiles the contracts with the `solc` package: no download, and the same bytes from the same source everywhere. */
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import type { InterfaceAbi } from "ethers";
+
+/** The contracts that are deployed: their artifacts are checked in. */
+export const CONTRACTS = ["Anchor", "Escrow"] as const;
 
 /** What is kept of a compiled contract; `artifacts/<name>.json` is this, checked in, and a test makes it anew. */
 export interface Artifact {
@@ -18,45 +21,66 @@ interface Solc {
   compile(input: string): string;
 }
 
-interface Output {
-  readonly errors?: readonly { readonly formattedMessage: string }[];
-  readonly contracts?: Readonly<
-    Record<
-      string,
-      Readonly<
-        Record<string, { readonly abi: InterfaceAbi; readonly evm: { readonly bytecode: { readonly object: string } } }>
-      >
-    >
-  >;
+interface Compiled {
+  readonly abi: InterfaceAbi;
+  readonly evm: { readonly bytecode: { readonly object: string } };
 }
 
-export const sourceOf = (contract: string): URL => new URL(`../contracts/${contract}.sol`, import.meta.url);
+interface Output {
+  readonly errors?: readonly { readonly formattedMessage: string }[];
+  readonly contracts?: Readonly<Record<string, Readonly<Record<string, Compiled>>>>;
+}
+
+const FOLDER = new URL("../contracts/", import.meta.url);
 export const artifactOf = (contract: string): URL => new URL(`../artifacts/${contract}.json`, import.meta.url);
 
-/** Throws with the compiler's own words for an error and for a warning. */
-export async function compile(contract: string): Promise<Artifact> {
+/** Sources by path below `contracts/`, those that only tests use among them. */
+export async function readSources(): Promise<Record<string, string>> {
+  const files = (await readdir(FOLDER, { recursive: true })).map((file) => file.replaceAll("\\", "/"));
+  const sources = files.filter((file) => file.endsWith(".sol")).sort();
+  return Object.fromEntries(
+    await Promise.all(sources.map(async (file) => [file, await readFile(new URL(file, FOLDER), "utf8")] as const)),
+  );
+}
+
+/**
+ * All contracts of one file. Throws with the compiler's own words for an error and for a warning. `optimized` takes three
+ * times as long: what only a test runs goes without.
+ */
+export function compileFile(file: string, sources: Readonly<Record<string, string>>, optimized: boolean): Artifact[] {
   const solc = createRequire(import.meta.url)("solc") as Solc;
-  const file = `${contract}.sol`;
   const output = JSON.parse(
     solc.compile(
       JSON.stringify({
         language: "Solidity",
-        sources: { [file]: { content: await readFile(sourceOf(contract), "utf8") } },
+        sources: Object.fromEntries(Object.entries(sources).map(([name, content]) => [name, { content }])),
         settings: {
           // An old one, so that chains which are slow to follow Ethereum run it too.
           evmVersion: "london",
-          optimizer: { enabled: true, runs: 10_000 },
+          optimizer: optimized ? { enabled: true, runs: 10_000 } : { enabled: false },
           // No hash of the source's comments in the code.
           metadata: { bytecodeHash: "none", appendCBOR: false },
-          outputSelection: { [file]: { [contract]: ["abi", "evm.bytecode.object"] } },
+          outputSelection: { [file]: { "*": ["abi", "evm.bytecode.object"] } },
         },
       }),
     ),
   ) as Output;
   const told = (output.errors ?? []).map(({ formattedMessage }) => formattedMessage).join("\n");
-  const compiled = output.contracts?.[file]?.[contract];
+  const compiled = output.contracts?.[file];
   if (told !== "" || compiled === undefined) throw new Error(`${file} does not compile\n${told}`);
-  return { contract, compiler: solc.version(), abi: compiled.abi, bytecode: `0x${compiled.evm.bytecode.object}` };
+  return Object.entries(compiled).map(([contract, { abi, evm }]) => ({
+    contract,
+    compiler: solc.version(),
+    abi,
+    bytecode: `0x${evm.bytecode.object}`,
+  }));
+}
+
+/** The contract that gives its file the name. Throws as {@link compileFile}. */
+export async function compile(contract: string): Promise<Artifact> {
+  const artifact = compileFile(`${contract}.sol`, await readSources(), true).find((one) => one.contract === contract);
+  if (artifact === undefined) throw new Error(`${contract}.sol has no contract ${contract}`);
+  return artifact;
 }
 
 export const artifactText = (artifact: Artifact): string => `${JSON.stringify(artifact, undefined, 2)}\n`;

@@ -12,8 +12,9 @@ import {
 import { expect } from "chai";
 import fc from "fast-check";
 import { Contract, hexlify, isError, JsonRpcProvider, Wallet } from "ethers";
-import { anchorAt, deployAnchor, headOf, registerLog, sent } from "./anchor-contract.js";
+import { anchorAt, deployAnchor, headOf, registerLog } from "./anchor-contract.js";
 import { artifactText, compile, readArtifact } from "./compile.js";
+import { sent } from "./deploy.js";
 import { type LocalNode, startNode } from "./node.js";
 
 const SIZES = 130;
