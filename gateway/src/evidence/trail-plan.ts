@@ -79,6 +79,7 @@ export async function planTrail(
   const touched = await touchedBy(index, query, logs);
   const isOpened = audience.regulator || logs.some(({ hidden }) => hidden.size > 0);
   const openings = isOpened ? await planOpenings(context, net, touched.resources, sighting) : [];
+  if (audience.regulator && query.kind === "resource") await withLineage(index, touched);
   const own = query.kind === "grant" ? query.id : undefined;
   const market = [
     ...(query.billed?.offers ?? []).map((id) => collectionChain(net, index.collection, "offer", id)),
@@ -197,6 +198,16 @@ export async function withResources(index: LedgerIndex, touched: Touched): Promi
     if (known !== undefined) touched.resources.add(splitVersion(known.resource).id);
   }
   return touched;
+}
+
+/** With what a product was made from, and the grants that allowed it, as far as they are here: whose data, on whose word. */
+async function withLineage(index: LedgerIndex, { resources, grants }: Touched): Promise<void> {
+  for (const id of resources) {
+    for (const parent of (await index.resource(id))?.lineage ?? []) {
+      resources.add(splitVersion(parent.resource).id);
+      grants.add(parent.grant);
+    }
+  }
 }
 
 /**

@@ -4,8 +4,10 @@
  */
 import type {
   AccountState,
+  Attestation,
   BooksState,
   Boundaries,
+  Caps,
   Cell,
   Contract,
   Counter,
@@ -44,6 +46,8 @@ export const DECODE = {
   log: (text: string) => JSON.parse(text) as LogState,
   party: (text: string) => JSON.parse(text) as Party,
   resource: (text: string) => JSON.parse(text) as Resource,
+  attestation: (text: string) => JSON.parse(text) as Attestation,
+  caps: (text: string) => JSON.parse(text) as Caps,
   stop: (text: string) => JSON.parse(text) as StopState,
   orders: (text: string) => JSON.parse(text) as Orders,
   boundaries: (text: string) => JSON.parse(text) as Boundaries,
@@ -51,6 +55,8 @@ export const DECODE = {
   document: (text: string) => JSON.parse(text) as PublicDocument,
   statuses: (text: string) => JSON.parse(text) as { readonly next: number },
   grant: (text: string) => (JSON.parse(text) as Sealed<Grant>).value,
+  offer: (text: string) => (JSON.parse(text) as Sealed<Offer>).value,
+  contract: (text: string) => (JSON.parse(text) as Sealed<Contract>).value,
   counter: (text: string) => (JSON.parse(text) as Sealed<Counter>).value,
   indexTip: (text: string) => (JSON.parse(text) as Sealed<IndexTip>).value,
   openings: (text: string) => (JSON.parse(text) as Sealed<Openings>).value,
