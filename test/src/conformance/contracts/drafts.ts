@@ -15,6 +15,7 @@ import { routeFor } from "@quanji/chaincode/contracts";
 import { type Actor, actor, heldBy, IDS, NET, randomText, resourcePayload, terms } from "@quanji/chaincode/testing";
 import { publicKeys, TRANSACTIONS } from "@quanji/chaincode/world";
 import { MARKET_MAKERS } from "./market-drafts.js";
+import { SETTLEMENT_MAKERS } from "./settlement-drafts.js";
 import { EXCHANGE_LOG, type Gateway, gatewayOf, GATEWAYS, type Scene } from "./scene.js";
 
 type Recorded = "access" | "access.void" | "access.accept" | "tally.sign";
@@ -565,6 +566,7 @@ export const MAKERS: Readonly<Record<CommandVerb, Maker>> = {
   ...orders,
   ...grants,
   ...MARKET_MAKERS,
+  ...SETTLEMENT_MAKERS,
   "record.erase": erase,
   "record.seal": seal,
   "record.unseal": unseal,
