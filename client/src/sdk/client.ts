@@ -19,6 +19,7 @@ import { asObject, mismatch, openAnswer, parseJson, successOf } from "./answer.j
 import type { Values } from "./commitments.js";
 import { Documents } from "./documents.js";
 import { signatureVerifier } from "./engine.js";
+import { Books } from "./books.js";
 import { Erasures } from "./erasures.js";
 import { Grants } from "./grants.js";
 import { openSigner, type PartyKeyPair, type Signer } from "./keys.js";
@@ -30,6 +31,7 @@ import { type CheckedReceipt, checkReceipt } from "./receipt.js";
 import { Resources } from "./resources.js";
 import { memorySeqStore, SeqKeeper, type SeqStatus, type SeqStore } from "./seq.js";
 import { pathOf, type Sent, Session } from "./session.js";
+import { Statements } from "./statements.js";
 import { TagKeys } from "./tag-keys.js";
 import { DEADLINES, type Deadlines, type Fetch, transportFault } from "./transport.js";
 import { type Alarm, Upgrades } from "./upgrades.js";
@@ -96,6 +98,8 @@ export class Client {
   readonly erasures: Erasures;
   /** Invoices, certificates and what else a contract's month is told by. */
   readonly documents: Documents;
+  readonly statements: Statements;
+  readonly books: Books;
   readonly #session: Session;
   readonly #accesses: Accesses;
   readonly #logs: Logs;
@@ -130,6 +134,12 @@ export class Client {
     this.tagKeys = new TagKeys(session);
     this.erasures = new Erasures(session);
     this.documents = new Documents(session, ({ contract, period }) => this.contractTrail(contract, period));
+    this.statements = new Statements(
+      session,
+      (kind, id, period) => this.trail(kind, id, period),
+      (contract, period) => this.contractTrail(contract, period),
+    );
+    this.books = new Books(session);
     this.#logs = new Logs(session, this.grants, this.resources);
     this.#accesses = new Accesses(
       session,
@@ -314,8 +324,8 @@ export class Client {
   }
 
   /**
-   * Evidence of a contract's month: the trail of its grant, with the chains of offer and contract. Lines as {@link trail} answers
-   * them. Errors: NOT_FOUND; STATE_CONFLICT: the month is not over; UNREACHABLE · CUT.
+   * Evidence of a contract's month, for its parties and the regulator: the trail of its grant over what the contract covers of the
+   * month, with the chains of offer and contract. Errors: as {@link trail}; STATE_CONFLICT: the month is not over.
    */
   async *contractTrail(contract: string, period: string): AsyncGenerator<string, void, void> {
     yield* this.#trail(pathOf(["trails", "contract", contract], { period }), undefined);

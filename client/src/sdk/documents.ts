@@ -10,6 +10,7 @@ import {
   divided,
   type Divided,
   instant,
+  isQuanjiError,
   offsetMs,
   payableOf,
   type Place,
@@ -50,6 +51,9 @@ export interface Issued {
   readonly jws: FlattenedJws;
   readonly digest: string;
 }
+
+/** Two certificates of one issuer may want the same place. */
+const MAX_ATTEMPTS = 8;
 
 type Names = ReadonlyMap<string, string>;
 type Closed = Settled & { readonly statement: Statement };
@@ -147,14 +151,34 @@ export class Documents {
     return { sent, id: invoice.id, code, jws, digest };
   }
 
-  /** A certificate of compliant circulation. `statusIndex`: the ledger's next place of this issuer. Errors: as for invoices. */
-  async issueCertificate(month: Month, options: { readonly statusIndex: number; readonly validUntil?: string }): Promise<Issued> {
+  /**
+   * A certificate of compliant circulation, at the ledger's next place of this issuer's status list, which it says when another is
+   * given. Errors: as for invoices.
+   */
+  async issueCertificate(month: Month, options: { readonly validUntil?: string } = {}): Promise<Issued> {
     const closed = await this.#closed(month);
-    const { statement, offer, contract } = closed;
-    const { statusIndex, validUntil } = options;
     const attestations = await Promise.all(
-      offer.attestations.map(async (id) => ({ id, ...(await this.#attestation(id)) })),
+      closed.offer.attestations.map(async (id) => ({ id, ...(await this.#attestation(id)) })),
     );
+    for (let [statusIndex, attempt] = [0, 1]; ; attempt++) {
+      try {
+        return await this.#certify(month, closed, attestations, statusIndex, options.validUntil);
+      } catch (error) {
+        const next = isQuanjiError(error, "STATE_CONFLICT") && error.field === "statusIndex" ? error.detail : undefined;
+        if (next === undefined || attempt === MAX_ATTEMPTS) throw error;
+        statusIndex = Number(next);
+      }
+    }
+  }
+
+  #certify(
+    month: Month,
+    closed: Closed,
+    attestations: Parameters<typeof buildCertificate>[0]["attestations"],
+    statusIndex: number,
+    validUntil: string | undefined,
+  ): Promise<Issued> {
+    const { statement, offer, contract } = closed;
     const { signer, gateway } = this.#session.parts;
     const id = this.#session.newId();
     return this.#issue("certificate", "certificate.issue", month, { certificate: id, statusIndex }, id, (code) =>
@@ -175,6 +199,11 @@ export class Documents {
         ...(validUntil !== undefined && { validUntil }),
       }),
     );
+  }
+
+  /** Ends a certificate's validity; its issuer's list says so from then on. Errors: ROLE_REQUIRED, EVIDENCE_MISSING. */
+  revokeCertificate({ contract, period }: Month, certificate: string): Promise<Sent> {
+    return this.#session.send("certificate.revoke", { contract, period, certificate });
   }
 
   /** Lines of a document's file: the document, then the contract's month as it is now. Errors: those of the trail. */

@@ -35,7 +35,12 @@ export interface Market {
 
 export const statementName = (contract: string, period: string): string => `${contract} ${period}`;
 
-export const NO_MARKET: Market = { offers: new Map(), contracts: new Map(), statements: new Map(), indicators: new Map() };
+export const NO_MARKET: Market = {
+  offers: new Map(),
+  contracts: new Map(),
+  statements: new Map(),
+  indicators: new Map(),
+};
 
 interface Context {
   readonly parties: Parties;
