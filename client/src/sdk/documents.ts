@@ -6,6 +6,7 @@ import {
   type Attestation,
   type AttestationKind,
   contractMonth,
+  defined,
   divide,
   divided,
   type Divided,
@@ -13,7 +14,6 @@ import {
   isQuanjiError,
   offsetMs,
   payableOf,
-  type Place,
   QuanjiError,
   splitOf,
   type Statement,
@@ -34,6 +34,7 @@ import {
   statusListPath,
 } from "../documents/index.js";
 import { extractOf, type Settled, settledOf, verifyTrail } from "../verify/index.js";
+import type { AdjustInput, ReckonedAdjustment, Statements } from "./statements.js";
 import { pathOf, type Sent, type Session } from "./session.js";
 
 /** Which month of which contract. */
@@ -58,26 +59,23 @@ const MAX_ATTEMPTS = 8;
 type Names = ReadonlyMap<string, string>;
 type Closed = Settled & { readonly statement: Statement };
 
-export interface AdjustInput extends Month {
-  readonly kind: "withdraw" | "release" | "dismiss";
-  readonly dispute?: string;
-  readonly deliveries?: readonly Place[];
-  readonly quantity: string;
-  readonly free: string;
+/** An adjustment that was sent; `note` where an invoice stands that it changes. */
+export interface Adjusted {
+  readonly sent: Sent;
+  readonly id: string;
   readonly amount: string;
-  readonly names?: Names;
+  readonly note?: Omit<Issued, "sent" | "id">;
 }
 
 export class Documents {
   readonly #session: Session;
+  readonly #statements: Pick<Statements, "adjust">;
   readonly #trail: (month: Month) => AsyncIterable<string>;
 
-  constructor(
-    session: Session,
-    trail: (month: Month) => AsyncIterable<string>,
-  ) {
+  constructor(session: Session, trail: (month: Month) => AsyncIterable<string>, statements: Pick<Statements, "adjust">) {
     this.#session = session;
     this.#trail = trail;
+    this.#statements = statements;
   }
 
   /**
@@ -105,30 +103,31 @@ export class Documents {
   }
 
   /** An adjustment, with its credit or debit note where an invoice stands that it changes. Errors: as above, and the ledger's. */
-  async adjust(input: AdjustInput): Promise<Omit<Issued, "jws" | "digest" | "code"> & Partial<Issued>> {
-    const closed = await this.#closed(input);
-    const { statement } = closed;
-    const { names = new Map<string, string>(), contract, period, ...rest } = input;
-    const id = this.#session.newId();
-    const payload = { contract, period, adjustment: id, ...rest } as unknown as JsonObject;
-    if (statement.invoice === undefined || input.amount === "0") {
-      return { sent: await this.#session.send("statement.adjust", payload), id };
-    }
-    const code = newCode(this.#session.parts.random);
-    const adjustment = { id, quantity: input.quantity, free: input.free, ...dividedBy(closed, BigInt(input.amount)) };
-    const note = buildCreditNote({
-      net: closed.net,
-      statement,
-      contract,
-      adjustment: { ...adjustment, ...(input.dispute !== undefined && { dispute: input.dispute }) },
-      code,
-      issueDate: this.#today(closed),
-      names,
-    });
-    const jws = await signDocument("creditNote", note, this.#session.parts.signer);
-    const digest = digestOf(jws);
-    const sent = await this.#session.send("statement.adjust", { ...payload, creditNote: { code, digest } });
-    return { sent, id, code, jws, digest };
+  async adjust({ contract, period }: Month, input: Omit<AdjustInput, "creditNote">, names: Names = new Map()): Promise<Adjusted> {
+    const closed = await this.#closed({ contract, period });
+    let note: Omit<Issued, "sent" | "id"> | undefined;
+    const creditNote = async (adjustment: ReckonedAdjustment) => {
+      if (closed.statement.invoice === undefined || adjustment.amount === "0") return undefined;
+      const code = newCode(this.#session.parts.random);
+      const payload = buildCreditNote({
+        net: closed.net,
+        statement: closed.statement,
+        contract,
+        adjustment: {
+          ...adjustment,
+          ...dividedBy(closed, BigInt(adjustment.amount)),
+          ...(input.dispute !== undefined && { dispute: input.dispute }),
+        },
+        code,
+        issueDate: this.#today(closed),
+        names,
+      });
+      const jws = await signDocument("creditNote", payload, this.#session.parts.signer);
+      note = { code, jws, digest: digestOf(jws) };
+      return { code, digest: note.digest };
+    };
+    const { adjustment, amount, ...sent } = await this.#statements.adjust(contract, period, { ...input, creditNote });
+    return defined({ sent, id: adjustment, amount, note });
   }
 
   /** Confirms a payment; the second of the two who confirm brings the voucher. Errors: STATE_CONFLICT: no invoice stands. */
