@@ -6,6 +6,7 @@ import { eraseCommands } from "./commands/erase.js";
 import { accessCommands } from "./commands/access.js";
 import { auditCommands } from "./commands/audit.js";
 import { evidenceCommands } from "./commands/evidence.js";
+import { documentCommands } from "./commands/document.js";
 import { fsckCommand } from "./commands/fsck.js";
 import { grantCommands } from "./commands/grant.js";
 import { keysCommands } from "./commands/keys.js";
@@ -123,6 +124,7 @@ const GROUPS: readonly ((program: Command, runtime: Runtime) => void)[] = [
   statementCommands,
   indicatorCommands,
   booksCommands,
+  documentCommands,
   sampleCommands,
   auditCommands,
   listCommands,

@@ -142,12 +142,13 @@ export class Client {
     this.contracts = new Contracts(session);
     this.tagKeys = new TagKeys(session);
     this.erasures = new Erasures(session);
-    this.documents = new Documents(session, ({ contract, period }) => this.contractTrail(contract, period));
     this.statements = new Statements(
       session,
       (kind, id, period) => this.trail(kind, id, period),
       (contract, period) => this.contractTrail(contract, period),
     );
+    const month = ({ contract, period }: { contract: string; period: string }) => this.contractTrail(contract, period);
+    this.documents = new Documents(session, month, this.statements);
     this.books = new Books(session);
     this.#logs = new Logs(session, this.grants, this.resources);
     this.#accesses = new Accesses(

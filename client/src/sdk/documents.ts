@@ -6,13 +6,14 @@ import {
   type Attestation,
   type AttestationKind,
   contractMonth,
+  defined,
   divide,
   divided,
   type Divided,
   instant,
+  isQuanjiError,
   offsetMs,
   payableOf,
-  type Place,
   QuanjiError,
   splitOf,
   type Statement,
@@ -33,6 +34,7 @@ import {
   statusListPath,
 } from "../documents/index.js";
 import { extractOf, type Settled, settledOf, verifyTrail } from "../verify/index.js";
+import type { AdjustInput, ReckonedAdjustment, Statements } from "./statements.js";
 import { pathOf, type Sent, type Session } from "./session.js";
 
 /** Which month of which contract. */
@@ -51,29 +53,29 @@ export interface Issued {
   readonly digest: string;
 }
 
+/** Two certificates of one issuer may want the same place. */
+const MAX_ATTEMPTS = 8;
+
 type Names = ReadonlyMap<string, string>;
 type Closed = Settled & { readonly statement: Statement };
 
-export interface AdjustInput extends Month {
-  readonly kind: "withdraw" | "release" | "dismiss";
-  readonly dispute?: string;
-  readonly deliveries?: readonly Place[];
-  readonly quantity: string;
-  readonly free: string;
+/** An adjustment that was sent; `note` where an invoice stands that it changes. */
+export interface Adjusted {
+  readonly sent: Sent;
+  readonly id: string;
   readonly amount: string;
-  readonly names?: Names;
+  readonly note?: Omit<Issued, "sent" | "id">;
 }
 
 export class Documents {
   readonly #session: Session;
+  readonly #statements: Pick<Statements, "adjust">;
   readonly #trail: (month: Month) => AsyncIterable<string>;
 
-  constructor(
-    session: Session,
-    trail: (month: Month) => AsyncIterable<string>,
-  ) {
+  constructor(session: Session, trail: (month: Month) => AsyncIterable<string>, statements: Pick<Statements, "adjust">) {
     this.#session = session;
     this.#trail = trail;
+    this.#statements = statements;
   }
 
   /**
@@ -101,30 +103,31 @@ export class Documents {
   }
 
   /** An adjustment, with its credit or debit note where an invoice stands that it changes. Errors: as above, and the ledger's. */
-  async adjust(input: AdjustInput): Promise<Omit<Issued, "jws" | "digest" | "code"> & Partial<Issued>> {
-    const closed = await this.#closed(input);
-    const { statement } = closed;
-    const { names = new Map<string, string>(), contract, period, ...rest } = input;
-    const id = this.#session.newId();
-    const payload = { contract, period, adjustment: id, ...rest } as unknown as JsonObject;
-    if (statement.invoice === undefined || input.amount === "0") {
-      return { sent: await this.#session.send("statement.adjust", payload), id };
-    }
-    const code = newCode(this.#session.parts.random);
-    const adjustment = { id, quantity: input.quantity, free: input.free, ...dividedBy(closed, BigInt(input.amount)) };
-    const note = buildCreditNote({
-      net: closed.net,
-      statement,
-      contract,
-      adjustment: { ...adjustment, ...(input.dispute !== undefined && { dispute: input.dispute }) },
-      code,
-      issueDate: this.#today(closed),
-      names,
-    });
-    const jws = await signDocument("creditNote", note, this.#session.parts.signer);
-    const digest = digestOf(jws);
-    const sent = await this.#session.send("statement.adjust", { ...payload, creditNote: { code, digest } });
-    return { sent, id, code, jws, digest };
+  async adjust({ contract, period }: Month, input: Omit<AdjustInput, "creditNote">, names: Names = new Map()): Promise<Adjusted> {
+    const closed = await this.#closed({ contract, period });
+    let note: Omit<Issued, "sent" | "id"> | undefined;
+    const creditNote = async (adjustment: ReckonedAdjustment) => {
+      if (closed.statement.invoice === undefined || adjustment.amount === "0") return undefined;
+      const code = newCode(this.#session.parts.random);
+      const payload = buildCreditNote({
+        net: closed.net,
+        statement: closed.statement,
+        contract,
+        adjustment: {
+          ...adjustment,
+          ...dividedBy(closed, BigInt(adjustment.amount)),
+          ...(input.dispute !== undefined && { dispute: input.dispute }),
+        },
+        code,
+        issueDate: this.#today(closed),
+        names,
+      });
+      const jws = await signDocument("creditNote", payload, this.#session.parts.signer);
+      note = { code, jws, digest: digestOf(jws) };
+      return { code, digest: note.digest };
+    };
+    const { adjustment, amount, ...sent } = await this.#statements.adjust(contract, period, { ...input, creditNote });
+    return defined({ sent, id: adjustment, amount, note });
   }
 
   /** Confirms a payment; the second of the two who confirm brings the voucher. Errors: STATE_CONFLICT: no invoice stands. */
@@ -147,14 +150,34 @@ export class Documents {
     return { sent, id: invoice.id, code, jws, digest };
   }
 
-  /** A certificate of compliant circulation. `statusIndex`: the ledger's next place of this issuer. Errors: as for invoices. */
-  async issueCertificate(month: Month, options: { readonly statusIndex: number; readonly validUntil?: string }): Promise<Issued> {
+  /**
+   * A certificate of compliant circulation, at the ledger's next place of this issuer's status list, which it says when another is
+   * given. Errors: as for invoices.
+   */
+  async issueCertificate(month: Month, options: { readonly validUntil?: string } = {}): Promise<Issued> {
     const closed = await this.#closed(month);
-    const { statement, offer, contract } = closed;
-    const { statusIndex, validUntil } = options;
     const attestations = await Promise.all(
-      offer.attestations.map(async (id) => ({ id, ...(await this.#attestation(id)) })),
+      closed.offer.attestations.map(async (id) => ({ id, ...(await this.#attestation(id)) })),
     );
+    for (let [statusIndex, attempt] = [0, 1]; ; attempt++) {
+      try {
+        return await this.#certify(month, closed, attestations, statusIndex, options.validUntil);
+      } catch (error) {
+        const next = isQuanjiError(error, "STATE_CONFLICT") && error.field === "statusIndex" ? error.detail : undefined;
+        if (next === undefined || attempt === MAX_ATTEMPTS) throw error;
+        statusIndex = Number(next);
+      }
+    }
+  }
+
+  #certify(
+    month: Month,
+    closed: Closed,
+    attestations: Parameters<typeof buildCertificate>[0]["attestations"],
+    statusIndex: number,
+    validUntil: string | undefined,
+  ): Promise<Issued> {
+    const { statement, offer, contract } = closed;
     const { signer, gateway } = this.#session.parts;
     const id = this.#session.newId();
     return this.#issue("certificate", "certificate.issue", month, { certificate: id, statusIndex }, id, (code) =>
@@ -175,6 +198,11 @@ export class Documents {
         ...(validUntil !== undefined && { validUntil }),
       }),
     );
+  }
+
+  /** Ends a certificate's validity; its issuer's list says so from then on. Errors: ROLE_REQUIRED, EVIDENCE_MISSING. */
+  revokeCertificate({ contract, period }: Month, certificate: string): Promise<Sent> {
+    return this.#session.send("certificate.revoke", { contract, period, certificate });
   }
 
   /** Lines of a document's file: the document, then the contract's month as it is now. Errors: those of the trail. */

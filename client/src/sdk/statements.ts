@@ -52,13 +52,25 @@ export interface ReckonedStatement extends Omit<ClosePayload, "contract" | "peri
   readonly attested: readonly string[];
 }
 
+interface NoteOf {
+  readonly code: string;
+  readonly digest: string;
+}
+export interface ReckonedAdjustment {
+  readonly id: string;
+  readonly amount: string;
+  readonly quantity: string;
+  readonly free: string;
+}
+
 export interface AdjustInput {
   readonly kind: "withdraw" | "release" | "dismiss";
   readonly dispute?: string;
   /** By default, of a withdrawal: those that are disputed. */
   readonly deliveries?: readonly NamedPlace[];
   readonly ground?: Json;
-  readonly creditNote?: { readonly code: string; readonly digest: string };
+  /** Where an invoice stands already: its note, or who makes it of the adjustment as it was reckoned. */
+  readonly creditNote?: NoteOf | ((adjustment: ReckonedAdjustment) => Promise<NoteOf | undefined>);
 }
 
 export class Statements {
@@ -153,13 +165,18 @@ export class Statements {
     const named = input.kind === "dismiss" ? [] : (input.deliveries ?? dispute?.deliveries ?? []);
     const moved = await this.#moved(statement, input.kind, named);
     const adjustment = this.#session.newId();
+    const { amount, quantity, free } = moved;
+    const creditNote =
+      typeof input.creditNote === "function"
+        ? await input.creditNote({ id: adjustment, amount, quantity, free })
+        : input.creditNote;
     const payload = defined({
       contract,
       period,
       adjustment,
       kind: input.kind,
       dispute: input.dispute,
-      creditNote: input.creditNote,
+      creditNote,
       ...moved,
     });
     const values = input.ground === undefined ? {} : { ground: { value: input.ground } };

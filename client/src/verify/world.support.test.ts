@@ -110,6 +110,9 @@ export interface TrailParts {
   readonly said?: true;
   /** With the chain of what was erased or sealed. */
   readonly openings?: true;
+  /** With the chains of a contract and its offer. */
+  readonly offer?: string;
+  readonly contract?: string;
 }
 
 export interface SubjectParts {
@@ -686,7 +689,7 @@ export class SmallWorld {
     }
     const { value: secret } = JSON.parse(this.#private.get(`org-${MSP} ${privateKeys.secret}`)!) as { value: string };
     const text =
-      isRecord || key.kind === "grant" || key.kind === "openings"
+      isRecord || ["grant", "openings", "offer", "contract"].includes(key.kind)
         ? this.#private.get(`org-${MSP} ${privateKeys.head(secret, key)}`)
         : this.#public.get(publicKeys.chain(key));
     return text === undefined ? undefined : (JSON.parse(text) as ChainHead & { salt: string });
@@ -747,6 +750,11 @@ export class SmallWorld {
       ...(parts.said === undefined && parts.openings === undefined
         ? []
         : [[privateScope(NET, MSP), "openings", RESOURCE] as [string, "openings", string]]),
+      ...(["offer", "contract"] as const).flatMap((chain) =>
+        (parts[chain] === undefined ? [] : [parts[chain]]).map(
+          (name): [string, "offer" | "contract", string] => [privateScope(NET, MSP), chain, name],
+        ),
+      ),
     ];
     const lines: TrailLine[] = [
       { t: "trail", v: "quanji.trail.v1", net: NET, key: { kind, id }, ...(from && { from }), ...(to && { to }) },
@@ -874,6 +882,8 @@ const groupOf = (verb: Verb): string => {
   return (
     { network: "network", gateway: "network", log: "network", clock: "network", party: "parties" }[group] ??
     { resource: "resources", order: "orders", grant: "grants", record: "openings" }[group] ??
+    { offer: "market", tariff: "market", contract: "market", attest: "attestations" }[group] ??
+    { indicator: "settlement", statement: "settlement", invoice: "settlement", certificate: "settlement" }[group] ??
     group
   );
 };

@@ -31,6 +31,9 @@ export function firstDifference(given: Value, expected: Value, path: readonly st
   return undefined;
 }
 
+/** Words about what is priced and for whom, wherever they stand. */
+const WORDS: ReadonlySet<string> = new Set(["Item", "Party", "AllowanceChargeReason"]);
+
 const NAMED: readonly (readonly [names: ReadonlySet<string>, detail: Finding])[] = [
   [new Set(["split", "portions", "suspense"]), "SPLIT_DIFFERS"],
   [new Set(["tier", "tariff", "Price", "highest", "cap"]), "TIER_DIFFERS"],
@@ -45,4 +48,6 @@ const NAMED: readonly (readonly [names: ReadonlySet<string>, detail: Finding])[]
 
 /** By the names on the way to it, those of what is smallest first. */
 const detailOf = (path: readonly string[]): Finding =>
-  NAMED.find(([names]) => path.some((name) => names.has(name)))?.[1] ?? "DOCUMENT_DIFFERS";
+  path.some((name) => WORDS.has(name))
+    ? "DOCUMENT_DIFFERS"
+    : (NAMED.find(([names]) => path.some((name) => names.has(name)))?.[1] ?? "DOCUMENT_DIFFERS");
