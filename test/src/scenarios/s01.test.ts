@@ -3,12 +3,22 @@
  */
 import { expect } from "chai";
 import { stopDigest } from "@quanji/chaincode/domain";
-import type { JsonObject } from "@quanji/chaincode/log";
+import { type JsonObject, sha256Text } from "@quanji/chaincode/log";
 import { LOG } from "../support/host.js";
-import { instantAt } from "./support/calendar.js";
+import { at, instantAt, month } from "./support/calendar.js";
 import { done, refused } from "./support/commands.js";
 import { assertSameEnding, endingOf } from "./support/ending.js";
 import { groundOfRun } from "./support/ground.js";
+import {
+  accountsOf,
+  assertRecomputed,
+  closing,
+  json,
+  MARCH,
+  sharesOf,
+  statementOf,
+  tariffOf,
+} from "./support/money.js";
 import { assertNothingTold } from "./support/secrets.js";
 import { Story } from "./support/story.js";
 import { assertTrail } from "./support/tampering.js";
@@ -37,6 +47,13 @@ const FIELDS = [
 const HEAD = { responsibleHead: { value: { name: "Zs6 Li Qiang", title: "director" } } };
 const ROUTE = { resource: ETA, purpose: "navigation" } as const;
 const TRAFFIC = { resource: LIVE, purpose: "navigation" } as const;
+
+const PRICE = tariffOf({
+  tiers: [
+    { upTo: 500, amount: "80", per: 10 },
+    { amount: "50", per: 10 },
+  ],
+});
 
 const { ground, title } = await groundOfRun();
 
@@ -121,7 +138,10 @@ describe(`S1 real-time traffic for a map platform${title}`, () => {
     grantor: PARTY.TRAF.id,
     right: "holding",
     route: [[PARTY.TRAF.id]],
-    terms: terms({ actions: ["query", "derive", "subgrant"] }),
+    terms: terms({
+      actions: ["query", "derive", "subgrant"],
+      derivative: { lineage: "required", operating: PARTY.MAPC.id, survives: true },
+    }),
   });
 
   it("4 MAPC asks for G1: pending; a query → ✗ GRANT_PENDING; TRAF approves: active", async () => {
@@ -190,8 +210,51 @@ describe(`S1 real-time traffic for a map platform${title}`, () => {
     await refused(story, "MAPC", verb, product({}), "LINEAGE_MISSING", HEAD);
     await refused(story, "MAPC", verb, product(under("G1.1")), "LINEAGE_UNGRANTED", HEAD);
     await refused(story, "MAPC", verb, product({ ...under("G1"), ...level("general-1") }), "GRADE_TOO_LOW", HEAD);
-    await done(story, "MAPC", verb, product(under("G1")), HEAD);
+    // General-1 is below traffic.live: QUAL has examined what was taken out.
+    await done(story, "QUAL", "attest", {
+      attestation: story.id("A1"),
+      kind: "deidentification",
+      subject: `${ETA}@1`,
+      result: "pass",
+      level: "general-1",
+      report: sha256Text("zs10 report on route times"),
+    });
+    const examined = { ...under("G1"), ...level("general-1"), attestations: [story.id("A1")] };
+    await done(story, "MAPC", verb, product(examined), HEAD);
   });
+
+  /** 12, its beginning: what RSVC will pay, and who has how much of it. */
+  const contracted = async (): Promise<void> => {
+    await done(story, "MAPC", "offer.list", {
+      offer: story.id("O1"),
+      resource: `${ETA}@1`,
+      purposes: ["navigation"],
+      attestations: [],
+      tariff: json(PRICE),
+    });
+    const shares = (
+      [
+        ["TRAF", 4],
+        ["PLAT", 3],
+        ["MAPC", 3],
+      ] as const
+    ).map(([name, weight]) => {
+      return { weight, to: PARTY[name].id };
+    });
+    const terms = {
+      offer: story.id("O1"),
+      seller: PARTY.MAPC.id,
+      buyer: PARTY.RSVC.id,
+      grant: G("G1p"),
+      until: instantAt("2026-12-31"),
+      payees: { shares },
+      disputeDays: 10,
+      counterparts: [],
+    };
+    for (const name of ["MAPC", "RSVC"] as const) {
+      await done(story, name, "contract.sign", { contract: story.id("K1"), version: 1, terms });
+    }
+  };
 
   it("10 MAPC offers G1p, RSVC accepts; 1,004 calls are permitted, the source fails twice", async () => {
     await done(story, "MAPC", "grant.offer", {
@@ -202,6 +265,7 @@ describe(`S1 real-time traffic for a map platform${title}`, () => {
       terms: terms(until("2026-12-31")),
     });
     await done(story, "RSVC", "grant.accept", { grant: G("G1p") });
+    await contracted();
     story.source.failing = 2;
     const all = await story.useAll("RSVC", { ...ROUTE, grant: G("G1p") }, 1_004);
     await story.settled();
@@ -246,8 +310,40 @@ describe(`S1 real-time traffic for a map platform${title}`, () => {
 
   it("D1, D2: every receipt verifies offline, cosigned by a quorum of witnesses", () => assertReceipts(story));
 
+  it("12 RSVC pays for 1,003 calls: 4,000 + 2,515 = 6,515, of which TRAF 2,606, PLAT 1,955, MAPC 1,954", async () => {
+    await story.setClock(at("2026-04-01 09:00:00"), "MDB");
+    const month = { contract: story.id("K1"), grant: G("G1p"), period: MARCH, tariff: PRICE, version: 1 };
+    const payload = await closing(story, "MAPC", month);
+    await refused(story, "MAPC", "statement.close", { ...payload, total: "6516" }, "TOTAL_MISMATCH");
+    await done(story, "MAPC", "statement.close", payload);
+    const statement = await statementOf(story, "RSVC", month);
+    expect(statement.lines.map(({ amount }) => amount)).to.deep.equal(["4000", "2515"]);
+    expect(statement.lines.map((line) => "quantity" in line && line.quantity)).to.deep.equal(["500", "503"]);
+    expect(statement.amount).to.equal("6515");
+    expect(sharesOf(story, statement)).to.deep.equal({ TRAF: "2606", PLAT: "1955", MAPC: "1954" });
+    expect(await accountsOf(story, "MDB", MARCH)).to.deep.equal({
+      RSVC: "-6515",
+      TRAF: "2606",
+      PLAT: "1955",
+      MAPC: "1954",
+    });
+  });
+
+  it("14, 15 RSVC recomputes 6,515 from its own receipts, in any order; the 2 failed calls are in no line", async () => {
+    const month = { contract: story.id("K1"), grant: G("G1p"), period: MARCH, tariff: PRICE, version: 1 };
+    const own = story.uses.filter(({ use }) => use.grant === G("G1p"));
+    expect(own).to.have.length(1_005);
+    assertRecomputed(story, own, month, await statementOf(story, "RSVC", month));
+  });
+
   it("D4: both ledgers end alike", async function () {
-    if (!(await assertSameEnding(story, await endingOf(story, "MDB")))) this.skip();
+    if (
+      !(await assertSameEnding(
+        story,
+        await endingOf(story, "MDB", [`/v1/statements/${story.id("K1")}/${month(MARCH)}`]),
+      ))
+    )
+      this.skip();
   });
 
   it("D5: no name, no ground and no term that was told in confidence is public", async () => {
@@ -259,6 +355,9 @@ describe(`S1 real-time traffic for a map platform${title}`, () => {
       "ground of the stop": "zs9 the platform resold it",
       "id of G1.1": G("G1.1"), // that of G1 is in the catalogue: a product names its parents
       "id of G1p": G("G1p"),
+      "id of the offer": story.id("O1"),
+      "id of the contract": story.id("K1"),
+      prices: '"amount":"80"',
     });
   });
 });

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
-import { type Payload, type Role, type Verb } from "@quanji/chaincode/domain";
+import { type Payload, type RecordBytes, type Role, splitRecordText, type Verb } from "@quanji/chaincode/domain";
 import type { FlattenedJws, JsonObject } from "@quanji/chaincode/log";
 import {
   bodyOf,
@@ -97,6 +97,8 @@ export class Story<Name extends string> {
   /** Everything that happened, in the order in which it was asked for. */
   readonly uses: Used[] = [];
   readonly commands: Commanded[] = [];
+  /** Record texts of deliveries by request, as their receipts show them: see {@link learn}. */
+  readonly deliveries = new Map<string, RecordBytes>();
   readonly #ids: ReadonlyMap<string, string>;
   readonly #signers: ReadonlyMap<string, Signer>;
   readonly #clients = new Map<string, Promise<Client>>();
@@ -148,7 +150,10 @@ export class Story<Name extends string> {
       })),
     };
     const folder = await newFolder();
-    const host = await LocalHost.open({ base, data: folder, config, lines });
+    // Told the collection's secret, they can also say that a chain was never touched: of a party that only grants, say.
+    const witnesses = (base.config["witnesses"] as readonly object[]).map((row) => ({ ...row, absence: true }));
+    const told: Base = { ...base, config: { ...base.config, witnesses } };
+    const host = await LocalHost.open({ base: told, data: folder, config, lines });
     const { jwk } = await readKeyFile(path.join(folder, "keys", "regulator.jwk"));
     const everybody: Record<string, Actor> = { ...actors, ...EXTRAS };
     const signers = new Map([[regulator.code as string, await openSigner({ jwk, party: regulator.id })]]);
@@ -179,6 +184,30 @@ export class Story<Name extends string> {
   /** A label of the story as an id. */
   id(label: string): string {
     return labelled(this.name, label);
+  }
+
+  /** Code of a party in the story. */
+  codeOf(party: string): string {
+    return [...this.#ids].find(([, id]) => id === party)?.[0] ?? party;
+  }
+
+  /** Newest block. */
+  async block(): Promise<number> {
+    await using view = await this.host.ledger.view();
+    return view.block;
+  }
+
+  /** Asks for the receipts of a use's delivery, and keeps what was delivered. */
+  async learn({ by, signed }: Used): Promise<void> {
+    if (this.deliveries.has(signed.request)) return;
+    const client = await this.client(by as Name);
+    const { delivery } = await client.read(`/v1/receipts/${signed.request}`);
+    if (delivery !== undefined) this.keep(signed.request, delivery);
+  }
+
+  /** @param receipt of a delivery */
+  keep(request: string, receipt: unknown): void {
+    this.deliveries.set(request, splitRecordText(String(payloadOf(receipt)["record"])));
   }
 
   party(code: Name | Extra): string {
@@ -235,8 +264,13 @@ export class Story<Name extends string> {
     return known;
   }
 
-  sign(by: Name | Extra, verb: Verb | "read", payload: JsonObject, values: Values = {}): Promise<SignedCommand> {
-    const urlPath = verb === "access" ? "/v1/access" : `/v1/commands/${verb}`;
+  sign(
+    by: Name | Extra,
+    verb: Verb | "read",
+    payload: JsonObject,
+    values: Values = {},
+    urlPath = verb === "access" ? "/v1/access" : `/v1/commands/${verb}`,
+  ): Promise<SignedCommand> {
     return signCommand({
       signer: this.signer(by),
       verb,
@@ -251,6 +285,13 @@ export class Story<Name extends string> {
   post(urlPath: string, signed: Pick<SignedCommand, "jws" | "openings">): Promise<Reply> {
     const { type, text } = bodyOf(signed);
     return send(this.host.address, { method: "POST", path: urlPath, headers: { "content-type": type }, body: text });
+  }
+
+  /** A read, as text. */
+  async read(by: Name | Extra, urlPath: string): Promise<string> {
+    const { status, text } = await this.post(urlPath, await this.sign(by, "read", {}, {}, urlPath));
+    if (status !== 200) throw new Error(`${urlPath}: ${text}`);
+    return text;
   }
 
   /** Once, as it comes out. */
