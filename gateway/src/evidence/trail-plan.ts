@@ -81,16 +81,19 @@ export async function planTrail(
   const openings = isOpened ? await planOpenings(context, net, touched.resources, sighting) : [];
   if (audience.regulator && query.kind === "resource") await withLineage(index, touched);
   const own = query.kind === "grant" ? query.id : undefined;
-  const market = [
-    ...(query.billed?.offers ?? []).map((id) => collectionChain(net, index.collection, "offer", id)),
-    ...(query.billed === undefined ? [] : [collectionChain(net, index.collection, "contract", query.billed.contract)]),
-  ];
+  const market = marketKeys(net, index.collection, query);
   const keys = await chainKeys(index, net, touched, audience, openings, { own, market });
   const chains: PlannedChain[] = [];
   for (const key of keys) chains.push({ key, ...(await context.witness.state(sighting, key)) });
   chains.push(...openings);
   const opens = new Map(openings.map(({ key, head }) => [key.id, head?.n ?? 0]));
   return { net, opens: audience.regulator ? opens : undefined, chains, logs };
+}
+
+function marketKeys(net: string, collection: string, { billed }: TrailQuery): readonly ChainKey[] {
+  if (billed === undefined) return [];
+  const offers = billed.offers.map((id) => collectionChain(net, collection, "offer", id));
+  return [...offers, collectionChain(net, collection, "contract", billed.contract)];
 }
 
 /** A party's own trail is its own and the regulator's: nothing of it is hidden from either. */

@@ -37,8 +37,6 @@ function decodeWindow(text: string): SeqWindow {
   return { next, seen: fromBase64url(seen) };
 }
 
-const sealed = <T>(text: string): T => (JSON.parse(text) as Sealed<T>).value;
-
 export const DECODE = {
   network: (text: string) => JSON.parse(text) as Network,
   clock: (text: string) => JSON.parse(text) as { readonly offsetMs: number },
@@ -62,11 +60,9 @@ export const DECODE = {
   openings: (text: string) => (JSON.parse(text) as Sealed<Openings>).value,
   secret: (text: string) => (JSON.parse(text) as Sealed<string>).value,
   seen: decodeWindow,
-  offer: sealed<Offer>,
-  contract: sealed<Contract>,
-  statement: sealed<Statement>,
-  posted: sealed<Posted>,
-  books: sealed<BooksState>,
-  account: sealed<AccountState>,
-  revenues: sealed<Revenues>,
+  statement: (text: string) => (JSON.parse(text) as Sealed<Statement>).value,
+  posted: (text: string) => (JSON.parse(text) as Sealed<Posted>).value,
+  books: (text: string) => (JSON.parse(text) as Sealed<BooksState>).value,
+  account: (text: string) => (JSON.parse(text) as Sealed<AccountState>).value,
+  revenues: (text: string) => (JSON.parse(text) as Sealed<Revenues>).value,
 } as const;

@@ -88,8 +88,6 @@ export class Objects {
   openings = (request: string) => this.#private(privateKeys.opening(request), DECODE.openings);
   document = (code: string) => this.#public(publicKeys.document(code), DECODE.document);
   statuses = (issuer: string) => this.#public(publicKeys.statuses(issuer), DECODE.statuses)?.next ?? 0;
-  offer = (id: string) => this.#private(privateKeys.offer(id), DECODE.offer);
-  contract = (id: string) => this.#private(privateKeys.contract(id), DECODE.contract);
   statement = (contract: string, period: string) =>
     this.#private(privateKeys.statement(contract, period), DECODE.statement);
   posted = (contract: string, period: string) => this.#private(privateKeys.posted(contract, period), DECODE.posted);

@@ -107,8 +107,6 @@ function newIndex(options: ReadModelOptions, store: Store, height: number): Ledg
     cells: now(objects.cells),
     counter: now(objects.counter),
     seen: now((log: string, kid: string) => objects.seen(log, kid)),
-    offer: now(objects.offer),
-    contract: now(objects.contract),
     statement: now(objects.statement),
     posted: now(objects.posted),
     books: (period, currency) => objects.books(period, currency),

@@ -95,8 +95,6 @@ export interface ReadModel {
   /** Where the newest index of subjects of a log ends. */
   indexTip(log: string): Promise<IndexTip | undefined>;
 
-  offer(id: string): Promise<Offer | undefined>;
-  contract(id: string): Promise<Contract | undefined>;
   statement(contract: string, period: string): Promise<Statement | undefined>;
   /** What a statement did to books and allowance. */
   posted(contract: string, period: string): Promise<Posted | undefined>;
