@@ -23,8 +23,12 @@ import {
   type TrailLineOf,
   type TariffVersion,
 } from "@quanji/chaincode/domain";
-import { type Hash, hashText } from "@quanji/chaincode/log";
+import { type Hash, hashText, utf8 } from "@quanji/chaincode/log";
 import type { z } from "zod";
+import type { CommandChainKey } from "../verify/chains.js";
+import { type ChainCommand, openCommand } from "../verify/commands.js";
+import { parseLine } from "../verify/lines.js";
+import { replayUnverified } from "../verify/market.js";
 import { type Market, type OpenedTrust, statementName, type Verdict, verifyTrail } from "../verify/index.js";
 
 export type ClosePayload = Omit<z.infer<typeof StatementClose>, "net">;
@@ -135,14 +139,54 @@ class Pass {
   }
 }
 
+/** Evidence, its chains read ahead. */
+export interface OpenedEvidence {
+  /** As its chains say; nothing is verified yet. */
+  readonly basis: ReckoningBasis;
+  /** All lines, from the first. */
+  readonly lines: AsyncIterable<string>;
+}
+
+/** Reads the chains, which come before the records. Errors: EVIDENCE_MISSING: the contract or its offer is not in it. */
+export async function openEvidence(
+  lines: AsyncIterable<string>,
+  contract: string,
+  period: string,
+  timeZone: string,
+): Promise<OpenedEvidence> {
+  const iterator = lines[Symbol.asyncIterator]();
+  const read: string[] = [];
+  const chains: { readonly key: CommandChainKey; readonly commands: ChainCommand[] }[] = [];
+  for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
+    read.push(next.value);
+    if (next.value.startsWith('{"log":')) break;
+    const line = parseLine(utf8(next.value.trimEnd()));
+    const last = chains.at(-1);
+    if (line.t === "chain") chains.push({ key: { scope: line.scope, kind: line.kind, id: line.id }, commands: [] });
+    else if (line.t === "command" && (last?.key.kind === "offer" || last?.key.kind === "contract")) {
+      last.commands.push(openCommand(line.entry, line.request));
+    }
+  }
+  const sold = chains.filter(({ key }) => key.kind === "offer" || key.kind === "contract");
+  const basis = basisOf(await replayUnverified(sold, timeZone), contract, period, timeZone);
+  if (basis === undefined) {
+    throw new QuanjiError("EVIDENCE_MISSING", "the evidence has not the contract's chains", { field: "contract" });
+  }
+  return { basis, lines: joined(read, iterator) };
+}
+
+async function* joined(read: readonly string[], rest: AsyncIterator<string>): AsyncGenerator<string, void, void> {
+  yield* read;
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+}
+
 /**
  * One pass over the evidence. With a trust file: contract, offer and figures are what the file's own chains lead to, and nothing is
- * believed unless the file verifies. Without: `basis` is what the gateway says, and the records are as it sends them.
+ * believed unless the file verifies. Without, all is as the gateway sends it.
  * Errors: the verdict's code; EVIDENCE_MISSING; whatever the source throws.
  */
 export async function reckonMonth(
-  lines: AsyncIterable<string>,
-  basis: ReckoningBasis,
+  { basis, lines }: OpenedEvidence,
   { contract: id, period, named, untallied, trust }: Asked,
 ): Promise<MonthReckoning> {
   const logs = new Set<string>();

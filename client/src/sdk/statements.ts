@@ -2,14 +2,12 @@
 import {
   type AccessRange,
   billedUse,
-  type Contract,
   contractMonth,
   Contribution,
   defined,
   grantsOf,
   instant,
   isQuanjiError,
-  type Offer,
   parseRecord,
   parseWith,
   payableOf,
@@ -27,7 +25,7 @@ import {
 import type { Hash, Json, JsonObject } from "@quanji/chaincode/log";
 import { verifyTrail } from "../verify/index.js";
 import type { Page, PageOptions } from "./objects.js";
-import { type ClosePayload, type NamedPlace, type ReckoningBasis, reckonMonth, recordOf } from "./reckoning.js";
+import { type ClosePayload, type NamedPlace, openEvidence, type ReckoningBasis, reckonMonth, recordOf } from "./reckoning.js";
 import { pathOf, type Sent, type Session } from "./session.js";
 
 /** As the gateway shows it: a payee gets less, see the API. */
@@ -231,31 +229,21 @@ export class Statements {
 
   async #reckon(contract: string, period: string, named: readonly NamedPlace[]) {
     assertNamed(contract, period);
-    const basis = await this.#basis(contract, period);
+    const { network, trust } = this.#session.parts;
+    const evidence = await openEvidence(this.#evidence(contract, period), contract, period, network.timeZone);
+    const { basis } = evidence;
     const month = contractMonth(basis.contract, period, basis.timeZone);
     const { terms } = month.version;
     const span = { from: instant(month.fromMs), to: instant(month.toMs) };
     const attested: string[] = [];
     const untallied = terms.counterparts.includes("tally") ? await this.#untallied(basis, span, attested) : [];
-    const { trust } = this.#session.parts;
     const asked = { contract, period, named, untallied, trust };
-    const reckoning = await reckonMonth(this.#evidence(contract, period), basis, asked);
+    const reckoning = await reckonMonth(evidence, asked);
     const measured: { grant: string; deliveries: number; root: string }[] = [];
     for (const grant of grantsOf(terms.payees)) {
       measured.push(await this.#measured(grant, month, span, basis.statement, attested));
     }
     return { reckoning: { ...reckoning, untallied }, measured, attested };
-  }
-
-  /** As the gateway says: who has a trust file reads the same from the evidence. */
-  async #basis(id: string, period: string): Promise<ReckoningBasis> {
-    const { network } = this.#session.parts;
-    const contract = (await this.#session.read(pathOf(["contracts", id]))) as unknown as Contract;
-    const { timeZone } = network;
-    const { terms } = contractMonth(contract, period, timeZone).version;
-    const offer = (await this.#session.read(pathOf(["offers", terms.offer]))) as unknown as Offer;
-    const statement = await this.get(id, period).catch(absent);
-    return { contract, offer, timeZone, statement, indicator: statement?.indicator };
   }
 
   /** The source's word is in the trail of the resource. Who may not see that takes the closed statement's. */
@@ -323,11 +311,6 @@ async function* ended(lines: AsyncIterable<string>): AsyncGenerator<string, void
 function assertNamed(contract: string, period: string): void {
   if (contract === "") throw new QuanjiError("MALFORMED", "a contract's id is needed", { field: "contract" });
   parseWith(Month, period);
-}
-
-function absent(error: unknown): undefined {
-  if (isQuanjiError(error, "NOT_FOUND")) return undefined;
-  throw error;
 }
 
 const CHECKED = ["tariff", "logs", "lines", "held", "measured"] as const;
