@@ -71,7 +71,11 @@ export default tseslint.config(
   ),
   ...[
     { files: ["client/src/verify/*.ts"], inside: "\\./|\\.\\./verify/" },
-    { files: ["client/src/verify/*/*.ts"], inside: "\\./|\\.\\./[a-z-]+\\.js$" },
+    {
+      files: ["client/src/verify/*/*.ts"],
+      inside: "\\./|\\.\\./[a-z-]+\\.js$|\\.\\./\\.\\./documents/index\\.js$|zod$",
+    },
+    { files: ["client/src/documents/*.ts"], inside: "\\./|zod$" },
   ].map(({ files, inside }) => ({
     files,
     ignores: ["**/*.test.ts", "**/*.node.ts"],

@@ -28,7 +28,10 @@ const LABELS = {
 const MONEY = { total: { en: "total", zh: "金额" }, payable: { en: "payable now", zh: "现应付" } } as const;
 const EVIDENCE: Readonly<Record<NonNullable<DocumentVerdict["evidence"]>, Said>> = {
   ledger: { en: "the ledger is shown to hold it", zh: "已证明账本载有此单证" },
-  issuer: { en: "signed by its issuer; that the ledger holds it is not shown here", zh: "确由签发机构签署；此处未证明账本载有" },
+  issuer: {
+    en: "signed by its issuer; that the ledger holds it is not shown here",
+    zh: "确由签发机构签署；此处未证明账本载有",
+  },
 };
 
 export function documentText(file: string, verdict: DocumentVerdict, lang: Lang): string {
@@ -44,7 +47,9 @@ export function documentText(file: string, verdict: DocumentVerdict, lang: Lang)
     }),
     ...(["total", "payable"] as const).flatMap((name) => {
       const value = verdict[name];
-      return value === undefined || currency === undefined ? [] : [`${MONEY[name][lang]} ${major(value, currency)} ${currency}`];
+      return value === undefined || currency === undefined
+        ? []
+        : [`${MONEY[name][lang]} ${major(value, currency)} ${currency}`];
     }),
     ...(notes === undefined ? [] : [`${lang === "zh" ? "红字或补充发票" : "notes"} ${notes.join(", ")}`]),
     ...(evidence === undefined ? [] : [EVIDENCE[evidence][lang]]),
@@ -57,7 +62,10 @@ export function documentText(file: string, verdict: DocumentVerdict, lang: Lang)
   return lines.map((line, n) => harmless(n === 0 ? line : `  ${line}`)).join("\n");
 }
 
-function refusal({ code = "PROOF_INVALID", detail = "", message = "" }: DocumentVerdict, lang: Lang): readonly string[] {
+function refusal(
+  { code = "PROOF_INVALID", detail = "", message = "" }: DocumentVerdict,
+  lang: Lang,
+): readonly string[] {
   const meaning = lang === "zh" ? findingMeaning(detail, lang) : undefined;
   return [`${code} · ${detail}`, meaning ?? message, adviceFor(code, detail, lang)];
 }

@@ -78,7 +78,14 @@ export function deliveriesOf({ lines }: Pick<Statement, "lines">): { readonly co
   const counted = lines.filter((line) => line.kind === "tier" || line.kind === "free");
   return {
     count: counted.reduce((sum, { deliveries }) => sum + deliveries, 0),
-    root: hashText(rootOf(appendLeaves(emptyFrontier(), counted.map(({ root }) => prefixed(PREFIX.leaf, utf8(root)))))),
+    root: hashText(
+      rootOf(
+        appendLeaves(
+          emptyFrontier(),
+          counted.map(({ root }) => prefixed(PREFIX.leaf, utf8(root))),
+        ),
+      ),
+    ),
   };
 }
 

@@ -9,8 +9,4 @@ export function newCode(random: (n: number) => Uint8Array): string {
 
 /** As people type it: small letters, hyphens and spaces, and what looks alike. @see Crockford, Base 32 */
 export const typedCode = (text: string): string =>
-  text
-    .toUpperCase()
-    .replaceAll(/[\s-]/g, "")
-    .replaceAll("O", "0")
-    .replaceAll(/[IL]/g, "1");
+  text.toUpperCase().replaceAll(/[\s-]/g, "").replaceAll("O", "0").replaceAll(/[IL]/g, "1");

@@ -58,10 +58,7 @@ export interface CreditNoteFacts {
   readonly net: string;
   readonly statement: Pick<Statement, "currency" | "period" | "seller" | "buyer" | "invoice">;
   readonly contract: string;
-  readonly adjustment: Pick<
-    Adjustment,
-    "id" | "dispute" | "amount" | "quantity" | "free" | "portions" | "suspense"
-  >;
+  readonly adjustment: Pick<Adjustment, "id" | "dispute" | "amount" | "quantity" | "free" | "portions" | "suspense">;
   readonly code: string;
   readonly issueDate: string;
   readonly names: ReadonlyMap<string, string>;

@@ -93,7 +93,9 @@ export function buildDisclosure({ net, operator, year, code, billed }: Disclosur
     if (seen.has(place)) throw new QuanjiError("STATE_CONFLICT", "a statement counts once", { field: "billed" });
     seen.add(place);
     if (statement.closedBy !== operator || !statement.period.startsWith(`${year}-`)) {
-      throw new QuanjiError("MALFORMED", "a disclosure is of one operator's statements of one year", { field: "billed" });
+      throw new QuanjiError("MALFORMED", "a disclosure is of one operator's statements of one year", {
+        field: "billed",
+      });
     }
     const { unit } = tariffVersion(offer, statement.tariff);
     const key = [offer.resource, statement.currency, unit].join(" ");
@@ -151,7 +153,8 @@ function monthsOf(group: readonly Billed[]): Product["months"] {
     const revenue = sumOf(of.map(({ statement }) => payableOf(statement)));
     const [allowance] = of.flatMap(({ offer, statement }) => tariffVersion(offer, statement.tariff).allowance ?? []);
     if (allowance === undefined) return { period, revenue: String(revenue) };
-    const next = before === undefined ? { allowed: BigInt(allowance), carried } : nextAllowed(BigInt(allowance), before, carried);
+    const next =
+      before === undefined ? { allowed: BigInt(allowance), carried } : nextAllowed(BigInt(allowance), before, carried);
     before = { allowed: next.allowed, revenue };
     carried = next.carried;
     return { allowed: String(next.allowed), excess: String(excessOf(before)), period, revenue: String(revenue) };

@@ -43,9 +43,13 @@ describe("amounts on paper", () => {
 
   it("lead back to the minor units", () => {
     fc.assert(
-      fc.property(fc.bigInt({ min: -(10n ** 30n), max: 10n ** 30n }), fc.constantFrom("CNY", "JPY", "KWD", "CLF"), (n, code) => {
-        expect(BigInt(major(n, code).replace(".", ""))).to.equal(n);
-      }),
+      fc.property(
+        fc.bigInt({ min: -(10n ** 30n), max: 10n ** 30n }),
+        fc.constantFrom("CNY", "JPY", "KWD", "CLF"),
+        (n, code) => {
+          expect(BigInt(major(n, code).replace(".", ""))).to.equal(n);
+        },
+      ),
     );
   });
 });
@@ -54,11 +58,23 @@ describe("an invoice's figures", () => {
   it("are those of S5: three tiers, one package taken back, 4 : 3 : 3", () => {
     const invoice = buildInvoice(facts({ adjustments: [taken()] }));
     expect(Invoice.parse(invoice)).to.deep.equal(invoice);
-    expect(invoice.InvoiceLine.map((line) => line.LineExtensionAmount.minor)).to.deep.equal(["1288880", "4439960", "665007"]);
+    expect(invoice.InvoiceLine.map((line) => line.LineExtensionAmount.minor)).to.deep.equal([
+      "1288880",
+      "4439960",
+      "665007",
+    ]);
     expect(invoice.LegalMonetaryTotal.LineExtensionAmount.value).to.equal("63938.47");
-    expect(invoice.LegalMonetaryTotal.PayableAmount).to.deep.equal({ currencyID: "CNY", minor: "6298846", value: "62988.46" });
+    expect(invoice.LegalMonetaryTotal.PayableAmount).to.deep.equal({
+      currencyID: "CNY",
+      minor: "6298846",
+      value: "62988.46",
+    });
     expect(invoice.quanji.split.portions.map(({ amount }) => amount)).to.deep.equal(["2557539", "1918154", "1918154"]);
-    expect(invoice.quanji.adjustments[0]?.split.portions.map(({ amount }) => amount)).to.deep.equal(["-38001", "-28500", "-28500"]);
+    expect(invoice.quanji.adjustments[0]?.split.portions.map(({ amount }) => amount)).to.deep.equal([
+      "-38001",
+      "-28500",
+      "-28500",
+    ]);
   });
 
   it("add up: lines, charges and allowances make what is payable", () => {
@@ -67,7 +83,10 @@ describe("an invoice's figures", () => {
       fc.property(tariffs, ({ adjust }) => {
         const adjustments = adjust === 0n ? [] : [{ ...taken(), ...parts(adjust) }];
         const { LegalMonetaryTotal: total } = buildInvoice(facts({ adjustments }));
-        const sum = BigInt(total.LineExtensionAmount.minor) - BigInt(total.AllowanceTotalAmount.minor) + BigInt(total.ChargeTotalAmount.minor);
+        const sum =
+          BigInt(total.LineExtensionAmount.minor) -
+          BigInt(total.AllowanceTotalAmount.minor) +
+          BigInt(total.ChargeTotalAmount.minor);
         expect(sum).to.equal(BigInt(total.PayableAmount.minor));
         expect(sum).to.equal(BigInt(total.TaxExclusiveAmount.minor));
       }),
@@ -120,8 +139,10 @@ describe("a disclosure", () => {
 
   it("takes no statement twice, and none of another operator or year", () => {
     const item = { statement: statement(), contract: { id: "a" }, offer: OFFERED };
-    const of = (billed: (typeof item)[], over: object = {}) => () =>
-      buildDisclosure({ net: NET, operator: EXCHANGE, year: 2026, code: "0".repeat(26), billed, ...over });
+    const of =
+      (billed: (typeof item)[], over: object = {}) =>
+      () =>
+        buildDisclosure({ net: NET, operator: EXCHANGE, year: 2026, code: "0".repeat(26), billed, ...over });
     expect(of([item, item])).to.throw();
     expect(of([item], { year: 2025 })).to.throw();
     expect(of([item], { operator: "91110000MAQJ0044X9" })).to.throw();
@@ -143,9 +164,21 @@ describe("documents' canonical form", () => {
       ['{"a":"\\ud800"}', "NOT_UTF8"],
       ["[]", "NOT_CANONICAL"],
     ] as const) {
-      expect(detailOf(() => parseDocumentText(utf8(bad))), bad).to.equal(detail);
+      expect(
+        detailOf(() => parseDocumentText(utf8(bad))),
+        bad,
+      ).to.equal(detail);
     }
-    expect(detailOf(() => documentText("[".repeat(20).split("").reduce<unknown>((inner) => [inner], 1)))).to.equal("LIMIT_EXCEEDED");
+    expect(
+      detailOf(() =>
+        documentText(
+          "["
+            .repeat(20)
+            .split("")
+            .reduce<unknown>((inner) => [inner], 1),
+        ),
+      ),
+    ).to.equal("LIMIT_EXCEEDED");
   });
 });
 

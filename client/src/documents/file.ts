@@ -9,13 +9,15 @@ const VERSION = "quanji.document.v1";
 const MAX_LINE = Math.ceil(DOCUMENT_LIMITS.maxBytes * 1.4) + 8192;
 const LF = 0x0a;
 
-export const documentLine = (jws: FlattenedJws): string => `${documentText({ jws: { ...jws }, t: "document", v: VERSION })}\n`;
+export const documentLine = (jws: FlattenedJws): string =>
+  `${documentText({ jws: { ...jws }, t: "document", v: VERSION })}\n`;
 
 export const isDocument = (head: string): boolean => head.startsWith('{"jws":');
 
 /** Errors: MALFORMED, with the detail. */
 export function parseDocumentLine(line: Uint8Array): SignedDocument {
-  if (line.length > MAX_LINE) throw new QuanjiError("MALFORMED", "a document's line is too long", { detail: "LIMIT_EXCEEDED" });
+  if (line.length > MAX_LINE)
+    throw new QuanjiError("MALFORMED", "a document's line is too long", { detail: "LIMIT_EXCEEDED" });
   const { t, v, jws, ...rest } = parseDocumentText(line);
   if (t !== "document") throw new QuanjiError("MALFORMED", "the file holds no document", { detail: "TYPE_UNKNOWN" });
   if (v !== VERSION) {
@@ -34,7 +36,9 @@ export interface OpenedFile {
 }
 
 /** Reads the first line; the evidence is handed on unread, chunk by chunk. Errors: MALFORMED; whatever the source throws. */
-export async function openDocument(source: string | Uint8Array | AsyncIterable<Uint8Array | string>): Promise<OpenedFile> {
+export async function openDocument(
+  source: string | Uint8Array | AsyncIterable<Uint8Array | string>,
+): Promise<OpenedFile> {
   const chunks = chunksOf(source)[Symbol.asyncIterator]();
   let begun = new Uint8Array(0);
   for (;;) {
@@ -47,7 +51,8 @@ export async function openDocument(source: string | Uint8Array | AsyncIterable<U
       throw new QuanjiError("MALFORMED", "a document's line is too long", { detail: "LIMIT_EXCEEDED" });
     }
     const next = await chunks.next();
-    if (next.done === true) return { document: parseDocumentLine(begun), evidence: following(new Uint8Array(0), chunks) };
+    if (next.done === true)
+      return { document: parseDocumentLine(begun), evidence: following(new Uint8Array(0), chunks) };
     const joined = new Uint8Array(begun.length + next.value.length);
     joined.set(begun);
     joined.set(next.value, begun.length);
@@ -69,4 +74,3 @@ async function* following(first: Uint8Array, rest: AsyncIterator<Uint8Array>): A
     await rest.return?.();
   }
 }
-

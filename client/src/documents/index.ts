@@ -1,13 +1,28 @@
 /** Documents: statements' figures as files that people and programs read, and that anybody verifies offline. Browser-safe. */
 export { documentText, parseDocumentText } from "./canonical.js";
-export { buildCertificate, Certificate, type CertificateFacts, deliveriesOf, partyOfUrn, partyUrn } from "./certificate.js";
+export {
+  buildCertificate,
+  Certificate,
+  type CertificateFacts,
+  deliveriesOf,
+  partyOfUrn,
+  partyUrn,
+} from "./certificate.js";
 export { newCode, typedCode } from "./code.js";
 export { contractDigest } from "./contract-digest.js";
 export { buildCreditNote, CreditNote, type CreditNoteFacts } from "./credit-note.js";
 export { assertMajor, major, minorDigits } from "./currency.js";
 export { type Billed, buildDisclosure, Disclosure, type DisclosureFacts } from "./disclosure.js";
 export { documentLine, isDocument, openDocument, type OpenedFile, parseDocumentLine } from "./file.js";
-export { buildInvoice, daysOf, evidenceRoot, Invoice, invoicedOf, type InvoiceFacts, tariffVersion } from "./invoice.js";
+export {
+  buildInvoice,
+  daysOf,
+  evidenceRoot,
+  Invoice,
+  invoicedOf,
+  type InvoiceFacts,
+  tariffVersion,
+} from "./invoice.js";
 export {
   compactOf,
   digestOf,

@@ -192,7 +192,9 @@ export function buildInvoice(facts: InvoiceFacts): Invoice {
       .map(({ id, amount }) => allowanceCharge("adjustment", `Adjustment 调整 ${id}`, BigInt(amount), currency)),
   ];
   const sum = (isCharge: boolean): bigint =>
-    sumOf(charges.filter(({ ChargeIndicator }) => ChargeIndicator === isCharge).map(({ Amount }) => BigInt(Amount.minor)));
+    sumOf(
+      charges.filter(({ ChargeIndicator }) => ChargeIndicator === isCharge).map(({ Amount }) => BigInt(Amount.minor)),
+    );
   return {
     AccountingCustomerParty: { Party: trader(buyer, names) },
     AccountingSupplierParty: { Party: trader(seller, names) },

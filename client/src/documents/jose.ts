@@ -65,7 +65,11 @@ export const digestOf = (jws: Pick<FlattenedJws, "payload" | "protected">): Hash
   hashText(sha256(utf8(`${jws.protected}.${jws.payload}`)));
 
 /** Signs a document. Errors: MALFORMED: it has no canonical form. */
-export async function signDocument(kind: DocumentKind, payload: unknown, signer: DocumentSigner): Promise<FlattenedJws> {
+export async function signDocument(
+  kind: DocumentKind,
+  payload: unknown,
+  signer: DocumentSigner,
+): Promise<FlattenedJws> {
   const header = canonical({ alg: signer.alg, kid: signer.kid, typ: DOCUMENT_TYPES[kind] });
   const unsigned = { protected: toBase64url(utf8(header)), payload: toBase64url(utf8(documentText(payload))) };
   const signature = await signer.sign(utf8(`${unsigned.protected}.${unsigned.payload}`));
@@ -102,7 +106,8 @@ function headerOf({ alg, kid, typ, ...rest }: JsonObject): AnswerHeader {
   if (Object.keys(rest).length > 0) refuse("HEADER_FORBIDDEN", "a document's protected header is {alg, kid, typ}");
   const known = JWS_ALGORITHMS.find((algorithm) => algorithm === alg);
   if (known === undefined) return refuse("ALG_FORBIDDEN", "alg must be ES256 or EdDSA");
-  if (typeof kid !== "string" || !KID.test(kid)) return refuse("JWS_SHAPE", "kid must be <party>#<RFC 7638 thumbprint>");
+  if (typeof kid !== "string" || !KID.test(kid))
+    return refuse("JWS_SHAPE", "kid must be <party>#<RFC 7638 thumbprint>");
   if (typeof typ !== "string") return refuse("TYP_MISMATCH", "typ names the kind of document");
   return { alg: known, kid, typ };
 }

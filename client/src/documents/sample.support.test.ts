@@ -1,13 +1,5 @@
 /** A month of S5 as the ledger would hold it: 57 packages in three tiers, one taken back, split 4 : 3 : 3. Holds no test itself. */
-import {
-  divide,
-  divided,
-  type Offer,
-  reckon,
-  splitOf,
-  type Statement,
-  type Tariff,
-} from "@quanji/chaincode/domain";
+import { divide, divided, type Offer, reckon, splitOf, type Statement, type Tariff } from "@quanji/chaincode/domain";
 import { sha256, sha256Text, utf8 } from "@quanji/chaincode/log";
 
 export const NET = "quanji.example/zj";

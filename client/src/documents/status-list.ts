@@ -49,7 +49,11 @@ export function bitsOf(revoked: Iterable<number>): Uint8Array<ArrayBuffer> {
 export const isSet = (bits: Uint8Array, index: number): boolean =>
   ((bits[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0;
 
-async function piped(bytes: Uint8Array<ArrayBuffer>, through: CompressionStream | DecompressionStream, limit: number): Promise<Uint8Array> {
+async function piped(
+  bytes: Uint8Array<ArrayBuffer>,
+  through: CompressionStream | DecompressionStream,
+  limit: number,
+): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let length = 0;
   for await (const part of new Blob([bytes]).stream().pipeThrough<Uint8Array>(through) as AsyncIterable<Uint8Array>) {
@@ -96,7 +100,13 @@ export interface StatusListFacts {
 }
 
 /** Errors: MALFORMED · INDEX_RANGE. */
-export async function buildStatusList({ url, gateway, revoked, validFrom, validUntil }: StatusListFacts): Promise<StatusList> {
+export async function buildStatusList({
+  url,
+  gateway,
+  revoked,
+  validFrom,
+  validUntil,
+}: StatusListFacts): Promise<StatusList> {
   return {
     "@context": ["https://www.w3.org/ns/credentials/v2"],
     credentialSubject: {

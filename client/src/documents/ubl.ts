@@ -102,7 +102,8 @@ export function invoiceLine(
   item: Item,
 ): InvoiceLine {
   const { currency, unit } = tariff;
-  const price = line.kind === "free" ? { amount: "0", per: 1 } : (tariff.tiers[line.tier - 1] ?? { amount: "0", per: 1 });
+  const price =
+    line.kind === "free" ? { amount: "0", per: 1 } : (tariff.tiers[line.tier - 1] ?? { amount: "0", per: 1 });
   return {
     ID: String(at + 1),
     InvoicedQuantity: quantity(line.quantity, unit),

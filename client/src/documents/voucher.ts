@@ -1,6 +1,16 @@
 /** Settlement voucher 清算凭证: that payer and collector have both confirmed one payment of one invoice. */
 import { z } from "zod";
-import { Currency, Digest, DocumentCode, Month, NetworkId, PartyId, QuanjiError, type Statement, Uuid } from "@quanji/chaincode/domain";
+import {
+  Currency,
+  Digest,
+  DocumentCode,
+  Month,
+  NetworkId,
+  PartyId,
+  QuanjiError,
+  type Statement,
+  Uuid,
+} from "@quanji/chaincode/domain";
 import { CalendarDay, Money, money } from "./ubl.js";
 
 export const Voucher = z.strictObject({

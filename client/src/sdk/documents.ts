@@ -72,7 +72,11 @@ export class Documents {
   readonly #statements: Pick<Statements, "adjust">;
   readonly #trail: (month: Month) => AsyncIterable<string>;
 
-  constructor(session: Session, trail: (month: Month) => AsyncIterable<string>, statements: Pick<Statements, "adjust">) {
+  constructor(
+    session: Session,
+    trail: (month: Month) => AsyncIterable<string>,
+    statements: Pick<Statements, "adjust">,
+  ) {
     this.#session = session;
     this.#trail = trail;
     this.#statements = statements;
@@ -82,7 +86,10 @@ export class Documents {
    * The data invoice of a closed statement. Errors: CONFIG_INVALID: no trust file is pinned; STATE_CONFLICT: the month is not
    * closed; EVIDENCE_MISSING: it is disputed; the verifier's, where the evidence does not verify.
    */
-  async issueInvoice(month: Month, options: { readonly names?: Names; readonly paymentTerms?: string } = {}): Promise<Issued> {
+  async issueInvoice(
+    month: Month,
+    options: { readonly names?: Names; readonly paymentTerms?: string } = {},
+  ): Promise<Issued> {
     const closed = await this.#closed(month);
     const { names = new Map<string, string>(), paymentTerms } = options;
     const id = this.#session.newId();
@@ -103,7 +110,11 @@ export class Documents {
   }
 
   /** An adjustment, with its credit or debit note where an invoice stands that it changes. Errors: as above, and the ledger's. */
-  async adjust({ contract, period }: Month, input: Omit<AdjustInput, "creditNote">, names: Names = new Map()): Promise<Adjusted> {
+  async adjust(
+    { contract, period }: Month,
+    input: Omit<AdjustInput, "creditNote">,
+    names: Names = new Map(),
+  ): Promise<Adjusted> {
     const closed = await this.#closed({ contract, period });
     let note: Omit<Issued, "sent" | "id"> | undefined;
     const creditNote = async (adjustment: ReckonedAdjustment) => {
@@ -140,10 +151,19 @@ export class Documents {
     }
     const amount = String(payableOf(statement));
     const payload = { contract: month.contract, period: month.period, invoice: invoice.id, amount, payment };
-    if (invoice.settledBy.length === 0) return { sent: await this.#session.send("invoice.settle", payload), id: invoice.id };
+    if (invoice.settledBy.length === 0)
+      return { sent: await this.#session.send("invoice.settle", payload), id: invoice.id };
     const code = newCode(this.#session.parts.random);
     const issueDate = this.#today(closed);
-    const voucher = buildVoucher({ net: closed.net, statement, contract: month.contract, amount, payment, code, issueDate });
+    const voucher = buildVoucher({
+      net: closed.net,
+      statement,
+      contract: month.contract,
+      amount,
+      payment,
+      code,
+      issueDate,
+    });
     const jws = await signDocument("voucher", voucher, this.#session.parts.signer);
     const digest = digestOf(jws);
     const sent = await this.#session.send("invoice.settle", { ...payload, voucher: { code, digest } });
@@ -241,7 +261,9 @@ export class Documents {
   async #closed(month: Month): Promise<Closed> {
     const { trust } = this.#session.parts;
     if (trust === undefined) {
-      throw new QuanjiError("CONFIG_INVALID", "documents are made from verified evidence: pin a trust file", { field: "trust" });
+      throw new QuanjiError("CONFIG_INVALID", "documents are made from verified evidence: pin a trust file", {
+        field: "trust",
+      });
     }
     let settled: Settled | undefined;
     const verdict = await verifyTrail(ended(this.#trail(month)), trust, {
@@ -253,7 +275,9 @@ export class Documents {
       });
     }
     if (settled?.statement === undefined) {
-      throw new QuanjiError("STATE_CONFLICT", "the month is not closed: close its statement first", { field: "period" });
+      throw new QuanjiError("STATE_CONFLICT", "the month is not closed: close its statement first", {
+        field: "period",
+      });
     }
     return { ...settled, statement: settled.statement };
   }

@@ -59,10 +59,8 @@ export interface ReckonedStatement extends Omit<ClosePayload, "contract" | "peri
   readonly attested: readonly string[];
 }
 
-interface NoteOf {
-  readonly code: string;
-  readonly digest: string;
-}
+/** Of a credit note. An alias, for it goes into a payload as it is. */
+type NoteOf = Readonly<Record<"code" | "digest", string>>;
 export interface ReckonedAdjustment {
   readonly id: string;
   readonly amount: string;

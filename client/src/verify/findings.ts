@@ -4,10 +4,7 @@
  */
 import type { Code } from "@quanji/chaincode/domain";
 
-export type VerifierCode = Extract<
-  Code,
-  "PROOF_INVALID" | "TRAIL_INCOMPLETE" | "UNDERWITNESSED" | "TOTAL_MISMATCH"
->;
+export type VerifierCode = Extract<Code, "PROOF_INVALID" | "TRAIL_INCOMPLETE" | "UNDERWITNESSED" | "TOTAL_MISMATCH">;
 
 /** What a reader should do. */
 export const ADVICE = {
@@ -221,7 +218,10 @@ export const FINDINGS = {
   QUANTITY_DIFFERS: mismatched("breach", "a quantity is not the one that the records bring"),
   DELIVERIES_DIFFER: mismatched("breach", "a line stands on other deliveries than those of the records"),
   SPLIT_DIFFERS: mismatched("breach", "a share is not what the contract's weights make of the amount"),
-  DOCUMENT_DIFFERS: invalid("distrust", "the document says otherwise than the ledger's objects; the message names where"),
+  DOCUMENT_DIFFERS: invalid(
+    "distrust",
+    "the document says otherwise than the ledger's objects; the message names where",
+  ),
   DOCUMENT_UNKNOWN: invalid("distrust", "the ledger holds no such document, or another one under its code"),
   DOCUMENT_EVIDENCE: invalid("again", "the evidence behind the document is of another contract, grant or month"),
   DOCUMENT_DISPUTED: invalid("wait", "a dispute of the statement that the document stands on is open"),

@@ -17,7 +17,6 @@ export async function sendDocumentPage(edge: Edge, response: ServerResponse, par
   const typed = params["code"] ?? "";
   const code = codeOf(typed);
   const document = code === undefined ? undefined : await edge.readModel.document(code);
-  response.setHeader("cache-control", "no-store");
   if (code === undefined || document === undefined) {
     sendText(response, 404, HTML, unknownPage(typed));
     return;
@@ -39,6 +38,9 @@ export async function sendStatusList(edge: Edge, response: ServerResponse, param
     validFrom: instant(now),
     validUntil: instant(now + STATUS_LIST_MINUTES * 60_000),
   });
+  const text = compactOf(await answers.credential(list));
+  response.statusCode = 200;
+  response.setHeader("content-type", "application/vc+jwt");
   response.setHeader("cache-control", `public, max-age=${LIST_SECONDS}`);
-  sendText(response, 200, "application/vc+jwt", compactOf(await answers.credential(list)));
+  response.end(text);
 }

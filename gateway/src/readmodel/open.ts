@@ -113,6 +113,7 @@ function newIndex(options: ReadModelOptions, store: Store, height: number): Ledg
     revenues: now(objects.revenues),
     document: now(objects.document),
     statuses: now(objects.statuses),
+    revokedStatuses: (issuer) => objects.revokedStatuses(issuer),
     listStatements: (contract, limit, after) => objects.listStatements(contract, limit, after),
     listParties: objects.listParties,
     listResources: objects.listResources,

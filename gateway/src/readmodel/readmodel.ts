@@ -104,6 +104,8 @@ export interface ReadModel {
   document(code: string): Promise<PublicDocument | undefined>;
   /** The next place of an issuer's status list. */
   statuses(issuer: string): Promise<number>;
+  /** Places in it whose certificates are revoked. */
+  revokedStatuses(issuer: string): Promise<readonly number[]>;
 
   /** In order of id; `after` is a cursor of an earlier page. */
   listStatements(contract: string, limit: number, after?: string): Promise<Page<Statement>>;

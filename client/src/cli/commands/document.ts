@@ -27,7 +27,10 @@ import { sentResult } from "./send.js";
 
 type Given = readonly [flags: string, description: string];
 const OUT: Given = ["--out <file>", "where to keep the file"];
-const NAME: Given = ["--name <id=name>...", "a party's name as it stands on paper: 91330000MAQJ004317=浙江大数据交易服务平台"];
+const NAME: Given = [
+  "--name <id=name>...",
+  "a party's name as it stands on paper: 91330000MAQJ004317=浙江大数据交易服务平台",
+];
 const LOOKUP: Given = ["--lookup <url>", "where codes are looked up (default: the gateway's /documents/)"];
 const LEVEL: Given = ["--level <level>", "refuse evidence below it: committed, cosigned, anchored"];
 
@@ -67,12 +70,7 @@ export function documentCommands(program: Command, runtime: Runtime): void {
     {
       usage: "adjust <contract> <month>",
       summary: "Take disputed deliveries back, or dismiss the dispute; where an invoice stands, with its credit note.",
-      options: [
-        ["--dispute <id>", "the dispute that is answered"],
-        ["--dismiss", "nothing is taken back"],
-        OUT,
-        NAME,
-      ],
+      options: [["--dispute <id>", "the dispute that is answered"], ["--dismiss", "nothing is taken back"], OUT, NAME],
       examples: ["invoice adjust 0b0f2c52-… 2026-03 --dispute 2d2f2c52-… --out credit.invoice.ndjson"],
       run: adjust,
     },
@@ -81,49 +79,71 @@ export function documentCommands(program: Command, runtime: Runtime): void {
   declare(group(program, runtime, "voucher", "Settlement vouchers 清算凭证."), runtime, [
     {
       usage: "confirm <contract> <month>",
-      summary: "Confirm the payment of an invoice: payer and collector each once. The second of them issues the voucher.",
-      options: [["--payment <file>", "the bank's, or the chain's, word: its SHA-256 is sent; or such a digest itself"], OUT],
+      summary:
+        "Confirm the payment of an invoice: payer and collector each once. The second of them issues the voucher.",
+      options: [
+        ["--payment <file>", "the bank's, or the chain's, word: its SHA-256 is sent; or such a digest itself"],
+        OUT,
+      ],
       examples: ["voucher confirm 0b0f2c52-… 2026-03 --payment receipt.pdf --out march.voucher.ndjson"],
       run: confirm,
     },
-    { usage: "verify <file>", summary: "Verify a voucher offline.", options: [LEVEL], examples: ["voucher verify march.voucher.ndjson"], run: verify },
-    ...shown("voucher", "voucher show march.voucher.ndjson"),
-  ]);
-  declare(group(program, runtime, "certificate", "Certificates of compliant circulation 数据合规流通数字证书."), runtime, [
-    {
-      usage: "issue <contract> <month>",
-      summary: "Issue a certificate of what was delivered under a contract in a month; it names no price.",
-      options: [
-        ["--out <file>", "where to keep it with its contract's evidence"],
-        ["--public <file>", "where to keep it for strangers: with public chains alone"],
-        ["--until <time>", "when it ends"],
-      ],
-      examples: ["certificate issue 0b0f2c52-… 2026-03 --out own.certificate.ndjson --public shown.certificate.ndjson"],
-      run: issueCertificate,
-    },
     {
       usage: "verify <file>",
-      summary: "Verify a certificate offline: valid when issued; with its issuer's status list, valid or revoked.",
-      options: [["--status <file>", "status list, a file or an address it is fetched from"], LEVEL],
-      examples: [
-        "certificate verify shown.certificate.ndjson --trust trust.json",
-        "certificate verify shown.certificate.ndjson --status https://gateway.example/v1/statuses/91330000MAQJ004317",
-      ],
+      summary: "Verify a voucher offline.",
+      options: [LEVEL],
+      examples: ["voucher verify march.voucher.ndjson"],
       run: verify,
     },
-    {
-      usage: "revoke <contract> <month> <certificate>",
-      summary: "End a certificate's validity: for its issuer and the regulator.",
-      examples: ["certificate revoke 0b0f2c52-… 2026-03 5a5f2c52-…"],
-      run: async (context, [contract = "", period = "", certificate = ""]) => {
-        const client = await context.client();
-        const sent = await client.documents.revokeCertificate(toMonth(contract, period), certificate);
-        return sentResult(sent, { certificate, state: "revoked" });
-      },
-    },
-    { usage: "pdf <file>", summary: "The certificate as a PDF, with its code as QR code.", options: [OUT, LOOKUP], examples: ["certificate pdf own.certificate.ndjson --out certificate.pdf"], run: pdf },
-    ...shown("credential", "certificate show shown.certificate.ndjson --jwt"),
+    ...shown("voucher", "voucher show march.voucher.ndjson"),
   ]);
+  declare(
+    group(program, runtime, "certificate", "Certificates of compliant circulation 数据合规流通数字证书."),
+    runtime,
+    [
+      {
+        usage: "issue <contract> <month>",
+        summary: "Issue a certificate of what was delivered under a contract in a month; it names no price.",
+        options: [
+          ["--out <file>", "where to keep it with its contract's evidence"],
+          ["--public <file>", "where to keep it for strangers: with public chains alone"],
+          ["--until <time>", "when it ends"],
+        ],
+        examples: [
+          "certificate issue 0b0f2c52-… 2026-03 --out own.certificate.ndjson --public shown.certificate.ndjson",
+        ],
+        run: issueCertificate,
+      },
+      {
+        usage: "verify <file>",
+        summary: "Verify a certificate offline: valid when issued; with its issuer's status list, valid or revoked.",
+        options: [["--status <file>", "status list, a file or an address it is fetched from"], LEVEL],
+        examples: [
+          "certificate verify shown.certificate.ndjson --trust trust.json",
+          "certificate verify shown.certificate.ndjson --status https://gateway.example/v1/statuses/91330000MAQJ004317",
+        ],
+        run: verify,
+      },
+      {
+        usage: "revoke <contract> <month> <certificate>",
+        summary: "End a certificate's validity: for its issuer and the regulator.",
+        examples: ["certificate revoke 0b0f2c52-… 2026-03 5a5f2c52-…"],
+        run: async (context, [contract = "", period = "", certificate = ""]) => {
+          const client = await context.client();
+          const sent = await client.documents.revokeCertificate(toMonth(contract, period), certificate);
+          return sentResult(sent, { certificate, state: "revoked" });
+        },
+      },
+      {
+        usage: "pdf <file>",
+        summary: "The certificate as a PDF, with its code as QR code.",
+        options: [OUT, LOOKUP],
+        examples: ["certificate pdf own.certificate.ndjson --out certificate.pdf"],
+        run: pdf,
+      },
+      ...shown("credential", "certificate show shown.certificate.ndjson --jwt"),
+    ],
+  );
   declare(program, runtime, [
     {
       usage: "document <code>",
@@ -148,7 +168,11 @@ function namesOf(options: Options): ReadonlyMap<string, string> {
   );
 }
 
-async function issueInvoice(context: Context, [contract = "", period = ""]: readonly string[], options: Options): Promise<Result> {
+async function issueInvoice(
+  context: Context,
+  [contract = "", period = ""]: readonly string[],
+  options: Options,
+): Promise<Result> {
   const month = toMonth(contract, period);
   const out = options.required("out", "--out");
   await assertWritable(context, out, "--out");
@@ -162,10 +186,17 @@ async function issueInvoice(context: Context, [contract = "", period = ""]: read
   return issuedResult(issued, { invoice: issued.id, out }, [`next: quanji invoice verify ${out} --trust trust.json`]);
 }
 
-const issuedResult = ({ sent, code, digest }: Pick<Issued, "sent" | "code" | "digest">, facts: object, notes: readonly string[]): Result =>
-  sentResult(sent, { code, digest, ...facts }, notes);
+const issuedResult = (
+  { sent, code, digest }: Pick<Issued, "sent" | "code" | "digest">,
+  facts: object,
+  notes: readonly string[],
+): Result => sentResult(sent, { code, digest, ...facts }, notes);
 
-async function adjust(context: Context, [contract = "", period = ""]: readonly string[], options: Options): Promise<Result> {
+async function adjust(
+  context: Context,
+  [contract = "", period = ""]: readonly string[],
+  options: Options,
+): Promise<Result> {
   const month = toMonth(contract, period);
   const dispute = options.required("dispute", "--dispute");
   const out = options.text("out");
@@ -179,7 +210,11 @@ async function adjust(context: Context, [contract = "", period = ""]: readonly s
   return issuedResult({ sent, ...note }, { ...facts, ...(out !== undefined && { out }) }, []);
 }
 
-async function confirm(context: Context, [contract = "", period = ""]: readonly string[], options: Options): Promise<Result> {
+async function confirm(
+  context: Context,
+  [contract = "", period = ""]: readonly string[],
+  options: Options,
+): Promise<Result> {
   const month = toMonth(contract, period);
   const payment = await digestOf(context, options.required("payment", "--payment"));
   const out = options.text("out");
@@ -187,7 +222,9 @@ async function confirm(context: Context, [contract = "", period = ""]: readonly 
   const client = await context.client();
   const { sent, id, jws, code, digest } = await client.documents.settle(month, payment);
   if (jws === undefined || code === undefined || digest === undefined) {
-    return sentResult(sent, { invoice: id, payment }, ["the other side has to confirm the same payment; it then brings the voucher"]);
+    return sentResult(sent, { invoice: id, payment }, [
+      "the other side has to confirm the same payment; it then brings the voucher",
+    ]);
   }
   if (out !== undefined) await save(context, client.documents.file(jws, month), out);
   return issuedResult({ sent, code, digest }, { invoice: id, payment, ...(out !== undefined && { out }) }, []);
@@ -196,10 +233,16 @@ async function confirm(context: Context, [contract = "", period = ""]: readonly 
 /** A digest, or that of a file. */
 async function digestOf(context: Context, given: string): Promise<string> {
   if (Digest.safeParse(given).success) return given;
-  return createHash("sha256").update(await context.read(context.path(given))).digest("base64url");
+  return createHash("sha256")
+    .update(await context.read(context.path(given)))
+    .digest("base64url");
 }
 
-async function issueCertificate(context: Context, [contract = "", period = ""]: readonly string[], options: Options): Promise<Result> {
+async function issueCertificate(
+  context: Context,
+  [contract = "", period = ""]: readonly string[],
+  options: Options,
+): Promise<Result> {
   const month = toMonth(contract, period);
   const [out, open, until] = [options.text("out"), options.text("public"), options.text("until")];
   if (out === undefined && open === undefined) throw new UsageError("--out, --public or both are needed");
@@ -212,12 +255,17 @@ async function issueCertificate(context: Context, [contract = "", period = ""]: 
   );
   if (out !== undefined) await save(context, client.documents.file(issued.jws, month), out);
   if (open !== undefined) await save(context, client.documents.publicFile(issued.jws, month), open);
-  return issuedResult(issued, { certificate: issued.id, ...(out !== undefined && { out }), ...(open !== undefined && { public: open }) }, []);
+  return issuedResult(
+    issued,
+    { certificate: issued.id, ...(out !== undefined && { out }), ...(open !== undefined && { public: open }) },
+    [],
+  );
 }
 
 async function trustOf(context: Context): Promise<OpenedTrust> {
   const trust = await context.trust();
-  if (trust === undefined) throw new UsageError("against which trust file? give --trust FILE; quanji trust fetch gets one");
+  if (trust === undefined)
+    throw new UsageError("against which trust file? give --trust FILE; quanji trust fetch gets one");
   return trust;
 }
 
@@ -238,7 +286,11 @@ async function verify(context: Context, [file = ""]: readonly string[], options:
   }
 }
 
-async function statusOf(context: Context, given: string | undefined, trust: OpenedTrust): Promise<OpenedStatusList | undefined> {
+async function statusOf(
+  context: Context,
+  given: string | undefined,
+  trust: OpenedTrust,
+): Promise<OpenedStatusList | undefined> {
   if (given === undefined) return undefined;
   const text = /^https?:\/\//.test(given) ? (await get(context, given)).text : await context.readText(given);
   return openStatusList(text.trim(), trust);
@@ -315,4 +367,3 @@ async function save(context: Context, lines: AsyncIterable<string>, out: string)
     throw error;
   }
 }
-

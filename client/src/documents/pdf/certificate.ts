@@ -17,7 +17,12 @@ export async function certificatePdf(certificate: Certificate, options: PdfOptio
   const { credentialSubject: subject, validFrom, validUntil, credentialStatus } = certificate;
   const { code } = subject;
   const title = "数据合规流通数字证书";
-  head(sheet, { title, subtitle: "Certificate of compliant circulation of data", code, url: `${options.lookup}${code}` });
+  head(sheet, {
+    title,
+    subtitle: "Certificate of compliant circulation of data",
+    code,
+    url: `${options.lookup}${code}`,
+  });
   pairsOf(
     sheet,
     [
@@ -56,5 +61,8 @@ export async function certificatePdf(certificate: Certificate, options: PdfOptio
     `摘要 digest ${options.digest}`,
     `签发密钥 signed by ${options.kid}`,
   ]);
-  return sheet.finish({ title: `${title} ${code}`, author: options.kid, date: validFrom.slice(0, 10) }, options.compress);
+  return sheet.finish(
+    { title: `${title} ${code}`, author: options.kid, date: validFrom.slice(0, 10) },
+    options.compress,
+  );
 }

@@ -15,7 +15,13 @@ export interface PdfOptions {
   readonly compress?: boolean;
 }
 
-const UNITS = { call: "次 call", row: "行 row", byte: "字节 byte", period: "期 period", product: "件 product" } as const;
+const UNITS = {
+  call: "次 call",
+  row: "行 row",
+  byte: "字节 byte",
+  period: "期 period",
+  product: "件 product",
+} as const;
 
 type Party = Invoice["AccountingSupplierParty"]["Party"];
 const partyText = ({ PartyIdentification: { ID }, PartyLegalEntity: { RegistrationName } }: Party): string =>
@@ -63,7 +69,9 @@ export async function invoicePdf(invoice: Invoice, options: PdfOptions): Promise
       `${Item.Name} ${Item.SellersItemIdentification.ID}`,
       own.tier === undefined ? "免 free" : String(own.tier),
       InvoicedQuantity.value,
-      Price.BaseQuantity.value === "1" ? Price.PriceAmount.value : `${Price.PriceAmount.value} / ${Price.BaseQuantity.value}`,
+      Price.BaseQuantity.value === "1"
+        ? Price.PriceAmount.value
+        : `${Price.PriceAmount.value} / ${Price.BaseQuantity.value}`,
       String(own.deliveries),
       LineExtensionAmount.value,
     ]),
@@ -105,7 +113,12 @@ export async function creditNotePdf(note: CreditNote, options: PdfOptions): Prom
       ["调整 Adjustment", `${quanji.adjustment} · ${quanji.quantity}`],
     ],
   );
-  totalRow(sheet, isCredit ? "冲减金额 Credited" : "补收金额 Charged", `${total.PayableAmount.value} ${currency}`, true);
+  totalRow(
+    sheet,
+    isCredit ? "冲减金额 Credited" : "补收金额 Charged",
+    `${total.PayableAmount.value} ${currency}`,
+    true,
+  );
   foot(sheet, small(options, code, "FILE.note.ndjson"));
   return sheet.finish({ title: `${title} ${code}`, author: options.kid, date: note.IssueDate }, options.compress);
 }

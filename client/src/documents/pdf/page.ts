@@ -105,7 +105,13 @@ export class Sheet {
       compress,
       lang: "zh-CN",
       displayTitle: true,
-      info: { Title: title, Author: author, CreationDate: new Date(`${date}T00:00:00.000Z`), Producer: "Quanji", Creator: "Quanji" },
+      info: {
+        Title: title,
+        Author: author,
+        CreationDate: new Date(`${date}T00:00:00.000Z`),
+        Producer: "Quanji",
+        Creator: "Quanji",
+      },
     });
     const chunks: Buffer[] = [];
     const done = new Promise<Buffer>((resolve, reject) => {

@@ -7,7 +7,7 @@ const QR_WIDTH = 92;
 
 /** Ems: full-width characters one, others what Latin takes on average. Only where to break is decided by it. */
 const emsOf = (text: string): number =>
-  [...text].reduce((sum, character) => sum + ((character.codePointAt(0) ?? 0) >= 0x2e80 ? 1 : 0.58), 0);
+  Array.from(text).reduce((sum, character) => sum + ((character.codePointAt(0) ?? 0) >= 0x2e80 ? 1 : 0.58), 0);
 
 /** Breaks between words, between any two full-width characters, and within what is longer than a line. */
 export function wrapped(text: string, width: number, size: number): string[] {
@@ -99,13 +99,21 @@ export function table(sheet: Sheet, columns: readonly Column[], rows: readonly (
       const { x = 0, width = 0 } = cells[at] ?? {};
       const right = columns[at]?.align === "right";
       for (const [n, line] of lines.entries()) {
-        sheet.text(line, right ? x + width - 3 : x + 3, { ...style, align: right ? "right" : "left" }, sheet.y + n * 12);
+        sheet.text(
+          line,
+          right ? x + width - 3 : x + 3,
+          { ...style, align: right ? "right" : "left" },
+          sheet.y + n * 12,
+        );
       }
     }
     sheet.down(12 * Math.max(1, ...wraps.map((lines) => lines.length)) + 5, 24);
   };
   sheet.box(MARGIN, sheet.y - 11, INNER, 17, "#e8eef2");
-  put(columns.map(({ title }) => title), { size: 8, colour: GREY });
+  put(
+    columns.map(({ title }) => title),
+    { size: 8, colour: GREY },
+  );
   for (const row of rows) put(row, { size: 9 });
   sheet.rule();
   sheet.down(16, 60);

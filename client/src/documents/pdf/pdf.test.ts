@@ -12,7 +12,9 @@ const OPTIONS = {
 const invoice = () => buildInvoice({ ...facts({ adjustments: [taken()] }), paymentTerms: "三十日内" });
 
 /** jsQR is CommonJS: its function is the module, or that one's `default`. */
-const decode = (decodeQr as unknown as { default?: typeof decodeQr.default }).default ?? (decodeQr as unknown as typeof decodeQr.default);
+const decode =
+  (decodeQr).default ??
+  (decodeQr as unknown as typeof decodeQr.default);
 
 function pixels(width: number, isDark: (x: number, y: number) => boolean): Uint8ClampedArray {
   const data = new Uint8ClampedArray(width * width * 4).fill(255);
@@ -26,11 +28,15 @@ function pixels(width: number, isDark: (x: number, y: number) => boolean): Uint8
 function textOf(pdf: Buffer): string {
   const source = pdf.toString("latin1");
   const fonts = new Map<string, Map<string, string>>();
-  const objects = new Map([...source.matchAll(/(\d+) 0 obj\n([\s\S]*?)endobj/g)].map(([, id = "", body = ""]) => [id, body]));
+  const objects = new Map(
+    [...source.matchAll(/(\d+) 0 obj\n([\s\S]*?)endobj/g)].map(([, id = "", body = ""]) => [id, body]),
+  );
   for (const [, name = "", id = ""] of source.matchAll(/\/(F\d+) (\d+) 0 R/g)) {
     const table = /\/ToUnicode (\d+) 0 R/.exec(objects.get(id) ?? "")?.[1] ?? "";
     const map = new Map<string, string>();
-    for (const [, from = "0", , list = ""] of (objects.get(table) ?? "").matchAll(/<([0-9a-f]{4})> <([0-9a-f]{4})> \[([^\]]*)\]/g)) {
+    for (const [, from = "0", , list = ""] of (objects.get(table) ?? "").matchAll(
+      /<([0-9a-f]{4})> <([0-9a-f]{4})> \[([^\]]*)\]/g,
+    )) {
       [...list.matchAll(/<([0-9a-f ]+)>/g)].forEach(([, hex = ""], at) => {
         const units = hex.split(" ").map((unit) => parseInt(unit, 16));
         map.set((parseInt(from, 16) + at).toString(16).padStart(4, "0"), String.fromCharCode(...units));
@@ -57,7 +63,16 @@ describe("an invoice on paper", () => {
 
   it("says in text what it shows, Chinese included, with the invoice's own figures", async () => {
     const text = textOf(await invoicePdf(invoice(), { ...OPTIONS, compress: false }));
-    for (const said of ["数据发票", "德清车联网科技有限公司", "62988.46", "44399.60", "1288.88", "三十日内", "不作纳税凭证", OPTIONS.digest]) {
+    for (const said of [
+      "数据发票",
+      "德清车联网科技有限公司",
+      "62988.46",
+      "44399.60",
+      "1288.88",
+      "三十日内",
+      "不作纳税凭证",
+      OPTIONS.digest,
+    ]) {
       expect(text, said).to.include(said);
     }
     expect(text).not.to.include("?");
@@ -65,13 +80,17 @@ describe("an invoice on paper", () => {
 
   it("has a QR code that reads as the look-up's address", async () => {
     const source = (await invoicePdf(invoice(), { ...OPTIONS, compress: false })).toString("latin1");
-    const boxes = [...source.matchAll(/([\d.]+) ([\d.]+) ([\d.]+) ([\d.]+) re\n(?:\/DeviceRGB cs\n)?([\d.]+) [\d.]+ [\d.]+ scn\nf/g)]
+    const boxes = [
+      ...source.matchAll(/([\d.]+) ([\d.]+) ([\d.]+) ([\d.]+) re\n(?:\/DeviceRGB cs\n)?([\d.]+) [\d.]+ [\d.]+ scn\nf/g),
+    ]
       .map((found) => found.slice(1).map(Number))
       .filter(([, , width, height, red]) => red === 0 && width === height);
     expect(boxes.length).to.be.greaterThan(200);
     const unit = boxes[0]?.[2] ?? 1;
     const [left, top] = [Math.min(...boxes.map(([x = 0]) => x)), Math.min(...boxes.map(([, y = 0]) => y))];
-    const dark = new Set(boxes.map(([x = 0, y = 0]) => `${Math.round((x - left) / unit)},${Math.round((y - top) / unit)}`));
+    const dark = new Set(
+      boxes.map(([x = 0, y = 0]) => `${Math.round((x - left) / unit)},${Math.round((y - top) / unit)}`),
+    );
     const size = Math.round((Math.max(...boxes.map(([x = 0]) => x)) - left) / unit) + 1;
     const width = (size + 8) * 4;
     const image = pixels(width, (x, y) => dark.has(`${Math.floor(x / 4) - 4},${Math.floor(y / 4) - 4}`));
@@ -86,7 +105,10 @@ describe("an invoice on paper", () => {
 
 describe("a QR code", () => {
   it("of any address of ours is read back", () => {
-    for (const text of ["https://g.example/documents/0123456789ABCDEFGHJKMNPQRS", "http://127.0.0.1:8080/documents/ZZZZZZZZZZZZZZZZZZZZZZZZZZ"]) {
+    for (const text of [
+      "https://g.example/documents/0123456789ABCDEFGHJKMNPQRS",
+      "http://127.0.0.1:8080/documents/ZZZZZZZZZZZZZZZZZZZZZZZZZZ",
+    ]) {
       const modules = qrModules(text);
       const width = (modules.length + 8) * 4;
       const image = pixels(width, (x, y) => modules[Math.floor(y / 4) - 4]?.[Math.floor(x / 4) - 4] ?? false);
@@ -94,4 +116,3 @@ describe("a QR code", () => {
     }
   });
 });
-

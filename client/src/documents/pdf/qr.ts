@@ -7,5 +7,7 @@ export function qrModules(text: string): readonly (readonly boolean[])[] {
   code.addData(text, "Byte");
   code.make();
   const size = code.getModuleCount();
-  return Array.from({ length: size }, (_, row) => Array.from({ length: size }, (__, column) => code.isDark(row, column)));
+  return Array.from({ length: size }, (_, row) =>
+    Array.from({ length: size }, (__, column) => code.isDark(row, column)),
+  );
 }

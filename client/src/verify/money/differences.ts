@@ -21,7 +21,8 @@ function partsOf(value: Value): ReadonlyMap<string, Json> {
 
 /** The first difference in the order of members; undefined where there is none. */
 export function firstDifference(given: Value, expected: Value, path: readonly string[] = []): Difference | undefined {
-  const isSimple = (isList(given) || isObject(given)) && isList(given) === isList(expected) && isObject(given) === isObject(expected);
+  const isSimple =
+    (isList(given) || isObject(given)) && isList(given) === isList(expected) && isObject(given) === isObject(expected);
   if (!isSimple) return given === expected ? undefined : { path: path.join("."), detail: detailOf(path) };
   const [left, right] = [partsOf(given), partsOf(expected)];
   for (const name of [...new Set([...left.keys(), ...right.keys()])].sort()) {
@@ -40,7 +41,16 @@ const NAMED: readonly (readonly [names: ReadonlySet<string>, detail: Finding])[]
   [new Set(["InvoicedQuantity", "quantity", "free", "count", "contracts"]), "QUANTITY_DIFFERS"],
   [new Set(["deliveries", "root", "evidenceRoot", "held", "logs"]), "DELIVERIES_DIFFER"],
   [
-    new Set(["LineExtensionAmount", "LegalMonetaryTotal", "AllowanceCharge", "amount", "revenue", "allowed", "excess", "adjustments"]),
+    new Set([
+      "LineExtensionAmount",
+      "LegalMonetaryTotal",
+      "AllowanceCharge",
+      "amount",
+      "revenue",
+      "allowed",
+      "excess",
+      "adjustments",
+    ]),
     "AMOUNT_DIFFERS",
   ],
   [new Set(["InvoiceLine", "products", "months"]), "TIER_DIFFERS"],

@@ -70,7 +70,8 @@ export function expectedInvoice(given: Invoice, closed: Closed): Expected {
 
 export function expectedCreditNote(given: CreditNote, { statement, contract, net }: Closed): Expected {
   const adjustment = statement.adjustments.find(({ id }) => id === given.quanji.adjustment);
-  if (adjustment === undefined) return refuse("DOCUMENT_UNKNOWN", "the ledger holds no such adjustment of the statement");
+  if (adjustment === undefined)
+    return refuse("DOCUMENT_UNKNOWN", "the ledger holds no such adjustment of the statement");
   const payload = buildCreditNote({
     net,
     statement,
@@ -135,7 +136,8 @@ export function expectedCertificate(given: Certificate, closed: Closed): Expecte
   if (others) refuse("DOCUMENT_DIFFERS", "the certificate names an attestation that the offer does not");
   return {
     payload,
-    held: found === undefined ? undefined : { digest: found.digest, time: found.issued.time, issuer: statement.closedBy },
+    held:
+      found === undefined ? undefined : { digest: found.digest, time: found.issued.time, issuer: statement.closedBy },
   };
 }
 

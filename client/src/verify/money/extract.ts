@@ -59,7 +59,8 @@ export async function openExtract(source: TrailSource, trust: OpenedTrust): Prom
 
 function assertHeader(bytes: Uint8Array, trust: OpenedTrust): void {
   const { t, v, net, ...rest } = parseCanonical(bytes);
-  if (t !== "extract" || Object.keys(rest).length > 0) refuse("TYPE_UNKNOWN", "the evidence is no trail and no extract of one");
+  if (t !== "extract" || Object.keys(rest).length > 0)
+    refuse("TYPE_UNKNOWN", "the evidence is no trail and no extract of one");
   if (v !== VERSION) refuse("VERSION_UNKNOWN", `the extract's version is not ${VERSION}`);
   if (net !== trust.trust.net) refuse("NETWORK_MISMATCH", "the extract is another network's");
 }

@@ -96,12 +96,17 @@ export class Meter {
       isFirst,
       ...(indicator !== undefined && { indicator: { indicator: indicator.indicator, value: indicator.value } }),
     });
-    assertSame("line", statement.lines as unknown as Json, lines as unknown as Json);
+    assertSame("line", statement.lines, lines);
     if (statement.amount !== String(total)) {
       refuse("AMOUNT_DIFFERS", `the statement says ${statement.amount}, its records and tariff make ${total}`);
     }
-    const waiting = statement.held.map(({ for: side, quantity, deliveries, root }) => ({ for: side, quantity, deliveries, root }));
-    assertSame("held line", waiting as unknown as Json, held as unknown as Json);
+    const waiting = statement.held.map(({ for: side, quantity, deliveries, root }) => ({
+      for: side,
+      quantity,
+      deliveries,
+      root,
+    }));
+    assertSame("held line", waiting, held as unknown as Json);
     this.#assertAdjustments();
   }
 
@@ -128,5 +133,8 @@ function assertSame(what: string, stated: Json, made: Json): void {
   const found = firstDifference(stated, made);
   if (found === undefined) return;
   const [at = "", member = ""] = found.path.split(".");
-  refuse(LINE_DETAILS[member] ?? "AMOUNT_DIFFERS", `${what} ${Number(at) + 1} of the statement is not what the records make of it`);
+  refuse(
+    LINE_DETAILS[member] ?? "AMOUNT_DIFFERS",
+    `${what} ${Number(at) + 1} of the statement is not what the records make of it`,
+  );
 }

@@ -7,7 +7,6 @@ import {
   instant,
   msOf,
   type Payload,
-  type QuanjiRecord,
   Reckoner,
   splitOf,
   type Statement,
@@ -114,7 +113,7 @@ export class SettledMonth {
         purposes,
         attestations: [],
         tariff: { unit: "call", currency: "CNY", tiers: TIERS, from: instant(world.nowMs), ...tariff },
-      } as Omit<Payload<"offer.list">, "net">,
+      },
       "bureau",
     );
     this.contract = world.uuid();
@@ -196,7 +195,9 @@ export class SettledMonth {
   }
 
   /** What the closer's own reckoning says; `edit` makes it lie where the ledger cannot see it. */
-  async close(edit: (payload: Payload<"statement.close">) => Payload<"statement.close"> = (same) => same): Promise<void> {
+  async close(
+    edit: (payload: Payload<"statement.close">) => Payload<"statement.close"> = (same) => same,
+  ): Promise<void> {
     const { contract, offer, timeZone } = await this.settled();
     const month = contractMonth(contract, PERIOD, timeZone);
     const { terms } = month.version;
@@ -210,7 +211,7 @@ export class SettledMonth {
     });
     for (const { stored } of this.world.records(LOG)) {
       const { record, leaf } = openRecord(`${stored.face}\n${stored.body}`);
-      reckoner.add(record as QuanjiRecord, leaf);
+      reckoner.add(record, leaf);
     }
     const { lines, total, held } = reckoner.close({ isFirst: month.isFirst });
     const { net: _net, ...payload } = edit({
@@ -227,7 +228,9 @@ export class SettledMonth {
     await this.world.command("statement.close", payload, "bureau");
   }
 
-  async issue(over: { readonly edit?: (payload: object) => object; readonly key?: Signer; readonly by?: Name } = {}): Promise<FlattenedJws> {
+  async issue(
+    over: { readonly edit?: (payload: object) => object; readonly key?: Signer; readonly by?: Name } = {},
+  ): Promise<FlattenedJws> {
     const closed = await this.settled();
     const [code, invoice] = [this.code(), this.world.uuid()];
     const payload = buildInvoice({
@@ -273,7 +276,13 @@ export class SettledMonth {
     return dispute;
   }
 
-  async withdraw(dispute: string, n: number, amount: string, creditNote?: { code: string; digest: string }, adjustment = this.world.uuid()) {
+  async withdraw(
+    dispute: string,
+    n: number,
+    amount: string,
+    creditNote?: { code: string; digest: string },
+    adjustment = this.world.uuid(),
+  ) {
     const payload = {
       contract: this.contract,
       period: PERIOD,
@@ -299,7 +308,15 @@ export class SettledMonth {
       net: NET,
       statement,
       contract: this.contract,
-      adjustment: { id: adjustment, dispute, amount, quantity: "1", free: "0", portions: shares, suspense: String(suspense) },
+      adjustment: {
+        id: adjustment,
+        dispute,
+        amount,
+        quantity: "1",
+        free: "0",
+        portions: shares,
+        suspense: String(suspense),
+      },
       code,
       issueDate: "2026-04-01",
       names: new Map(),
@@ -323,7 +340,9 @@ export class SettledMonth {
     return jws;
   }
 
-  async certify(over: { readonly edit?: (payload: object) => object; readonly statusIndex?: number } = {}): Promise<FlattenedJws & { readonly id: string }> {
+  async certify(
+    over: { readonly edit?: (payload: object) => object; readonly statusIndex?: number } = {},
+  ): Promise<FlattenedJws & { readonly id: string }> {
     const closed = await this.settled();
     const [code, certificate] = [this.code(), this.world.uuid()];
     const { statusIndex = 0 } = over;

@@ -19,15 +19,20 @@ export async function verifyIssuer(
   anchored: boolean,
 ): Promise<void> {
   const { kid } = document.header;
-  if (partyOf(kid) !== issuer) refuse("KEY_PARTY", "the document is signed by another party than the one that issued it");
+  if (partyOf(kid) !== issuer)
+    refuse("KEY_PARTY", "the document is signed by another party than the one that issued it");
   const timeline = parties.get(issuer);
-  if (timeline?.last === undefined) return refuse("CHAIN_MISSING", "the chain of the document's issuer is not in the file");
+  if (timeline?.last === undefined)
+    return refuse("CHAIN_MISSING", "the chain of the document's issuer is not in the file");
   const print = thumbprintOf(kid);
   const last = keyOf(timeline.last, print);
   if (last === undefined) return refuse("KEY_PARTY", "the issuer never had the key that signed");
   await verifyJws({ ...document, signed: document.signingInput }, last.jwk);
   if (!anchored && last.compromisedSince !== undefined) {
-    refuse("KEY_COMPROMISED_UNANCHORED", "the key was reported compromised, and nothing proves that the document is older");
+    refuse(
+      "KEY_COMPROMISED_UNANCHORED",
+      "the key was reported compromised, and nothing proves that the document is older",
+    );
   }
   const ms = msOf(time);
   const counted = [...timeline.around(ms, ms)].some((state) => {

@@ -26,7 +26,8 @@ export async function openStatusList(input: string | object, trust: OpenedTrust)
   if (signed.kind !== "certificate") refuse("TYP_MISMATCH", "a status list is a credential");
   const list = parseWith(StatusList, signed.payload);
   const gateway = trust.gateways.find(({ kid }) => kid === signed.header.kid);
-  if (gateway === undefined) return refuse("GATEWAY_UNKNOWN", "the status list is signed by a gateway that the trust file lacks");
+  if (gateway === undefined)
+    return refuse("GATEWAY_UNKNOWN", "the status list is signed by a gateway that the trust file lacks");
   await verifyJws({ ...signed, signed: signed.signingInput }, gateway.jwk);
   const { id, credentialSubject, issuer, validFrom, validUntil } = list;
   if (issuer !== `urn:quanji:gateway:${gateway.name}` || pathOf(id, gateway.publicUrl) === undefined) {
@@ -37,7 +38,13 @@ export async function openStatusList(input: string | object, trust: OpenedTrust)
   if (msOf(validUntil) < trust.nowMs) {
     refuse("STATUS_LIST_STALE", `the status list spoke until ${validUntil}: get it again`);
   }
-  return { url: id, gateway: gateway.name, validFrom, validUntil, bits: await decodeBits(credentialSubject.encodedList) };
+  return {
+    url: id,
+    gateway: gateway.name,
+    validFrom,
+    validUntil,
+    bits: await decodeBits(credentialSubject.encodedList),
+  };
 }
 
 export interface StatusEntry {
@@ -49,7 +56,10 @@ export interface StatusEntry {
 export function assertOwnList({ statusListCredential: url }: StatusEntry, issuer: string, trust: OpenedTrust): void {
   const path = statusListPath(issuer);
   if (!trust.gateways.some(({ publicUrl }) => pathOf(url, publicUrl) === path)) {
-    refuse("STATUS_LIST_FOREIGN", "the certificate points to the status list of another issuer, or of no gateway of this network");
+    refuse(
+      "STATUS_LIST_FOREIGN",
+      "the certificate points to the status list of another issuer, or of no gateway of this network",
+    );
   }
 }
 

@@ -3,15 +3,7 @@
  * then who signed it, and that the ledger holds exactly it. Figures come before signatures, so that a changed cent is called one
  * whoever changed it.
  */
-import {
-  isDisputed,
-  instant,
-  msOf,
-  parseWith,
-  payableOf,
-  QuanjiError,
-  type Statement,
-} from "@quanji/chaincode/domain";
+import { isDisputed, instant, msOf, parseWith, payableOf, QuanjiError, type Statement } from "@quanji/chaincode/domain";
 import type { JsonObject } from "@quanji/chaincode/log";
 import type { z } from "zod";
 import {
@@ -31,7 +23,15 @@ import { verifyTrail } from "../trail.js";
 import type { OpenedTrust } from "../trust.js";
 import { type Level, refuse, type Verdict } from "../verdict.js";
 import { firstDifference } from "./differences.js";
-import { type Closed, type Expected, expectedCertificate, expectedCreditNote, expectedInvoice, expectedVoucher, subjectOf } from "./expected.js";
+import {
+  type Closed,
+  type Expected,
+  expectedCertificate,
+  expectedCreditNote,
+  expectedInvoice,
+  expectedVoucher,
+  subjectOf,
+} from "./expected.js";
 import { openExtract } from "./extract.js";
 import { Meter } from "./meter.js";
 import { fromEvidence, lineageOf, registered, type Settled, settledOf } from "./settled.js";
@@ -129,7 +129,8 @@ class DocumentCheck {
 
   async run(evidence: AsyncIterable<Uint8Array>): Promise<DocumentVerdict> {
     const { kind, payload } = this.#document;
-    if (kind === "disclosure") return refuse("TYPE_UNKNOWN", "a disclosure is verified by its statements, not as this file");
+    if (kind === "disclosure")
+      return refuse("TYPE_UNKNOWN", "a disclosure is verified by its statements, not as this file");
     // 1. The document is of its kind's form, and says each amount once.
     const { given, expected } = FORMS[kind].open(payload);
     assertAmounts(given);
@@ -151,7 +152,11 @@ class DocumentCheck {
     if (isDisputed(closed.statement)) {
       refuse("DOCUMENT_DISPUTED", "a dispute of the statement is open: nothing of it is settled until it is answered");
     }
-    return accepted(kind, { ...this.#facts(closed, made, verdict), ...this.#status(closed.statement, verdict) }, this.#trust);
+    return accepted(
+      kind,
+      { ...this.#facts(closed, made, verdict), ...this.#status(closed.statement, verdict) },
+      this.#trust,
+    );
   }
 
   async #trail(source: AsyncIterable<Uint8Array>, period: string): Promise<Verdict> {
@@ -206,9 +211,10 @@ class DocumentCheck {
     if (held.digest !== this.#document.digest) {
       refuse("DOCUMENT_UNKNOWN", "the ledger holds another document under that code");
     }
-    const claimed = this.#document.payload["IssueDate"] ?? this.#document.payload["issued"] ?? this.#document.payload["validFrom"];
+    const claimed =
+      this.#document.payload["IssueDate"] ?? this.#document.payload["issued"] ?? this.#document.payload["validFrom"];
     if (typeof claimed !== "string" || Math.abs(msOf(dayStart(claimed)) - msOf(held.time)) > 2 * 86_400_000) {
-      refuse("DOCUMENT_DIFFERS", `the document is dated ${String(claimed)}, the ledger took it at ${held.time}`);
+      refuse("DOCUMENT_DIFFERS", `the document's day is not that on which the ledger took it: ${held.time}`);
     }
     return held;
   }
@@ -230,7 +236,10 @@ class DocumentCheck {
       deliveries: statement.lines.reduce((sum, line) => sum + ("deliveries" in line ? line.deliveries : 0), 0),
       ...(notes.length > 0 && { notes }),
       ...(isMoney && { settled: invoice?.settled !== undefined }),
-      ...(verdict.completeThrough !== undefined && { completeThrough: verdict.completeThrough, asOf: verdict.completeThrough }),
+      ...(verdict.completeThrough !== undefined && {
+        completeThrough: verdict.completeThrough,
+        asOf: verdict.completeThrough,
+      }),
       attested: [...verdict.attested, ...(statement.measured.length > 0 ? ["measured"] : [])],
     };
   }
@@ -254,7 +263,10 @@ class DocumentCheck {
     assertOwnList(credentialStatus, party, this.#trust);
     if (statusList === undefined) return {};
     if (isRevoked(credentialStatus, party, statusList, this.#trust)) {
-      refuse("DOCUMENT_REVOKED", `the certificate was valid when issued, and is revoked (status list of ${statusList.validFrom})`);
+      refuse(
+        "DOCUMENT_REVOKED",
+        `the certificate was valid when issued, and is revoked (status list of ${statusList.validFrom})`,
+      );
     }
     return { status: "valid", asOf: statusList.validFrom };
   }
@@ -262,7 +274,8 @@ class DocumentCheck {
   /** A certificate among strangers: its issuer's key and the registration are proven, its contract and counts are the issuer's word. */
   async #byIssuer(source: AsyncIterable<Uint8Array>): Promise<DocumentVerdict> {
     const { kind, payload, digest } = this.#document;
-    if (kind !== "certificate") return refuse("DOCUMENT_UNPROVEN", "the evidence behind the document is no contract's trail");
+    if (kind !== "certificate")
+      return refuse("DOCUMENT_UNPROVEN", "the evidence behind the document is no contract's trail");
     const given = parseWith(Certificate, payload);
     const { world, time } = await openExtract(source, this.#trust);
     const { credentialSubject: subject } = given;
@@ -270,7 +283,12 @@ class DocumentCheck {
     const { registration } = registered(world.resources, subject.resource);
     assertAgrees(payload, {
       ...payload,
-      credentialSubject: { ...subject, net: world.net, registration, lineage: lineageOf(world.resources, subject.resource) },
+      credentialSubject: {
+        ...subject,
+        net: world.net,
+        registration,
+        lineage: lineageOf(world.resources, subject.resource),
+      },
     });
     await verifyIssuer(this.#document, party, given.validFrom, world.parties, false);
     const facts: DocumentFacts = {
@@ -295,7 +313,10 @@ const dayStart = (text: string): string => (text.length === 10 ? `${text}T00:00:
 
 function codeOf({ payload }: SignedDocument): string {
   const subject = payload["credentialSubject"];
-  const code = payload["ID"] ?? payload["code"] ?? (typeof subject === "object" && !Array.isArray(subject) ? (subject as JsonObject)["code"] : undefined);
+  const code =
+    payload["ID"] ??
+    payload["code"] ??
+    (typeof subject === "object" && !Array.isArray(subject) ? (subject as JsonObject)["code"] : undefined);
   return typeof code === "string" ? code : "";
 }
 
@@ -304,7 +325,10 @@ function assertAgrees(given: SignedDocument["payload"], made: unknown): void {
   const found = firstDifference(given, made as SignedDocument["payload"]);
   if (found === undefined) return;
   const message = `the document's ${found.path} is not what the evidence makes of it`;
-  throw new PathError(found.path, refusedBy(() => refuse(found.detail, message)));
+  throw new PathError(
+    found.path,
+    refusedBy(() => refuse(found.detail, message)),
+  );
 }
 
 /** Each amount stands there in minor and in major units. Errors: AMOUNT_DIFFERS, with the path. */

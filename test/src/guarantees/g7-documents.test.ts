@@ -1,0 +1,162 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { isQuanjiError, type Payload } from "@quanji/chaincode/domain";
+import { heldBy } from "@quanji/chaincode/testing";
+import { type Issued } from "@quanji/client";
+import { openStatusList, verifyDocument } from "@quanji/client/verify";
+import { expect } from "chai";
+import { type LocalHost, NET } from "../support/host.js";
+import { IDS, type Name, RESOURCE, Stage } from "../support/stage.js";
+
+const PRODUCT = "res/route.eta";
+const DAY_MS = 86_400_000;
+
+/** Documents of a month, from a gateway's evidence to files that verify without it. */
+describe("G7: documents prove their figures from their files alone", function () {
+  this.timeout(0);
+  let stage: Stage<LocalHost>;
+  let folder: string;
+  let contract: string;
+  let period: string;
+  let invoice: Issued;
+
+  const send = async <V extends "offer.list" | "contract.sign">(by: Name, verb: V, payload: Omit<Payload<V>, "net">) =>
+    (await stage.client(by)).send(verb, payload as never);
+  const month = () => ({ contract, period });
+  const textOf = async (lines: AsyncIterable<string>): Promise<string> => {
+    let text = "";
+    for await (const line of lines) text += line;
+    return text;
+  };
+
+  before(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), "quanji-documents-"));
+    stage = await Stage.open({ resources: [RESOURCE, PRODUCT], config: { network: { net: NET, testClock: true } } });
+    await stage.register(PRODUCT, {
+      rights: [...heldBy(IDS.bureau), { kind: "operating", holder: IDS.bureau, basis: "own product" }],
+    });
+    const grant = await stage.granted("insurer", {}, { resource: PRODUCT });
+    const offer = randomUUID();
+    await send("bureau", "offer.list", {
+      offer,
+      resource: `${PRODUCT}@1`,
+      purposes: ["risk.assessment"],
+      attestations: [],
+      tariff: {
+        unit: "call",
+        currency: "CNY",
+        tiers: [
+          { upTo: 2, amount: "128888", per: 1 },
+          { amount: "95001", per: 1 },
+        ],
+        from: "2020-01-01T00:00:00.000Z",
+      },
+    });
+    contract = randomUUID();
+    const terms = {
+      offer,
+      seller: IDS.bureau,
+      buyer: IDS.insurer,
+      grant,
+      until: "2098-01-01T00:00:00.000Z",
+      payees: { shares: [{ weight: 1, to: IDS.bureau }] },
+      disputeDays: 10,
+      counterparts: [],
+    };
+    for (const by of ["bureau", "insurer"] as const) await send(by, "contract.sign", { contract, version: 1, terms });
+    period = new Date(stage.host.clock() + 8 * 3_600_000).toISOString().slice(0, 7);
+    const insurer = await stage.client("insurer");
+    for (let n = 0; n < 3; n++) await insurer.fetch(stage.access(grant, { resource: PRODUCT }));
+    await stage.later(40 * DAY_MS);
+    await (await stage.client("bureau")).statements.close(contract, period);
+  });
+  after(async () => {
+    await stage.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it("the invoice that the seller issues verifies from the payer's copy of the evidence", async () => {
+    invoice = await (
+      await stage.client("bureau")
+    ).documents.issueInvoice(month(), {
+      names: new Map([[IDS.bureau, "气象局"]]),
+    });
+    const text = await textOf((await stage.client("insurer")).documents.file(invoice.jws, month()));
+    const trust = await stage.trust();
+    const verdict = await verifyDocument(text, trust);
+    expect(verdict, `${verdict.detail ?? ""} ${verdict.message ?? ""} ${verdict.at?.path ?? ""}`).to.include({
+      ok: true,
+      total: "352777",
+      payable: "352777",
+      deliveries: 3,
+      document: invoice.code,
+    });
+    await writeFile(path.join(folder, "march.invoice.ndjson"), text);
+    const again = await (await stage.client("bureau")).documents.issueInvoice(month()).then(
+      () => "issued",
+      (error: unknown) => (isQuanjiError(error) ? error.code : String(error)),
+    );
+    expect(again).to.equal("STATE_CONFLICT");
+  });
+
+  it("one cent or one record changed in the file is refused with its code", async () => {
+    const text = await readFile(path.join(folder, "march.invoice.ndjson"), "utf8");
+    const trust = await stage.trust();
+    const lines = text.split("\n");
+    const head = JSON.parse(lines[0] ?? "") as { jws: { payload: string } };
+    const payload = Buffer.from(head.jws.payload, "base64url").toString("utf8");
+    const cent = payload.replace('"minor":"352777","value":"3527.77"', '"minor":"352776","value":"3527.76"');
+    const changed = { ...head, jws: { ...head.jws, payload: Buffer.from(cent).toString("base64url") } };
+    const first = await verifyDocument([JSON.stringify(changed), ...lines.slice(1)].join("\n"), trust);
+    expect(`${first.code ?? ""} · ${first.detail ?? ""}`).to.equal("TOTAL_MISMATCH · AMOUNT_DIFFERS");
+    const record = lines.findIndex((line) => line.includes('"t":"record"'));
+    const second = await verifyDocument(lines.filter((_, at) => at !== record).join("\n"), trust);
+    expect(second.ok).to.equal(false);
+    expect(["TRAIL_INCOMPLETE", "PROOF_INVALID"]).to.include(second.code);
+  });
+
+  it("a payment that both confirm brings a voucher, and the look-up says settled", async () => {
+    const payment = "A".repeat(43);
+    await (await stage.client("insurer")).documents.settle(month(), payment);
+    const { jws, code } = await (await stage.client("bureau")).documents.settle(month(), payment);
+    const text = await textOf((await stage.client("insurer")).documents.file(jws!, month()));
+    expect(await verifyDocument(text, await stage.trust())).to.include({ ok: true, kind: "voucher", settled: true });
+    for (const [each, state] of [
+      [invoice.code, "settled"],
+      [code, "issued"],
+    ]) {
+      const found = (await (await fetch(`${stage.host.address}/v1/documents/${each ?? ""}`)).json()) as {
+        state: string;
+      };
+      expect(found.state).to.equal(state);
+    }
+  });
+
+  it("a certificate is valid, then revoked, by its issuer's list; its public file holds no price", async () => {
+    const bureau = await stage.client("bureau");
+    const [one, two] = [
+      await bureau.documents.issueCertificate(month()),
+      await bureau.documents.issueCertificate(month()),
+    ];
+    const text = await textOf(bureau.documents.publicFile(two.jws, month()));
+    expect(text).not.to.include("128888").and.not.to.include(contract);
+    await writeFile(path.join(folder, "shown.certificate.ndjson"), text);
+    const listed = async () => {
+      const reply = await fetch(`${stage.host.address}/v1/statuses/${IDS.bureau}`);
+      expect(reply.headers.get("content-type")).to.equal("application/vc+jwt");
+      return openStatusList(await reply.text(), await stage.trust());
+    };
+    const verdict = async (statusList: Awaited<ReturnType<typeof listed>>) =>
+      verifyDocument(text, await stage.trust(), { statusList });
+    expect(await verdict(await listed())).to.include({ ok: true, status: "valid", evidence: "issuer" });
+    await bureau.documents.revokeCertificate(month(), one.id);
+    expect(await verdict(await listed())).to.include({ ok: true, status: "valid" });
+    await bureau.documents.revokeCertificate(month(), two.id);
+    expect(await verdict(await listed())).to.include({ ok: false, detail: "DOCUMENT_REVOKED" });
+    const page = await fetch(`${stage.host.address}/documents/${two.code}`);
+    expect(await page.text()).to.include("已撤销");
+    expect(page.headers.get("content-security-policy")).to.include("default-src 'none'");
+  });
+});
