@@ -66,7 +66,10 @@ const foreign = (): never => refuse("CHAIN_KEY", "the command is not one of this
  * Errors: CHAIN_MISSING (a contract's offer is not in the file), CHAIN_KEY (it lives elsewhere), COMMAND_REFUSED, and those of
  * `verified`.
  */
-export async function replayMarket(chains: readonly Pick<CommandChain, "key" | "commands">[], context: MarketContext): Promise<Market> {
+export async function replayMarket(
+  chains: readonly Pick<CommandChain, "key" | "commands">[],
+  context: MarketContext,
+): Promise<Market> {
   const offers = new Map<string, Offer>();
   const scopes = new Map(chains.map(({ key }) => [`${key.kind} ${key.id}`, key.scope]));
   for (const chain of chains.filter(({ key }) => key.kind === "offer")) {
@@ -89,7 +92,10 @@ export async function replayMarket(chains: readonly Pick<CommandChain, "key" | "
   return { offers, contracts, statements, indicators };
 }
 
-async function offerOf({ commands }: Pick<CommandChain, "commands">, { verified, timeZone, applied }: MarketContext): Promise<Offer> {
+async function offerOf(
+  { commands }: Pick<CommandChain, "commands">,
+  { verified, timeZone, applied }: MarketContext,
+): Promise<Offer> {
   let offer: Offer | undefined;
   for (const item of commands) {
     const facts = await verified(item);

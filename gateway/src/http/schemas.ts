@@ -196,9 +196,7 @@ export const BooksSchema = z.looseObject({
 });
 export const AllowancesSchema = z.strictObject({
   offer: z.string(),
-  months: z.array(
-    z.strictObject({ period: Month, allowed: amount.optional(), revenue: amount, carried: amount }),
-  ),
+  months: z.array(z.strictObject({ period: Month, allowed: amount.optional(), revenue: amount, carried: amount })),
 });
 export const DocumentSchema = z.looseObject({
   v: z.literal("quanji.document.v1"),

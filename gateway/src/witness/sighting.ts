@@ -37,7 +37,11 @@ export const collectionChain = (
   collection: string,
   kind: "offer" | "contract",
   id: string,
-): ChainKey & { readonly kind: typeof kind } => ({ scope: privateScope(net, collection.slice("org-".length)), kind, id });
+): ChainKey & { readonly kind: typeof kind } => ({
+  scope: privateScope(net, collection.slice("org-".length)),
+  kind,
+  id,
+});
 
 /** Chain of what was erased or sealed of a resource's records, in the collection of the organisation that serves it. */
 export const openingsChain = (net: string, collection: string, resource: string) =>

@@ -176,7 +176,8 @@ async function close(context: Context, [id = "", text = ""]: readonly string[]):
 }
 
 async function show(context: Context, [id = "", text = ""]: readonly string[]): Promise<Result> {
-  const statement = await (await context.client()).statements.get(toContract(id), toMonth(text));
+  const [contract, month] = [toContract(id), toMonth(text)];
+  const statement = await (await context.client()).statements.get(contract, month);
   return { json: { ...statement }, text: statementText(statement) };
 }
 

@@ -186,7 +186,11 @@ export class Notary {
   }
 
   /** A stop bites before it is in the chain: until it is there, the chain's head says too little. */
-  async #assertNoStop({ scope, start, grant, openings, object }: AskedChain, collection: string, block: number): Promise<void> {
+  async #assertNoStop(
+    { scope, start, grant, openings, object }: AskedChain,
+    collection: string,
+    block: number,
+  ): Promise<void> {
     const { peer } = this.#options;
     // Its start says what chain it is, so nobody can pass a grant's for one that cannot be stopped.
     if (openings !== undefined && hashText(chainStart({ scope, kind: "openings", id: openings })) === start) return;
