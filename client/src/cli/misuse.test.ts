@@ -119,6 +119,7 @@ const AT_ONCE: readonly Row[] = [
   row("resource register res/x --file none.json", 2, NO_FILE, KEY),
   row("grant request res/x --quota many", 2, /--quota is a whole number/, KEY),
   row("grant request res/x --until soon", 2, /--until looks like/, KEY),
+  row("grant request res/x --operating nobody", 2, /--operating is an 18-character/, KEY),
   row("grant request res/x --right owning", 2, /--right is one of/, KEY),
   row("grant offer res/x", 2, /--to is needed/, KEY),
   row("grant derive x", 2, /--to is needed/, KEY),

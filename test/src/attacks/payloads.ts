@@ -79,7 +79,7 @@ const TARIFF = {
   freePurposes: ["disaster.warning"],
   discountBps: 1,
   minimum: "1",
-  performance: { indicator: "uptime", none: -1, full: 1, heldBps: 1 },
+  performance: { indicator: "uptime", none: 0, full: 1, heldBps: 1 },
   cap: "9",
   allowance: "80000",
   from: "2026-01-01T00:00:00.000Z",

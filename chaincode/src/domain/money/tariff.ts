@@ -27,10 +27,10 @@ const endsRise = (tiers: readonly Tier[]): boolean =>
 
 /**
  * A part of the price that depends on a signed figure: all of `heldBps` is paid at `full` and above, nothing of it at `none`
- * and below, pro rata between.
+ * and below, pro rata between. Neither is negative: commands carry no such numbers.
  */
 const Performance = z
-  .strictObject({ indicator: CodeName, none: z.int(), full: z.int(), heldBps: Bps })
+  .strictObject({ indicator: CodeName, none: z.int().min(0), full: z.int().min(0), heldBps: Bps })
   .refine(({ none, full }) => none < full, "`none` is below `full`");
 export type Performance = z.infer<typeof Performance>;
 

@@ -11,7 +11,7 @@ import {
   parseWith,
 } from "@quanji/chaincode/domain";
 import type { Context } from "../context.js";
-import { type Options, toCount, toInstant, toJson, toOneOf, toRange, UsageError } from "../options.js";
+import { type Options, toCount, toInstant, toJson, toOneOf, toPartyId, toRange, UsageError } from "../options.js";
 
 export const TERM_OPTIONS: readonly (readonly [string, string])[] = [
   ["--purpose <codes>", "purposes, e.g. insurance.pricing"],
@@ -34,6 +34,10 @@ export const TERM_OPTIONS: readonly (readonly [string, string])[] = [
   ["--mask <field[:p,s]>...", "keep p characters of its beginning and s of its end"],
   ["--round <field:step>...", "round to steps, e.g. temp_max:0.5"],
   ["--drop <field>...", "leave the field out"],
+  [
+    "--operating <party>",
+    "with the action derive: who holds the operating right in what is made; that survives the grant",
+  ],
   ["--on-stop <what>", "what a running stream does when the grant is stopped: stop or complete (default: stop)"],
   ["--terms <file>", "JSON with any of the terms; flags win over it"],
 ];
@@ -76,7 +80,10 @@ export function withTerms(
   const window =
     "window" in narrowed ? narrowed["window"] : { ...parent.window, from: laterOf(parent.window.from, instant(nowMs)) };
   const merged = shared({ ...parent, ...narrowed, window }, logs, options);
-  return parseWith(Terms, { ...merged, obligations: kept(merged) });
+  const { derivative, ...rest } = { ...merged, obligations: kept(merged) };
+  // A clause on derivatives has nothing to bind where nothing may be derived.
+  const derives = derivative !== undefined && merged.actions.includes("derive");
+  return parseWith(Terms, derives ? { ...rest, derivative } : rest);
 }
 
 /** Shares of a quota by log, as they were typed. Without any they stay as they are. */
@@ -123,8 +130,14 @@ function flags(options: Options, nowMs: number): Record<string, unknown> {
     quota: quotaOf(options.text("quota")),
     rate: rateOf(options.text("rate")),
     obligations: obligationsOf(options),
+    derivative: derivativeOf(options.text("operating")),
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+function derivativeOf(operating: string | undefined): Terms["derivative"] | undefined {
+  if (operating === undefined) return undefined;
+  return { lineage: "required", operating: toPartyId(operating, "--operating"), survives: true };
 }
 
 function windowOf(options: Options, nowMs: number): Terms["window"] | undefined {
