@@ -25,7 +25,14 @@ import {
 import type { Hash, Json, JsonObject } from "@quanji/chaincode/log";
 import { verifyTrail } from "../verify/index.js";
 import type { Page, PageOptions } from "./objects.js";
-import { type ClosePayload, type NamedPlace, openEvidence, type ReckoningBasis, reckonMonth, recordOf } from "./reckoning.js";
+import {
+  type ClosePayload,
+  type NamedPlace,
+  openEvidence,
+  type ReckoningBasis,
+  reckonMonth,
+  recordOf,
+} from "./reckoning.js";
 import { pathOf, type Sent, type Session } from "./session.js";
 
 /** As the gateway shows it: a payee gets less, see the API. */
