@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { sha256, toBase64url, utf8 } from "@quanji/chaincode/log";
 import { generateKey, openSigner, readKeyFile } from "../sdk/index.js";
 import { FakeGateway, GRANT, LOG, NET, RESOURCE, trustFile } from "../sdk/fake-gateway.test.js";
 import { openTrust } from "../verify/index.js";
@@ -34,6 +35,16 @@ const COMMANDS = [
     "revoke",
     "allot",
   ].map((verb) => `grant ${verb}`),
+  "attest",
+  "attestation withdraw",
+  "attestation show",
+  "price cap",
+  "price show",
+  "offer list",
+  "offer delist",
+  "offer show",
+  "tariff publish",
+  ...["sign", "terminate", "show", "ls"].map((verb) => `contract ${verb}`),
   "boundary publish",
   "order freeze",
   "order lift",
@@ -280,6 +291,86 @@ describe("quanji", () => {
       });
       expect((await desk.run(["grant", "allot", GRANT, "--share", "7=1"])).exitCode).to.equal(2);
       expect((await desk.run(["grant", "allot", GRANT, "--share", "0=many"])).exitCode).to.equal(2);
+    });
+
+    describe("the market", () => {
+      const OFFER = "1b0f2c52-6d0e-4a4e-9b0a-1c2d3e4f5a6b";
+      const CONTRACT = "2b0f2c52-6d0e-4a4e-9b0a-1c2d3e4f5a6b";
+      const TARIFF = {
+        unit: "call",
+        currency: "CNY",
+        tiers: [{ amount: "37", per: 1 }],
+        from: "2026-01-01T00:00:00.000Z",
+      };
+      const TERMS = {
+        offer: OFFER,
+        seller: "urn:quanji:bureau",
+        buyer: BANK,
+        grant: GRANT,
+        until: "2027-01-01T00:00:00.000Z",
+        payees: { shares: [{ weight: 1, to: "urn:quanji:bureau" }] },
+        disputeDays: 10,
+        counterparts: [],
+      };
+      const sent = (verb: string): unknown => gateway.callsOf(verb)[0]?.parsed.payload;
+      const file = (name: string, content: object): Promise<void> =>
+        writeFile(join(desk.folder, name), JSON.stringify(content));
+
+      it("attest publishes the report's digest alone, and commits to the findings", async () => {
+        await writeFile(join(desk.folder, "report.pdf"), "all is well");
+        const flags = ["--kind", "deidentification", "--level", "general-1", "--report", "report.pdf"];
+        const argv = ["attest", "prd/route.eta@1", ...flags, "--findings", "k is 7", "--json"];
+        const { exitCode, json } = await desk.run(argv);
+        expect(exitCode).to.equal(0);
+        const digest = toBase64url(sha256(utf8("all is well")));
+        expect(sent("attest")).to.deep.include({ subject: "prd/route.eta@1", level: "general-1", report: digest });
+        expect(sent("attest")).to.include({ attestation: json["attestation"] });
+        expect(JSON.stringify(sent("attest"))).to.not.include("k is 7");
+      });
+
+      it("price cap is the next version, in ten seconds if nothing is said", async () => {
+        gateway.answer(`/v1/caps/${RESOURCE}`, { id: RESOURCE, version: 2, versions: [] });
+        const { exitCode } = await desk.run(["price", "cap", RESOURCE, "--amount", "130000"]);
+        expect(exitCode).to.equal(0);
+        expect(sent("price.cap")).to.include({ version: 3, unit: "call", currency: "CNY", amount: "130000" });
+      });
+
+      it("offer list names the newest version, tariff publish the month in the network's time zone", async () => {
+        await file("tariff.json", TARIFF);
+        const argv = ["offer", "list", RESOURCE, "--tariff", "tariff.json", "--purpose", "navigation"];
+        expect((await desk.run(argv)).exitCode).to.equal(0);
+        expect(sent("offer.list")).to.deep.include({ resource: `${RESOURCE}@1`, tariff: TARIFF, attestations: [] });
+        gateway.answer(`/v1/offers/${OFFER}`, { id: OFFER, tariffs: [{ version: 1, tariff: TARIFF }] });
+        const published = await desk.run(["tariff", "publish", OFFER, "tariff.json", "--from", "2026-04"]);
+        expect(published.exitCode).to.equal(0);
+        const tariff = { ...TARIFF, from: "2026-03-31T16:00:00.000Z" };
+        expect(sent("tariff.publish")).to.deep.include({ offer: OFFER, version: 2, tariff });
+        expect((await desk.run(["offer", "delist", OFFER])).exitCode).to.equal(0);
+      });
+
+      it("contract sign signs what was proposed, word for word, and says who has still to sign", async () => {
+        const signatures = [{ party: "urn:quanji:bureau", request: "x", time: TERMS.until }];
+        const open = { id: CONTRACT, state: "draft", versions: [{ version: 1, terms: TERMS, signatures }] };
+        gateway.answer(`/v1/contracts/${CONTRACT}`, open);
+        expect((await desk.run(["contract", "sign", CONTRACT, "--contract-version", "2"])).exitCode).to.equal(1);
+        expect(gateway.callsOf("contract.sign")).to.have.lengthOf(0);
+        const { exitCode, err } = await desk.run(["contract", "sign", CONTRACT, "--contract-version", "1"]);
+        expect(exitCode).to.equal(0);
+        expect(err).to.include(`next: ${BANK} sign: quanji contract sign ${CONTRACT}`);
+        expect(sent("contract.sign")).to.deep.include({ contract: CONTRACT, version: 1, terms: TERMS });
+        gateway.answer("/v1/contracts", { items: [open] });
+        expect((await desk.run(["contract", "ls"])).out).to.include(`unsigned  ${BANK}`);
+        expect((await desk.run(["contract", "show", CONTRACT])).out).to.include(OFFER);
+        expect((await desk.run(["contract", "terminate", CONTRACT])).exitCode).to.equal(0);
+      });
+
+      it("ls derived tells an owner who uses what is made from its data", async () => {
+        const users = [{ grantee: "urn:quanji:rsvc", grant: GRANT, state: "active" }];
+        const product = { resource: "prd/route.eta", title: "ETA", steward: BANK, parents: [`${RESOURCE}@1`], users };
+        gateway.answer(`/v1/resources/${RESOURCE}/derived`, { items: [product] });
+        const { out } = await desk.run(["ls", "derived", RESOURCE]);
+        expect(out).to.include("prd/route.eta").and.to.include("urn:quanji:rsvc");
+      });
     });
 
     it("grant request shares a quota out among the resource's logs", async () => {

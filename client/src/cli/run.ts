@@ -11,6 +11,7 @@ import { fsckCommand } from "./commands/fsck.js";
 import { grantCommands } from "./commands/grant.js";
 import { keysCommands } from "./commands/keys.js";
 import { listCommands } from "./commands/list.js";
+import { attestationCommands, contractCommands, offerCommands } from "./commands/market.js";
 import { monitorCommand } from "./commands/monitor.js";
 import { boundaryCommands, orderCommands } from "./commands/orders.js";
 import { partyCommands } from "./commands/party.js";
@@ -108,6 +109,9 @@ const GROUPS: readonly ((program: Command, runtime: Runtime) => void)[] = [
   sourceCommands,
   fsckCommand,
   grantCommands,
+  attestationCommands,
+  offerCommands,
+  contractCommands,
   accessCommands,
   acceptCommands,
   eraseCommands,

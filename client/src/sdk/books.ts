@@ -1,6 +1,5 @@
 /** Books of a month and currency: what each party is owed or owes, and the netting that closes them. */
 import { Currency, Month, parseWith } from "@quanji/chaincode/domain";
-import type { JsonObject } from "@quanji/chaincode/log";
 import { pathOf, type Sent, type Session } from "./session.js";
 
 export interface BooksView {
@@ -37,7 +36,7 @@ export class Books {
   async close(period: string, currency: string): Promise<Sent & { readonly transfers: readonly Transferred[] }> {
     const { accounts } = await this.get(period, currency);
     const transfers = accounts.map(({ party, balance }) => ({ party, amount: balance }));
-    const sent = await this.#session.send("books.close", { period, currency, transfers } as unknown as JsonObject);
+    const sent = await this.#session.send("books.close", { period, currency, transfers });
     return { ...sent, transfers };
   }
 }

@@ -18,12 +18,13 @@ export {
   type Signer,
   toJwkFile,
 } from "./keys.js";
+export { openVersion, type OfferInput, type SentContract } from "./market.js";
 export type { Gateway, LogInfo, NetworkInfo } from "./network.js";
 export type { Page, PageOptions } from "./objects.js";
 export type { Registration } from "./parties.js";
 export { type Random, systemRandom, uuid } from "./random.js";
 export { type CheckedReceipt, checkReceipt } from "./receipt.js";
-export type { ResourceInput } from "./resources.js";
+export type { DerivedProduct, ResourceInput } from "./resources.js";
 export { holesBelow, memorySeqStore, SeqKeeper, type SeqStatus, type SeqStore } from "./seq.js";
 export { type PlannedSample, planSample, reportSample, type SampleWish } from "./samples.js";
 export { type Adjusted, Documents, type Issued, type Month } from "./documents.js";

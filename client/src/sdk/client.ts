@@ -22,6 +22,7 @@ import { signatureVerifier } from "./engine.js";
 import { Books } from "./books.js";
 import { Erasures } from "./erasures.js";
 import { Grants } from "./grants.js";
+import { Attestations, Contracts, Offers } from "./market.js";
 import { openSigner, type PartyKeyPair, type Signer } from "./keys.js";
 import { Logs } from "./logs.js";
 import { type Gateway, loadNetwork, type NetworkInfo, parseAddress } from "./network.js";
@@ -94,6 +95,9 @@ export class Client {
   readonly parties: Parties;
   readonly resources: Resources;
   readonly grants: Grants;
+  readonly attestations: Attestations;
+  readonly offers: Offers;
+  readonly contracts: Contracts;
   readonly tagKeys: TagKeys;
   readonly erasures: Erasures;
   /** Invoices, certificates and what else a contract's month is told by. */
@@ -131,6 +135,9 @@ export class Client {
     this.parties = new Parties(session);
     this.resources = new Resources(session);
     this.grants = new Grants(session);
+    this.attestations = new Attestations(session);
+    this.offers = new Offers(session);
+    this.contracts = new Contracts(session);
     this.tagKeys = new TagKeys(session);
     this.erasures = new Erasures(session);
     this.statements = new Statements(

@@ -1,5 +1,15 @@
 /** Reading objects: one by id, a page, or all of a kind. */
-import { type Grant, parseWith, type Party, QuanjiError, type Resource, ResourceId } from "@quanji/chaincode/domain";
+import {
+  type Attestation,
+  type Contract,
+  type Grant,
+  type Offer,
+  parseWith,
+  type Party,
+  QuanjiError,
+  type Resource,
+  ResourceId,
+} from "@quanji/chaincode/domain";
 import type { JsonObject } from "@quanji/chaincode/log";
 import { pathOf, type Session } from "./session.js";
 
@@ -20,6 +30,9 @@ interface Objects {
   readonly parties: Party;
   readonly resources: Resource;
   readonly grants: Grant;
+  readonly attestations: Attestation;
+  readonly offers: Offer;
+  readonly contracts: Contract;
 }
 export type ObjectKind = keyof Objects;
 

@@ -1,8 +1,8 @@
 /** Resources: the catalogue, and what a steward does with its own. */
-import { defined, type Payload } from "@quanji/chaincode/domain";
+import { defined, parseWith, type Payload, ResourceId } from "@quanji/chaincode/domain";
 import type { Json, JsonObject } from "@quanji/chaincode/log";
 import { Reader } from "./objects.js";
-import type { Sent, Session } from "./session.js";
+import { pathOf, type Sent, type Session } from "./session.js";
 
 /** A registration; what is left out follows from who signs and which gateway is asked. */
 export type ResourceInput = Omit<
@@ -13,6 +13,16 @@ export type ResourceInput = Omit<
     /** Who answers for the data; committed to, never public. */
     readonly responsibleHead?: { readonly name: string; readonly title: string };
   };
+
+/** A product made from a resource, or from a product of it. */
+export interface DerivedProduct {
+  readonly resource: string;
+  readonly title: string;
+  readonly steward: string;
+  readonly parents: readonly string[];
+  /** Who holds, or held, a grant on it. Absent where another organisation serves it: its gateway knows. */
+  readonly users?: readonly { readonly grantee: string; readonly grant: string; readonly state: string }[];
+}
 
 /** As many as a resource may name. */
 const MAX_LOGS = 8;
@@ -50,6 +60,13 @@ export class Resources extends Reader<"resources"> {
   ): Promise<Sent> {
     const { responsibleHead, ...rest } = input;
     return this.session.send("resource.amend", defined(rest) as unknown as JsonObject, headOf(responsibleHead));
+  }
+
+  /** Who uses what was made from a resource: for its steward and the regulator. Errors: NOT_FOUND. */
+  async derived(resource: string): Promise<readonly DerivedProduct[]> {
+    parseWith(ResourceId, resource);
+    const { items } = await this.session.read(pathOf(["resources", ...resource.split("/"), "derived"]));
+    return items as unknown as readonly DerivedProduct[];
   }
 
   suspend(resource: string, ground?: Json): Promise<Sent> {

@@ -141,7 +141,7 @@ export class Statements {
   ): Promise<Sent & { readonly total: string }> {
     const { tariff, logs, lines, held, measured, total } = reckoned ?? (await this.reckon(contract, period));
     const payload = { contract, period, tariff, logs, lines, held, measured, total };
-    return { ...(await this.#session.send("statement.close", payload as unknown as JsonObject)), total };
+    return { ...(await this.#session.send("statement.close", payload)), total };
   }
 
   /** `evidence`: SHA-256 of what shows that they were not as they should be. */
@@ -187,7 +187,7 @@ export class Statements {
       ...moved,
     });
     const values = input.ground === undefined ? {} : { ground: { value: input.ground } };
-    const sent = await this.#session.send("statement.adjust", payload as unknown as JsonObject, values);
+    const sent = await this.#session.send("statement.adjust", payload, values);
     return { ...sent, adjustment, amount: moved.amount };
   }
 
@@ -206,7 +206,7 @@ export class Statements {
       throw new QuanjiError("EVIDENCE_MISSING", "the statement has no invoice", { field: "invoice" });
     const amount = String(payableOf(statement));
     const payload = defined({ contract, period, invoice: invoice.id, amount, payment, voucher });
-    return { ...(await this.#session.send("invoice.settle", payload as unknown as JsonObject)), amount };
+    return { ...(await this.#session.send("invoice.settle", payload)), amount };
   }
 
   /** The figure that a tariff by performance pays by. */

@@ -43,10 +43,19 @@ const answerOf = (body: Schema): Schema =>
     additionalProperties: false,
   });
 
-const json = (schema: z.ZodType): Schema => {
-  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io: "input" }) as Schema & { $schema?: string };
+/** Schemas that contain themselves have names, and stand among the components. */
+const NAMED: Record<string, Schema> = {};
+
+type Standalone = Schema & { $schema?: string; $defs?: Record<string, Schema> };
+
+function json(schema: z.ZodType): Schema {
+  const { $schema: _dialect, $defs = {}, ...rest } = hoisted(z.toJSONSchema(schema, { io: "input" }) as Standalone);
+  Object.assign(NAMED, $defs);
   return rest;
-};
+}
+
+const hoisted = (schema: Standalone): Standalone =>
+  JSON.parse(JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/')) as Standalone;
 
 type Answers = Record<string, { description: string; content: Record<string, { schema: Schema }> }>;
 
@@ -257,6 +266,7 @@ export function newDocument(publicUrl: string): ReturnType<typeof createDocument
             additionalProperties: false,
           },
         },
+        ...NAMED,
       },
     },
   });

@@ -175,12 +175,12 @@ export class Story {
     await this.send(TRANSACTIONS.parties, this.regulator, "party.admit", { party: who.party, roles });
   }
 
-  async registerResource(id = RESOURCE): Promise<void> {
+  async registerResource(id = RESOURCE, by: Actor = this.bureau, change: object = {}): Promise<void> {
     const ground = commit(["x", "y"], "responsibleHead", { salt: this.random(), value: "head" });
-    await this.send(TRANSACTIONS.resources, this.bureau, "resource.register", {
+    await this.send(TRANSACTIONS.resources, by, "resource.register", {
       resource: id,
       kind: "dataset",
-      steward: this.bureau.party,
+      steward: by.party,
       servedBy: MSP,
       logs: [LOG, OTHER_LOG],
       title: "Daily weather",
@@ -194,7 +194,8 @@ export class Story {
         { name: "station", type: "string", grade: "general-1" },
         { name: "rain", type: "number", grade: "general-1" },
       ],
-      rights: [{ kind: "holding", holder: this.bureau.party, basis: "own observation" }],
+      rights: [{ kind: "holding", holder: by.party, basis: "own observation" }],
+      ...change,
     });
   }
 

@@ -32,15 +32,17 @@ export interface Payees {
   readonly carveOuts?: readonly CarveOut[] | undefined;
   readonly shares: readonly PayeeShare[];
 }
-export const Payees: z.ZodType<Payees> = z.lazy(() =>
-  z.strictObject({
-    carveOuts: z.array(CarveOut).min(1).max(16).optional(),
-    shares: z
-      .array(z.strictObject({ weight: Weight, to: z.union([PartyId, Payees]) }))
-      .min(1)
-      .max(64),
-  }),
-);
+export const Payees: z.ZodType<Payees> = z
+  .lazy(() =>
+    z.strictObject({
+      carveOuts: z.array(CarveOut).min(1).max(16).optional(),
+      shares: z
+        .array(z.strictObject({ weight: Weight, to: z.union([PartyId, Payees]) }))
+        .min(1)
+        .max(64),
+    }),
+  )
+  .meta({ id: "Payees" });
 
 export const ContractTerms = z.strictObject({
   offer: Uuid,

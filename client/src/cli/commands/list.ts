@@ -12,23 +12,28 @@ import { display, pairs, type Result, table } from "../output.js";
 import { progress } from "../progress.js";
 import { declare, type Runtime } from "../program.js";
 
-const KINDS = ["parties", "resources", "grants", "logs"] as const;
+const KINDS = ["parties", "resources", "grants", "attestations", "offers", "contracts", "logs", "derived"] as const;
 type Kind = (typeof KINDS)[number];
 
 const COLUMNS: Readonly<Record<Kind, readonly string[]>> = {
   parties: ["id", "state", "kind", "roles", "name"],
   resources: ["id", "version", "state", "class", "sharing", "steward", "title"],
   grants: ["id", "state", "resource", "grantor", "grantee"],
+  attestations: ["id", "state", "kind", "subject", "issuer", "until"],
+  offers: ["id", "state", "resource", "seller", "exchange", "purposes"],
+  contracts: ["id", "state", "version", "n"],
   logs: ["origin", "gateway", "msp"],
+  derived: ["resource", "steward", "parents", "grantees", "title"],
 };
 
 export function listCommands(program: Command, runtime: Runtime): void {
   declare(program, runtime, [
     {
-      usage: "ls <kind>",
-      summary: "List what you may see: parties, resources, grants or logs.",
+      usage: "ls <kind> [resource]",
+      summary:
+        "List what you may see: parties, resources, grants, attestations, offers, contracts or logs; or, derived from a resource of yours, products and who uses them.",
       options: [["--filter <k=v>...", "only where the member k is v, e.g. state=active"]],
-      examples: ["ls resources", "ls grants --filter state=active"],
+      examples: ["ls resources", "ls grants --filter state=active", "ls derived res/traffic.live"],
       run: list,
     },
     {
@@ -73,14 +78,15 @@ export function listCommands(program: Command, runtime: Runtime): void {
 const stepOf = (grant: Grant, party: string): string =>
   openSteps(grant).find((step) => step.party === party)?.kind ?? "-";
 
-async function list(context: Context, [name = ""]: readonly string[], options: Options): Promise<Result> {
+async function list(context: Context, [name = "", of = ""]: readonly string[], options: Options): Promise<Result> {
   const kind = toOneOf(name, "what is listed", KINDS);
+  if ((kind === "derived") !== (of !== "")) throw new UsageError("a resource is named with derived, and only there");
   const filters = options.many("filter").map(parseFilter);
   const client = await context.client();
   const bar = progress(context.io, `reading ${kind}`, kind);
   const items: Readonly<Record<string, unknown>>[] = [];
   let read = 0;
-  for await (const item of itemsOf(client, kind)) {
+  for await (const item of itemsOf(client, kind, of)) {
     bar.update(++read);
     if (filters.every(([member, value]) => display(item[member]) === value)) items.push(item);
   }
@@ -95,7 +101,17 @@ async function list(context: Context, [name = ""]: readonly string[], options: O
   };
 }
 
-async function* itemsOf(client: Client, kind: Kind): AsyncGenerator<Readonly<Record<string, unknown>>, void, void> {
+async function* itemsOf(
+  client: Client,
+  kind: Kind,
+  of: string,
+): AsyncGenerator<Readonly<Record<string, unknown>>, void, void> {
+  if (kind === "derived") {
+    for (const product of await client.resources.derived(of)) {
+      yield { ...product, grantees: product.users?.map(({ grantee }) => grantee) ?? "?" };
+    }
+    return;
+  }
   if (kind === "logs") yield* client.network.logs.map((log) => ({ ...log }));
   else for await (const item of client[kind].all()) yield { ...item };
 }

@@ -12,7 +12,7 @@ import {
   Uuid,
 } from "@quanji/chaincode/domain";
 import type { z } from "zod";
-import type { NamedPlace, ReckonedStatement, StatementView } from "../../sdk/index.js";
+import type { AdjustInput, NamedPlace, ReckonedStatement, StatementView } from "../../sdk/index.js";
 import type { Context } from "../context.js";
 import { type Options, UsageError } from "../options.js";
 import { pairs, type Result, table } from "../output.js";
@@ -176,7 +176,8 @@ async function close(context: Context, [id = "", text = ""]: readonly string[]):
 }
 
 async function show(context: Context, [id = "", text = ""]: readonly string[]): Promise<Result> {
-  const statement = await (await context.client()).statements.get(toContract(id), toMonth(text));
+  const [contract, month] = [toContract(id), toMonth(text)];
+  const statement = await (await context.client()).statements.get(contract, month);
   return { json: { ...statement }, text: statementText(statement) };
 }
 
@@ -197,27 +198,38 @@ async function dispute(context: Context, [id = "", text = ""]: readonly string[]
 
 async function adjust(context: Context, [id = "", text = ""]: readonly string[], options: Options): Promise<Result> {
   const [contract, month] = [toContract(id), toMonth(text)];
-  const answered = options.text("dispute");
+  const input = adjustInputOf(options);
+  const { statements } = await context.client();
+  const { adjustment, amount, ...sent } = await statements.adjust(contract, month, input);
+  return sentResult(sent, { contract, month, adjustment, amount });
+}
+
+/** Errors: usage, where the flags contradict each other. */
+function adjustInputOf(options: Options): AdjustInput {
+  const [dispute, ground] = [options.text("dispute"), options.text("ground")];
   const deliveries = placesOf(options);
-  const [dismisses, releases] = [options.flag("dismiss"), options.flag("release")];
-  if (dismisses && releases) throw new UsageError("--dismiss or --release, not both");
-  if (dismisses && answered === undefined) throw new UsageError("--dismiss needs --dispute");
-  if (releases && answered !== undefined)
-    throw new UsageError("--release is without --dispute: what was held is billed");
-  if (!dismisses && answered === undefined && deliveries.length === 0) {
+  const kind = adjustKindOf(options, dispute);
+  if (kind !== "dismiss" && dispute === undefined && deliveries.length === 0) {
     throw new UsageError("--dispute or --delivery is needed: what is taken back or released?");
   }
   const creditNote = creditNoteOf(options);
-  const ground = options.text("ground");
-  const { statements } = await context.client();
-  const { adjustment, amount, ...sent } = await statements.adjust(contract, month, {
-    kind: dismisses ? "dismiss" : releases ? "release" : "withdraw",
-    ...(answered !== undefined && { dispute: answered }),
+  return {
+    kind,
+    ...(dispute !== undefined && { dispute }),
     ...(deliveries.length > 0 && { deliveries }),
     ...(creditNote !== undefined && { creditNote }),
     ...(ground !== undefined && { ground }),
-  });
-  return sentResult(sent, { contract, month, adjustment, amount });
+  };
+}
+
+function adjustKindOf(options: Options, dispute: string | undefined): AdjustInput["kind"] {
+  const [dismisses, releases] = [options.flag("dismiss"), options.flag("release")];
+  if (dismisses && releases) throw new UsageError("--dismiss or --release, not both");
+  if (dismisses && dispute === undefined) throw new UsageError("--dismiss needs --dispute");
+  if (releases && dispute !== undefined) {
+    throw new UsageError("--release is without --dispute: what was held is billed");
+  }
+  return dismisses ? "dismiss" : releases ? "release" : "withdraw";
 }
 
 function creditNoteOf(options: Options): { readonly code: string; readonly digest: string } | undefined {
