@@ -31,7 +31,13 @@ export { type PlannedSample, planSample, reportSample, type SampleWish } from ".
 export { type Adjusted, Documents, type Issued, type Month } from "./documents.js";
 export type { Sent } from "./session.js";
 export { type NamedPlace } from "./reckoning.js";
-export { type AdjustInput, type ReckonedAdjustment, type ReckonedStatement, Statements, type StatementView } from "./statements.js";
+export {
+  type AdjustInput,
+  type ReckonedAdjustment,
+  type ReckonedStatement,
+  Statements,
+  type StatementView,
+} from "./statements.js";
 export { type DeliveryAccount } from "./stream.js";
 export { httpTiles, isPath } from "./tiles.js";
 export { type TagKeyRing, tagKeyOf, tagOf, withNewTagKey } from "./tag-keys.js";

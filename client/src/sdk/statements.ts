@@ -171,10 +171,11 @@ export class Statements {
     const moved = await this.#moved(statement, input.kind, named);
     const adjustment = this.#session.newId();
     const { amount, quantity, free } = moved;
-    const creditNote =
+    const note =
       typeof input.creditNote === "function"
         ? await input.creditNote({ id: adjustment, amount, quantity, free })
         : input.creditNote;
+    const creditNote = note === undefined ? undefined : { code: note.code, digest: note.digest };
     const payload = defined({
       contract,
       period,

@@ -151,7 +151,9 @@ describe("http: an issuer's status list", () => {
   });
 
   it("is not there for who has issued nothing", async () => {
-    const told = await sendStatusList(edgeOf(new Map()), {} as ServerResponse, { issuer: ISSUER }).then(
+    const told = await sendStatusList(edgeOf(new Map()), undefined as unknown as ServerResponse, {
+      issuer: ISSUER,
+    }).then(
       () => "sent",
       (error: unknown) => (error as { code?: string }).code,
     );
