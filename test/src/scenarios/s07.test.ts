@@ -136,7 +136,7 @@ describe(`S7 weather for agricultural insurance${title}`, () => {
       route: [[PARTY.CDDG.id]],
       terms: terms({
         purposes: [SETTLE, WARNING],
-        quota: { unit: "call", n: SOLD + FREE, per: "month" },
+        quota: { unit: "call", n: SOLD + FREE, per: "P1M" },
         ...until("2026-12-31"),
       }),
     });

@@ -36,8 +36,8 @@ export interface Actor {
 
 /** Two whom no story names: one is admitted as a user, the other never. */
 const EXTRAS = {
-  OUTS: { id: "91510100MAQJ00669Q", roles: ["user"] },
-  PEND: { id: "91510100MAQJ00626B", roles: ["user"] },
+  OUTS: { id: "urn:quanji:org:CN:OUTS", roles: ["user"] },
+  PEND: { id: "urn:quanji:org:CN:PEND", roles: ["user"] },
 } as const satisfies Record<string, Actor>;
 export type Extra = keyof typeof EXTRAS;
 
@@ -167,8 +167,13 @@ export class Story<Name extends string> {
     ]);
     const { quorum } = city;
     const story = new Story<Name>({ name, ground: options.ground, host, base, source, lines, quorum, ids, signers });
-    await story.setClock(at("2026-03-02 09:00:00"), regulator.code);
-    for (const [code, actor] of Object.entries(everybody)) await story.#join(code, actor, regulator.code);
+    try {
+      await story.setClock(at("2026-03-02 09:00:00"), regulator.code);
+      for (const [code, actor] of Object.entries(everybody)) await story.#join(code, actor, regulator.code);
+    } catch (error) {
+      await story.close();
+      throw error;
+    }
     story.commands.length = 0;
     return story;
   }
