@@ -143,20 +143,23 @@ class Market {
     this.network.state.values.set(`org-${MSP}\u0000${key}`, JSON.stringify({ salt: "x", value }));
   }
 
-  value<T>(key: string): T | undefined {
-    return (this.network.private(key) as Sealed<T> | undefined)?.value;
+  value(key: string): unknown {
+    return (this.network.private(key) as Sealed<unknown> | undefined)?.value;
   }
 
-  secret = () => this.value<string>(privateKeys.secret) ?? "";
-  statement = (contract: string, period = "2026-03") => this.value<Statement>(privateKeys.statement(contract, period));
-  posted = (contract: string, period = "2026-03") => this.value<Posted>(privateKeys.posted(contract, period));
+  secret = () => (this.value(privateKeys.secret) as string | undefined) ?? "";
+  statement = (contract: string, period = "2026-03") =>
+    this.value(privateKeys.statement(contract, period)) as Statement | undefined;
+  posted = (contract: string, period = "2026-03") =>
+    this.value(privateKeys.posted(contract, period)) as Posted | undefined;
   books = (period = "2026-03", currency = "CNY") =>
-    this.value<BooksState>(privateKeys.books(this.secret(), period, currency));
+    this.value(privateKeys.books(this.secret(), period, currency)) as BooksState | undefined;
   balance = (party: string, period = "2026-03", currency = "CNY") =>
-    this.value<AccountState>(privateKeys.account(this.secret(), period, currency, party))?.balance ?? "0";
+    (this.value(privateKeys.account(this.secret(), period, currency, party)) as AccountState | undefined)?.balance ??
+    "0";
   document = (code: string) => this.network.get(publicKeys.document(code)) as PublicDocument | undefined;
-  contractOf = (id: string) => this.value<Contract>(privateKeys.contract(id))!;
-  offerOf = (id: string) => this.value<Offer>(privateKeys.offer(this.contractOf(id).versions[0]!.terms.offer))!;
+  contractOf = (id: string) => this.value(privateKeys.contract(id)) as Contract;
+  offerOf = (id: string) => this.value(privateKeys.offer(this.contractOf(id).versions[0]!.terms.offer)) as Offer;
 
   /** All accounts of books that are not at 0. */
   open(period = "2026-03", currency = "CNY"): { party: string; amount: string }[] {
@@ -394,7 +397,7 @@ describe("contracts: settlement, the stories' figures", () => {
     ]);
     const offer = market.offerOf(contract);
     const allowed = () => {
-      const revenues = market.value<Revenues>(privateKeys.allowance(offer.id))!;
+      const revenues = market.value(privateKeys.allowance(offer.id)) as Revenues;
       return allowancesOf(offer, revenues, "2026-04", ZONE).map((month) => month.allowed);
     };
     expect(allowed()).to.deep.equal(["80000", "73161"]);
@@ -429,9 +432,7 @@ describe("contracts: settlement, what could lie", () => {
   const closeWith = (change: object, by: Name = "legal", period = "2026-03", id = contract) =>
     market.network.send(by, "statement.close", market.closing(id, { navigation: 1003 }, change, period).payload);
   const linesWith = (at: number, change: object): StatementLine[] =>
-    market
-      .closing(contract, { navigation: 1003 })
-      .lines.map((line, i) => (i === at ? { ...line, ...change } : line) as StatementLine);
+    market.closing(contract, { navigation: 1003 }).lines.map((line, i) => (i === at ? { ...line, ...change } : line));
 
   it("one cent, one unit in another tier, an empty tier, a total: TOTAL_MISMATCH", async () => {
     const attacks = [
@@ -961,12 +962,12 @@ function commandsOf(market: Market, contract: string) {
     .flatMap(({ entry, command, chains }) => {
       const chain = chains.find(({ kind, id }) => kind === "contract" && id === contract);
       if (chain === undefined) return [];
-      const parse = (text: string) => JSON.parse(Buffer.from(text, "base64url").toString()) as never;
+      const parse = (text: string) => JSON.parse(Buffer.from(text, "base64url").toString()) as unknown;
       const { time, tx, request, verb } = JSON.parse(entry) as Record<string, string>;
       const { kid } = parse(command.protected) as { kid: string };
       const signer = kid.split("#")[0] ?? "";
       const facts = { time, timeMs: Date.parse(time ?? ""), tx, request, kid, signer, signerRoles: [] };
-      return [{ n: chain.n, verb, payload: parse(command.payload) as { period: string }, facts }];
+      return [{ n: chain.n, verb, payload: parse(command.payload) as { readonly period: string }, facts }];
     })
     .sort((a, b) => a.n - b.n);
 }

@@ -20,6 +20,7 @@ import { resourceCommands } from "./commands/resource.js";
 import { sampleCommands } from "./commands/sample.js";
 import { sendCommands } from "./commands/send.js";
 import { sourceCommands } from "./commands/source.js";
+import { booksCommands, indicatorCommands, statementCommands } from "./commands/statement.js";
 import { tilesCommand } from "./commands/tiles.js";
 import { trustCommands } from "./commands/trust.js";
 import { EXIT, failureOf } from "./failure.js";
@@ -114,6 +115,9 @@ const GROUPS: readonly ((program: Command, runtime: Runtime) => void)[] = [
   tilesCommand,
   monitorCommand,
   reconcileCommands,
+  statementCommands,
+  indicatorCommands,
+  booksCommands,
   sampleCommands,
   auditCommands,
   listCommands,

@@ -1,3 +1,4 @@
+export { Books, type BooksView, type Transferred } from "./books.js";
 export type { Acceptance, Access, EvidenceWish } from "./access.js";
 export { type Alarm, COSIGNED_WITHIN_MS } from "./upgrades.js";
 export { AccessRefused, parseRows, PermittedAccess } from "./access.js";
@@ -26,6 +27,8 @@ export type { ResourceInput } from "./resources.js";
 export { holesBelow, memorySeqStore, SeqKeeper, type SeqStatus, type SeqStore } from "./seq.js";
 export { type PlannedSample, planSample, reportSample, type SampleWish } from "./samples.js";
 export type { Sent } from "./session.js";
+export { type NamedPlace } from "./reckoning.js";
+export { type AdjustInput, type ReckonedStatement, Statements, type StatementView } from "./statements.js";
 export { type DeliveryAccount } from "./stream.js";
 export { httpTiles, isPath } from "./tiles.js";
 export { type TagKeyRing, tagKeyOf, tagOf, withNewTagKey } from "./tag-keys.js";

@@ -19,7 +19,7 @@ import {
 } from "@quanji/chaincode/domain";
 import type { CommandChain } from "./chains.js";
 import type { AnyCommand, ChainCommand } from "./commands.js";
-import { verifyCommand, type Parties } from "./signers.js";
+import { factsOf } from "./signers.js";
 import type { Timeline } from "./timeline.js";
 import { refuse } from "./verdict.js";
 
@@ -35,10 +35,16 @@ export interface Market {
 
 export const statementName = (contract: string, period: string): string => `${contract} ${period}`;
 
-export const NO_MARKET: Market = { offers: new Map(), contracts: new Map(), statements: new Map(), indicators: new Map() };
+export const NO_MARKET: Market = {
+  offers: new Map(),
+  contracts: new Map(),
+  statements: new Map(),
+  indicators: new Map(),
+};
 
-interface Context {
-  readonly parties: Parties;
+export interface MarketContext {
+  /** Facts of a command whose signature and signer were checked. */
+  readonly verified: (item: ChainCommand) => Promise<CommandFacts>;
   readonly grants: ReadonlyMap<string, Timeline<Grant>>;
   readonly timeZone: string;
   /** Runs a transition of the domain. Errors: COMMAND_REFUSED for what it refuses. */
@@ -58,9 +64,9 @@ const foreign = (): never => refuse("CHAIN_KEY", "the command is not one of this
 
 /**
  * Errors: CHAIN_MISSING (a contract's offer is not in the file), CHAIN_KEY (it lives elsewhere), COMMAND_REFUSED, and those of
- * {@link verifyCommand}.
+ * `verified`.
  */
-export async function replayMarket(chains: readonly CommandChain[], context: Context): Promise<Market> {
+export async function replayMarket(chains: readonly Pick<CommandChain, "key" | "commands">[], context: MarketContext): Promise<Market> {
   const offers = new Map<string, Offer>();
   const scopes = new Map(chains.map(({ key }) => [`${key.kind} ${key.id}`, key.scope]));
   for (const chain of chains.filter(({ key }) => key.kind === "offer")) {
@@ -71,7 +77,7 @@ export async function replayMarket(chains: readonly CommandChain[], context: Con
   const indicators = new Map<string, SignedIndicator>();
   for (const chain of chains.filter(({ key }) => key.kind === "contract")) {
     const replay = new ContractReplay(offers, context);
-    for (const item of chain.commands) replay.add(item, await verifyCommand(item, context.parties));
+    for (const item of chain.commands) replay.add(item, await context.verified(item));
     const contract = replay.contract;
     assertPlace(chain, contract, scopes, context.grants);
     contracts.set(chain.key.id, contract);
@@ -83,10 +89,10 @@ export async function replayMarket(chains: readonly CommandChain[], context: Con
   return { offers, contracts, statements, indicators };
 }
 
-async function offerOf({ commands }: CommandChain, { parties, timeZone, applied }: Context): Promise<Offer> {
+async function offerOf({ commands }: Pick<CommandChain, "commands">, { verified, timeZone, applied }: MarketContext): Promise<Offer> {
   let offer: Offer | undefined;
   for (const item of commands) {
-    const facts = await verifyCommand(item, parties);
+    const facts = await verified(item);
     const { command } = item;
     if (!isOneOf(command, OFFER_VERBS)) return foreign();
     offer = applied(() => applyOffer(offer, command, facts, timeZone));
@@ -96,10 +102,10 @@ async function offerOf({ commands }: CommandChain, { parties, timeZone, applied 
 
 /** Offer, contract and grant live with one organisation, and the grant is between the contract's two sides. */
 function assertPlace(
-  { key }: CommandChain,
+  { key }: Pick<CommandChain, "key">,
   { versions }: Contract,
   scopes: ReadonlyMap<string, string>,
-  grants: Context["grants"],
+  grants: MarketContext["grants"],
 ): void {
   for (const { terms } of versions) {
     const offer = scopes.get(`offer ${terms.offer}`);
@@ -116,12 +122,12 @@ function assertPlace(
 /** One contract's chain: its versions, and what happened to each month's money. */
 class ContractReplay {
   readonly #offers: ReadonlyMap<string, Offer>;
-  readonly #context: Context;
+  readonly #context: MarketContext;
   readonly #statements = new Map<string, Statement>();
   readonly #indicators = new Map<string, SignedIndicator>();
   #contract: Contract | undefined;
 
-  constructor(offers: ReadonlyMap<string, Offer>, context: Context) {
+  constructor(offers: ReadonlyMap<string, Offer>, context: MarketContext) {
     this.#offers = offers;
     this.#context = context;
   }
@@ -178,3 +184,15 @@ class ContractReplay {
     return { contract, offer, timeZone };
   }
 }
+
+/** What chains would lead to, were all that they say true: for who has no trust file, or has not read the file whole. */
+export const replayUnverified = (
+  chains: readonly Pick<CommandChain, "key" | "commands">[],
+  timeZone: string,
+): Promise<Market> =>
+  replayMarket(chains, {
+    verified: (item) => Promise.resolve(factsOf(item, ["regulator"])),
+    grants: new Map(),
+    timeZone,
+    applied: (transition) => transition(),
+  });

@@ -113,7 +113,12 @@ export async function replay(chains: readonly CommandChain[], trust: OpenedTrust
     cells,
     erasures,
     seals,
-    market: await replayMarket(chains, { parties, grants, timeZone: trust.trust.timeZone, applied }),
+    market: await replayMarket(chains, {
+      verified: (item) => verifyCommand(item, parties),
+      grants,
+      timeZone: trust.trust.timeZone,
+      applied,
+    }),
   };
 }
 

@@ -79,17 +79,21 @@ export async function planTrail(
   const touched = await touchedBy(index, query, logs);
   const isOpened = audience.regulator || logs.some(({ hidden }) => hidden.size > 0);
   const openings = isOpened ? await planOpenings(context, net, touched.resources, sighting) : [];
+  if (audience.regulator && query.kind === "resource") await withLineage(index, touched);
   const own = query.kind === "grant" ? query.id : undefined;
-  const market = [
-    ...(query.billed?.offers ?? []).map((id) => collectionChain(net, index.collection, "offer", id)),
-    ...(query.billed === undefined ? [] : [collectionChain(net, index.collection, "contract", query.billed.contract)]),
-  ];
+  const market = marketKeys(net, index.collection, query);
   const keys = await chainKeys(index, net, touched, audience, openings, { own, market });
   const chains: PlannedChain[] = [];
   for (const key of keys) chains.push({ key, ...(await context.witness.state(sighting, key)) });
   chains.push(...openings);
   const opens = new Map(openings.map(({ key, head }) => [key.id, head?.n ?? 0]));
   return { net, opens: audience.regulator ? opens : undefined, chains, logs };
+}
+
+function marketKeys(net: string, collection: string, { billed }: TrailQuery): readonly ChainKey[] {
+  if (billed === undefined) return [];
+  const offers = billed.offers.map((id) => collectionChain(net, collection, "offer", id));
+  return [...offers, collectionChain(net, collection, "contract", billed.contract)];
 }
 
 /** A party's own trail is its own and the regulator's: nothing of it is hidden from either. */
@@ -197,6 +201,16 @@ export async function withResources(index: LedgerIndex, touched: Touched): Promi
     if (known !== undefined) touched.resources.add(splitVersion(known.resource).id);
   }
   return touched;
+}
+
+/** With what a product was made from, and the grants that allowed it, as far as they are here: whose data, on whose word. */
+async function withLineage(index: LedgerIndex, { resources, grants }: Touched): Promise<void> {
+  for (const id of resources) {
+    for (const parent of (await index.resource(id))?.lineage ?? []) {
+      resources.add(splitVersion(parent.resource).id);
+      grants.add(parent.grant);
+    }
+  }
 }
 
 /**

@@ -52,7 +52,12 @@ function ownView(statement: Statement, party: string): object {
 }
 
 /** Undefined: nothing of it is the viewer's to see. */
-function viewOf(statement: Statement, posted: Posted | undefined, contract: Contract, party: Party): object | undefined {
+function viewOf(
+  statement: Statement,
+  posted: Posted | undefined,
+  contract: Contract,
+  party: Party,
+): object | undefined {
   if (maySeeAll(contract, party)) return { ...statement, ...(posted !== undefined && { posted }) };
   return payeesOf(statement).has(party.id) ? ownView(statement, party.id) : undefined;
 }

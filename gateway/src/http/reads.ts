@@ -8,7 +8,8 @@ import type { Edge, TrailQuery } from "./edge.js";
 import { contractTrailQuery, MONEY_READS } from "./money.js";
 import type { ReadId } from "./routes.js";
 import * as schemas from "./schemas.js";
-import { isRegulator, maySeeCommand, maySeeGrant, maySeeRecord, maySeeUses } from "./visibility.js";
+import { derivedOf } from "./derived.js";
+import { isRegulator, maySeeCommand, maySeeContract, maySeeGrant, maySeeRecord, maySeeUses } from "./visibility.js";
 
 export interface ReadContext {
   readonly member: Member;
@@ -66,6 +67,34 @@ export const READ_HANDLERS: Readonly<Record<ReadId, Read>> = {
     return { body: await readModel.listGrants(concerning, limitOf(context), context.query["cursor"]) };
   },
   grant: async (edge, { member, params }) => ({ body: await visibleGrant(edge, params["id"] ?? "", member) }),
+
+  derived: async ({ readModel }, context) => {
+    const { party } = context.member;
+    const resource = found(await readModel.resource(resourceIdOf(context)));
+    if (resource.steward !== party.id && !isRegulator(party)) throw notFound();
+    return { body: { items: await derivedOf(readModel, resource.id) } };
+  },
+  attestations: async ({ readModel }, context) => ({
+    body: await readModel.listAttestations(context.query["subject"], limitOf(context), context.query["cursor"]),
+  }),
+  attestation: async ({ readModel }, { params }) => ({
+    body: found(await readModel.attestation(params["id"] ?? "")),
+  }),
+  caps: async ({ readModel }, context) => ({ body: found(await readModel.caps(resourceIdOf(context))) }),
+  offers: async ({ readModel }, context) => ({
+    body: await readModel.listOffers(context.query["resource"], limitOf(context), context.query["cursor"]),
+  }),
+  offer: async ({ readModel }, { params }) => ({ body: found(await readModel.offer(params["id"] ?? "")) }),
+  contracts: async ({ readModel }, context) => {
+    const { party } = context.member;
+    const concerning = isRegulator(party) ? undefined : party.id;
+    return { body: await readModel.listContracts(concerning, limitOf(context), context.query["cursor"]) };
+  },
+  contract: async ({ readModel }, { member: { party }, params }) => {
+    const contract = found(await readModel.contract(params["id"] ?? ""));
+    if (!maySeeContract(contract, party)) throw notFound();
+    return { body: contract };
+  },
 
   command: async ({ readModel }, { member: { party }, params }) => {
     const request = params["request"] ?? "";

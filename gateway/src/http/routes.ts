@@ -29,6 +29,14 @@ export type ReadId =
   | "resource"
   | "grants"
   | "grant"
+  | "derived"
+  | "attestations"
+  | "attestation"
+  | "caps"
+  | "offers"
+  | "offer"
+  | "contracts"
+  | "contract"
   | "command"
   | "receipts"
   | "seq"
@@ -160,6 +168,37 @@ const READS: readonly ReadRoute[] = [
     schemas.PageQuery,
   ),
   read("grant", "/v1/grants/{id}", "One grant.", schemas.GrantSchema),
+  read(
+    "derived",
+    "/v1/resources/{prefix}/{name}/derived",
+    "Products made from a resource, and who holds grants on them: for its steward and the regulator.",
+    schemas.DerivedSchema,
+  ),
+  read(
+    "attestations",
+    "/v1/attestations",
+    "Attestations, a page; of a resource, or of one version of it.",
+    schemas.pageOf(schemas.AttestationSchema),
+    schemas.AttestationsQuery,
+  ),
+  read("attestation", "/v1/attestations/{id}", "One attestation.", schemas.AttestationSchema),
+  read("caps", "/v1/caps/{prefix}/{name}", "Price caps of one resource.", schemas.CapsSchema),
+  read(
+    "offers",
+    "/v1/offers",
+    "Offers that are listed here, a page.",
+    schemas.pageOf(schemas.OfferSchema),
+    schemas.OffersQuery,
+  ),
+  read("offer", "/v1/offers/{id}", "One offer, listed or not.", schemas.OfferSchema),
+  read(
+    "contracts",
+    "/v1/contracts",
+    "Contracts that name the caller, a page.",
+    schemas.pageOf(schemas.ContractSchema),
+    schemas.PageQuery,
+  ),
+  read("contract", "/v1/contracts/{id}", "One contract.", schemas.ContractSchema),
   read(
     "command",
     "/v1/commands/{request}",

@@ -1,5 +1,6 @@
 /** What comes in beside the command itself (reads, queries) and what goes out. The API's description is made of these. */
 import {
+  AttestationKind,
   type Code,
   CODES,
   CodeName,
@@ -13,6 +14,7 @@ import {
   PartyId,
   Receipt,
   ResourceId,
+  ResourceVersionId,
   Trust,
   Uuid,
   type Verb,
@@ -41,6 +43,11 @@ export const PageQuery = z.strictObject({
     .regex(/^[ -~]+$/, "the cursor of an earlier page")
     .optional(),
 });
+export const AttestationsQuery = z.strictObject({
+  ...PageQuery.shape,
+  subject: z.union([ResourceVersionId, ResourceId]).optional(),
+});
+export const OffersQuery = z.strictObject({ ...PageQuery.shape, resource: ResourceId.optional() });
 export const SeqQuery = z.strictObject({ log: LogOrigin });
 export const TrailQuery = z.strictObject({ from: Instant.optional(), to: Instant.optional() });
 
@@ -116,6 +123,51 @@ export const GrantSchema = z.looseObject({
   grantor: PartyId,
   grantee: PartyId,
   ...versioned,
+});
+export const AttestationSchema = z.looseObject({
+  v: z.literal("quanji.attestation.v1"),
+  id: z.string(),
+  state: z.enum(["valid", "failed", "withdrawn"]),
+  kind: AttestationKind,
+  subject: z.string(),
+  issuer: PartyId,
+  ...versioned,
+});
+export const CapsSchema = z.looseObject({
+  v: z.literal("quanji.cap.v1"),
+  id: ResourceId,
+  versions: z.array(z.looseObject({ version: count, amount: z.string(), by: PartyId })),
+  ...versioned,
+});
+export const OfferSchema = z.looseObject({
+  v: z.literal("quanji.offer.v1"),
+  id: z.string(),
+  state: z.enum(["listed", "delisted"]),
+  resource: z.string(),
+  seller: PartyId,
+  tariffs: z.array(z.looseObject({ version: count })),
+  ...versioned,
+});
+export const ContractSchema = z.looseObject({
+  v: z.literal("quanji.contract.v1"),
+  id: z.string(),
+  state: z.enum(["draft", "active", "terminated"]),
+  versions: z.array(z.looseObject({ version: count })),
+  ...versioned,
+});
+export const DerivedSchema = z.strictObject({
+  items: z.array(
+    z.strictObject({
+      resource: ResourceId,
+      title: z.string(),
+      steward: PartyId,
+      parents: z.array(z.string()).describe("What its newest version was made from: id@version."),
+      users: z
+        .array(z.strictObject({ grantee: PartyId, grant: z.string(), state: z.string() }))
+        .optional()
+        .describe("Who holds, or held, a grant on it. Absent where another organisation serves it: ask there."),
+    }),
+  ),
 });
 export const pageOf = <T extends z.ZodType>(item: T) =>
   z.strictObject({ items: z.array(item), next: z.string().optional() });

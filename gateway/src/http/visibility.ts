@@ -2,7 +2,15 @@
  * Who may see what. The catalogue (parties, resources) is every active party's; a grant and what was done under it concerns
  * its parties, the resource's steward and the regulator. Everybody else is told that there is nothing.
  */
-import { type Grant, type Party, type Resource, splitVersion } from "@quanji/chaincode/domain";
+import {
+  type Contract,
+  type Grant,
+  namedIn,
+  type Party,
+  type Resource,
+  signatoriesOf,
+  splitVersion,
+} from "@quanji/chaincode/domain";
 import { partyOf } from "@quanji/chaincode/log";
 import type { KnownCommand, KnownRecord, ReadModel } from "../readmodel/readmodel.js";
 import { accessBodyOf } from "../service/records.js";
@@ -33,7 +41,17 @@ export async function maySeeRecord(readModel: ReadModel, record: KnownRecord, vi
   return grant !== undefined && (grant.grantor === viewer.id || grant.grantee === viewer.id);
 }
 
-/** Signer and regulator; for a command on a grant also those who may see the grant. */
+/** Its parties, whoever it pays or asks to measure, and the regulator. */
+export const maySeeContract = (contract: Contract, viewer: Party): boolean =>
+  isRegulator(viewer) ||
+  contract.versions.some(
+    ({ terms }) =>
+      signatoriesOf(terms).includes(viewer.id) ||
+      namedIn(terms.payees).parties.includes(viewer.id) ||
+      terms.measurer === viewer.id,
+  );
+
+/** Signer and regulator; for a command on a grant or contract also those who may see it. */
 export async function maySeeCommand(
   readModel: ReadModel,
   known: KnownCommand,
@@ -41,7 +59,15 @@ export async function maySeeCommand(
   viewer: Party,
 ): Promise<boolean> {
   if (isRegulator(viewer) || signer === viewer.id) return true;
-  const chain = known.stored.chains.find(({ kind }) => kind === "grant");
-  const grant = chain === undefined ? undefined : await readModel.grant(chain.id);
-  return grant !== undefined && maySeeGrant(readModel, grant, viewer);
+  for (const { kind, id } of known.stored.chains) {
+    if (kind === "contract") {
+      const contract = await readModel.contract(id);
+      return contract !== undefined && maySeeContract(contract, viewer);
+    }
+    if (kind === "grant") {
+      const grant = await readModel.grant(id);
+      return grant !== undefined && maySeeGrant(readModel, grant, viewer);
+    }
+  }
+  return false;
 }

@@ -5,6 +5,7 @@ import type { BlockTransaction, LedgerBlock } from "../ledger/ledger.js";
 import { applyLeaves, type FiledRecord } from "./batches.js";
 import { fileCommand, fileStop, orderCommand } from "./commands.js";
 import { DECODE } from "./decode.js";
+import { fileOpen, fileOwn } from "./filed.js";
 import { FORMAT, KEYS, type Meta } from "./layout.js";
 import { fileGrant, readPublic } from "./objects.js";
 import { fileErasure, fileSaid } from "./said.js";
@@ -66,10 +67,12 @@ function applyTransaction(scene: Scene): readonly FiledRecord[] {
 function mirror({ changes, open, own }: Scene): void {
   for (const [key, value] of open) {
     if (!NOT_MIRRORED_OPEN.some((prefix) => key.startsWith(prefix))) changes.put(KEYS.publicState(key), value);
+    fileOpen(changes, key, value);
   }
   for (const [key, value] of own) {
     if (!NOT_MIRRORED_OWN.some((prefix) => key.startsWith(prefix))) changes.put(KEYS.privateState(key), value);
     if (key.startsWith("grant/")) fileGrant(changes, value);
+    fileOwn(changes, key, value);
   }
 }
 

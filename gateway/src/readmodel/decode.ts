@@ -4,8 +4,10 @@
  */
 import type {
   AccountState,
+  Attestation,
   BooksState,
   Boundaries,
+  Caps,
   Cell,
   Contract,
   Counter,
@@ -35,8 +37,6 @@ function decodeWindow(text: string): SeqWindow {
   return { next, seen: fromBase64url(seen) };
 }
 
-const sealed = <T>(text: string): T => (JSON.parse(text) as Sealed<T>).value;
-
 export const DECODE = {
   network: (text: string) => JSON.parse(text) as Network,
   clock: (text: string) => JSON.parse(text) as { readonly offsetMs: number },
@@ -44,6 +44,8 @@ export const DECODE = {
   log: (text: string) => JSON.parse(text) as LogState,
   party: (text: string) => JSON.parse(text) as Party,
   resource: (text: string) => JSON.parse(text) as Resource,
+  attestation: (text: string) => JSON.parse(text) as Attestation,
+  caps: (text: string) => JSON.parse(text) as Caps,
   stop: (text: string) => JSON.parse(text) as StopState,
   orders: (text: string) => JSON.parse(text) as Orders,
   boundaries: (text: string) => JSON.parse(text) as Boundaries,
@@ -51,16 +53,16 @@ export const DECODE = {
   document: (text: string) => JSON.parse(text) as PublicDocument,
   statuses: (text: string) => JSON.parse(text) as { readonly next: number },
   grant: (text: string) => (JSON.parse(text) as Sealed<Grant>).value,
+  offer: (text: string) => (JSON.parse(text) as Sealed<Offer>).value,
+  contract: (text: string) => (JSON.parse(text) as Sealed<Contract>).value,
   counter: (text: string) => (JSON.parse(text) as Sealed<Counter>).value,
   indexTip: (text: string) => (JSON.parse(text) as Sealed<IndexTip>).value,
   openings: (text: string) => (JSON.parse(text) as Sealed<Openings>).value,
   secret: (text: string) => (JSON.parse(text) as Sealed<string>).value,
   seen: decodeWindow,
-  offer: sealed<Offer>,
-  contract: sealed<Contract>,
-  statement: sealed<Statement>,
-  posted: sealed<Posted>,
-  books: sealed<BooksState>,
-  account: sealed<AccountState>,
-  revenues: sealed<Revenues>,
+  statement: (text: string) => (JSON.parse(text) as Sealed<Statement>).value,
+  posted: (text: string) => (JSON.parse(text) as Sealed<Posted>).value,
+  books: (text: string) => (JSON.parse(text) as Sealed<BooksState>).value,
+  account: (text: string) => (JSON.parse(text) as Sealed<AccountState>).value,
+  revenues: (text: string) => (JSON.parse(text) as Sealed<Revenues>).value,
 } as const;

@@ -5,10 +5,13 @@
 import type { ChainKey } from "@quanji/chaincode/log";
 
 /** Raised when the layout below changes: an index of another format is made anew. */
-export const FORMAT = 5;
+export const FORMAT = 6;
 
 const DIGITS = 16;
 const fixed = (value: number): string => String(value).padStart(DIGITS, "0");
+
+/** Attestations by subject, products by parent, grants and offers by resource, contracts by whom they concern. */
+export type Found = "attestation" | "derived" | "grantOn" | "offer" | "contract";
 
 export const KEYS = {
   /** {@link Meta}. */
@@ -47,6 +50,8 @@ export const KEYS = {
   tile: (log: string, tier: number, number: number) => `t|${log}|${tier}|${fixed(number)}`,
   /** Present for each party that a grant concerns. */
   grantOf: (party: string, grant: string) => `i|${party}|${grant}`,
+  /** Present for each name that an object is found by, beside its id. */
+  found: (what: Found, name: string, id: string) => `f|${what}|${name}|${id}`,
   /** Id of the grant that a stop digest names. */
   digest: (digest: string) => `x|${digest}`,
 } as const;
@@ -67,5 +72,8 @@ export const range = (prefix: string): { readonly gte: string; readonly lt: stri
 
 /** Prefix of everything of one log or chain under one letter. */
 export const under = (letter: "g" | "u" | "i" | "n" | "o" | "z", name: string): string => `${letter}|${name}|`;
+
+/** Prefix of all that is found by a name. */
+export const foundBy = (what: Found, name: string): string => `f|${what}|${name}|`;
 
 export const chainName = (key: ChainKey): string => `${key.scope}|${key.kind}|${key.id}`;

@@ -14,8 +14,6 @@ export interface TaggedRecord {
 }
 
 export interface LedgerIndex extends ReadModel {
-  /** This organisation's private collection, `org-<MSP>`. */
-  readonly collection: string;
   /** Cells of one list version in one bucket, decoded once. */
   cells(list: string, version: number, bucket: string): Promise<readonly Cell[]>;
   /** Head of a chain as it stood after block `block`, with its salt; undefined if the chain was untouched then. */

@@ -1,23 +1,28 @@
 /** The mirror of world state, with decoded objects kept in memory: the request path reads several for each access. */
 import {
   type AccountState,
+  type Attestation,
   type BooksState,
+  type Contract,
   EMPTY_WINDOW,
   type Grant,
   NO_BOUNDARIES,
+  type Offer,
+  type Resource,
   type SeqWindow,
   type Statement,
   stopDigest,
 } from "@quanji/chaincode/domain";
 import { privateKeys, publicKeys } from "@quanji/chaincode/world";
 import { type Decode, DECODE } from "./decode.js";
-import { KEYS, range, under } from "./layout.js";
+import { foundBy, KEYS, range, under } from "./layout.js";
 import { Lru } from "./lru.js";
 import type { Page } from "./readmodel.js";
 import type { Changes, Reads, Store } from "./store.js";
 
 /** Some 3 KB each at most; a city's catalogue is larger, what is in use at a time is not. */
 const MAX_DECODED = 20_000;
+const ALL = Number.MAX_SAFE_INTEGER;
 
 interface Decoded {
   readonly value: unknown;
@@ -67,6 +72,8 @@ export class Objects {
   log = (origin: string) => this.#public(publicKeys.log(origin), DECODE.log);
   party = (id: string) => this.#public(publicKeys.party(id), DECODE.party);
   resource = (id: string) => this.#public(publicKeys.resource(id), DECODE.resource);
+  attestation = (id: string) => this.#public(publicKeys.attestation(id), DECODE.attestation);
+  caps = (resource: string) => this.#public(publicKeys.cap(resource), DECODE.caps);
   stop = (digest: string) => this.#public(publicKeys.stop(digest), DECODE.stop);
   orders = () => this.#public(publicKeys.orders, DECODE.orders);
   boundaries = () => this.#public(publicKeys.boundaries, DECODE.boundaries) ?? NO_BOUNDARIES;
@@ -74,13 +81,13 @@ export class Objects {
     this.#public(publicKeys.cells(list, version, bucket), DECODE.cells) ?? [];
 
   grant = (id: string) => this.#private(privateKeys.grant(id), DECODE.grant);
+  offer = (id: string) => this.#private(privateKeys.offer(id), DECODE.offer);
+  contract = (id: string) => this.#private(privateKeys.contract(id), DECODE.contract);
   counter = (log: string, grant: string) => this.#private(privateKeys.count(log, grant), DECODE.counter);
   indexTip = (log: string) => this.#private(privateKeys.indexed(log), DECODE.indexTip);
   openings = (request: string) => this.#private(privateKeys.opening(request), DECODE.openings);
   document = (code: string) => this.#public(publicKeys.document(code), DECODE.document);
   statuses = (issuer: string) => this.#public(publicKeys.statuses(issuer), DECODE.statuses)?.next ?? 0;
-  offer = (id: string) => this.#private(privateKeys.offer(id), DECODE.offer);
-  contract = (id: string) => this.#private(privateKeys.contract(id), DECODE.contract);
   statement = (contract: string, period: string) =>
     this.#private(privateKeys.statement(contract, period), DECODE.statement);
   posted = (contract: string, period: string) => this.#private(privateKeys.posted(contract, period), DECODE.posted);
@@ -133,7 +140,7 @@ export class Objects {
   logs = () => this.#all(publicKeys.log(""), DECODE.log);
 
   async #all<T>(prefix: string, decode: Decode<T>): Promise<readonly T[]> {
-    return (await this.#page(prefix, decode, Number.MAX_SAFE_INTEGER, undefined)).items;
+    return (await this.#page(prefix, decode, ALL, undefined)).items;
   }
 
   listParties = (limit: number, after?: string) => this.#page(publicKeys.party(""), DECODE.party, limit, after);
@@ -147,6 +154,33 @@ export class Objects {
     return party === undefined
       ? this.#list(KEYS.privateState(privateKeys.grant("")), limit, after, (_id, text) => DECODE.grant(text))
       : this.#list(under("i", party), limit, after, (id) => this.grant(id));
+  }
+
+  listAttestations(subject: string | undefined, limit: number, after?: string): Promise<Page<Attestation>> {
+    return subject === undefined
+      ? this.#page(publicKeys.attestation(""), DECODE.attestation, limit, after)
+      : this.#list(foundBy("attestation", subject), limit, after, (id) => this.attestation(id));
+  }
+
+  listOffers(resource: string | undefined, limit: number, after?: string): Promise<Page<Offer>> {
+    const listed = (offer: Offer | undefined): Offer | undefined => (offer?.state === "listed" ? offer : undefined);
+    return resource === undefined
+      ? this.#list(KEYS.privateState(privateKeys.offer("")), limit, after, (_id, text) => listed(DECODE.offer(text)))
+      : this.#list(foundBy("offer", resource), limit, after, (id) => listed(this.offer(id)));
+  }
+
+  listContracts(party: string | undefined, limit: number, after?: string): Promise<Page<Contract>> {
+    return party === undefined
+      ? this.#list(KEYS.privateState(privateKeys.contract("")), limit, after, (_id, text) => DECODE.contract(text))
+      : this.#list(foundBy("contract", party), limit, after, (id) => this.contract(id));
+  }
+
+  async derivedFrom(resource: string): Promise<readonly Resource[]> {
+    return (await this.#list(foundBy("derived", resource), ALL, undefined, (id) => this.resource(id))).items;
+  }
+
+  async grantsOn(resource: string): Promise<readonly Grant[]> {
+    return (await this.#list(foundBy("grantOn", resource), ALL, undefined, (id) => this.grant(id))).items;
   }
 
   /** Objects whose keys begin with `prefix`, in order of id; the id of the last one is the cursor. */

@@ -4,8 +4,10 @@
  */
 import type {
   AccountState,
+  Attestation,
   BooksState,
   Boundaries,
+  Caps,
   Contract,
   Counter,
   GatewayEntry,
@@ -62,6 +64,8 @@ export interface KnownBooks {
 }
 
 export interface ReadModel {
+  /** This organisation's private collection, `org-<MSP>`. */
+  readonly collection: string;
   /** Blocks applied so far. */
   height(): number;
   /** Resolves once block number `block` is applied. Errors: BEHIND when the signal aborts. */
@@ -78,6 +82,11 @@ export interface ReadModel {
   grant(id: string): Promise<Grant | undefined>;
   /** The grant whose {@link stopDigest} this is. */
   grantByDigest(digest: string): Promise<Grant | undefined>;
+  attestation(id: string): Promise<Attestation | undefined>;
+  /** Price caps of a resource. */
+  caps(resource: string): Promise<Caps | undefined>;
+  offer(id: string): Promise<Offer | undefined>;
+  contract(id: string): Promise<Contract | undefined>;
   stop(digest: string): Promise<StopState | undefined>;
   orders(): Promise<Orders | undefined>;
   boundaries(): Promise<Boundaries>;
@@ -86,8 +95,6 @@ export interface ReadModel {
   /** Where the newest index of subjects of a log ends. */
   indexTip(log: string): Promise<IndexTip | undefined>;
 
-  offer(id: string): Promise<Offer | undefined>;
-  contract(id: string): Promise<Contract | undefined>;
   statement(contract: string, period: string): Promise<Statement | undefined>;
   /** What a statement did to books and allowance. */
   posted(contract: string, period: string): Promise<Posted | undefined>;
@@ -104,6 +111,17 @@ export interface ReadModel {
   listResources(limit: number, after?: string): Promise<Page<Resource>>;
   /** Grants that concern `party`: as grantor, grantee or party of a step. Undefined: all (for the regulator). */
   listGrants(party: string | undefined, limit: number, after?: string): Promise<Page<Grant>>;
+
+  /** Of a resource, or of one version of it. Undefined: all. */
+  listAttestations(subject: string | undefined, limit: number, after?: string): Promise<Page<Attestation>>;
+  /** Listed ones, of a resource. A page may hold fewer than asked for although another follows. */
+  listOffers(resource: string | undefined, limit: number, after?: string): Promise<Page<Offer>>;
+  /** Those that name `party`. Undefined: all (for the regulator). */
+  listContracts(party: string | undefined, limit: number, after?: string): Promise<Page<Contract>>;
+  /** Resources that name this one as a parent, or did in an earlier version. */
+  derivedFrom(resource: string): Promise<readonly Resource[]>;
+  /** Grants on any version of a resource, if this organisation serves it. */
+  grantsOn(resource: string): Promise<readonly Grant[]>;
 
   command(request: string): Promise<KnownCommand | undefined>;
   /** What a command on a public object committed to, if it came through this organisation. */

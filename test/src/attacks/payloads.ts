@@ -69,6 +69,23 @@ const described = {
 };
 /** A resource of the bureau's that stands for nothing else: what hits it harms no other test. */
 export const TARGET = "res/fuzz.target";
+const TARIFF = {
+  unit: "call",
+  currency: "CNY",
+  tiers: [
+    { upTo: 5, amount: "80", per: 10 },
+    { amount: "50", per: 10 },
+  ],
+  freePurposes: ["disaster.warning"],
+  discountBps: 1,
+  minimum: "1",
+  performance: { indicator: "uptime", none: -1, full: 1, heldBps: 1 },
+  cap: "9",
+  allowance: "80000",
+  from: "2026-01-01T00:00:00.000Z",
+};
+const month = (contract: string) => ({ contract, period: "2026-01" });
+const DOCUMENT = { code: "0".repeat(26), digest: COMMITMENT };
 const granted = { resource: `${RESOURCE}@1`, depth: 0, logs: [LOG], terms };
 
 export const TEMPLATES: Readonly<Record<Verb, (names: Names) => JsonObject>> = {
@@ -175,6 +192,112 @@ export const TEMPLATES: Readonly<Record<Verb, (names: Names) => JsonObject>> = {
     records: [{ index: 0, leaf: COMMITMENT }],
   }),
   "record.unseal": ({ id }) => ({ resource: TARGET, order: id, ground: COMMITMENT }),
+  attest: ({ id }) => ({
+    attestation: id,
+    kind: "deidentification",
+    subject: `${TARGET}@1`,
+    result: "pass",
+    level: "general-1",
+    until: "2099-01-01T00:00:00.000Z",
+    report: COMMITMENT,
+    findings: COMMITMENT,
+  }),
+  "attestation.withdraw": ({ id }) => ({ attestation: id, ground: COMMITMENT }),
+  "price.cap": () => ({
+    resource: TARGET,
+    version: 1,
+    unit: "call",
+    currency: "CNY",
+    amount: "1",
+    from: "2099-01-01T00:00:00.000Z",
+  }),
+  "offer.list": ({ id }) => ({
+    offer: id,
+    resource: `${TARGET}@1`,
+    exchange: IDS.adjuster,
+    purposes: ["risk.assessment"],
+    attestations: [id],
+    tariff: TARIFF,
+  }),
+  "offer.delist": ({ id }) => ({ offer: id, ground: COMMITMENT }),
+  "tariff.publish": ({ id }) => ({ offer: id, version: 2, tariff: TARIFF }),
+  "contract.sign": ({ id, grant }) => ({
+    contract: id,
+    version: 1,
+    terms: {
+      offer: id,
+      seller: IDS.bureau,
+      buyer: IDS.insurer,
+      exchange: IDS.adjuster,
+      grant,
+      until: "2099-01-01T00:00:00.000Z",
+      payees: {
+        carveOuts: [{ party: IDS.bureau, bps: 500 }],
+        shares: [
+          { weight: 4, to: IDS.bureau },
+          { weight: { grant }, to: { shares: [{ weight: 1, to: IDS.adjuster }] } },
+        ],
+      },
+      disputeDays: 10,
+      counterparts: ["acceptance", "tally"],
+      measurer: IDS.bureau,
+    },
+  }),
+  "indicator.sign": ({ id }) => ({ ...month(id), indicator: { indicator: "uptime", value: "950" } }),
+  "statement.close": ({ id, grant }) => ({
+    ...month(id),
+    tariff: 1,
+    logs: [{ log: LOG, from: 0, to: 1 }],
+    lines: [
+      { kind: "tier", tier: 1, quantity: "1", amount: "8", deliveries: 1, root: COMMITMENT },
+      { kind: "free", quantity: "1", amount: "0", deliveries: 1, root: COMMITMENT },
+      { kind: "discount", bps: 1, amount: "-1" },
+      { kind: "minimum", amount: "1" },
+      { kind: "performance", indicator: "uptime", value: "1", amount: "-1" },
+    ],
+    held: [
+      { for: "acceptance", quantity: "1", deliveries: 1, root: COMMITMENT },
+      { for: "tally", quantity: "1", deliveries: 1, root: COMMITMENT, ranges: [{ log: LOG, from: 0, to: 1 }] },
+    ],
+    measured: [{ grant, deliveries: 1, root: COMMITMENT }],
+    total: "7",
+  }),
+  "statement.dispute": ({ id }) => ({
+    ...month(id),
+    dispute: id,
+    deliveries: [{ log: LOG, index: 1, leaf: COMMITMENT }],
+    evidence: [COMMITMENT],
+    ground: COMMITMENT,
+  }),
+  "statement.adjust": ({ id }) => ({
+    ...month(id),
+    adjustment: id,
+    dispute: id,
+    kind: "withdraw",
+    deliveries: [{ log: LOG, index: 1, leaf: COMMITMENT }],
+    quantity: "1",
+    free: "0",
+    amount: "-8",
+    ground: COMMITMENT,
+    creditNote: DOCUMENT,
+  }),
+  "invoice.issue": ({ id }) => ({ ...month(id), invoice: id, ...DOCUMENT }),
+  "invoice.settle": ({ id }) => ({
+    ...month(id),
+    invoice: id,
+    amount: "7",
+    payment: COMMITMENT,
+    voucher: DOCUMENT,
+  }),
+  "certificate.issue": ({ id }) => ({ ...month(id), certificate: id, ...DOCUMENT, statusIndex: 0 }),
+  "certificate.revoke": ({ id }) => ({ ...month(id), certificate: id, ground: COMMITMENT }),
+  "disclosure.publish": () => ({ year: 2025, ...DOCUMENT }),
+  "books.close": () => ({
+    period: "2026-01",
+    currency: "CNY",
+    transfers: [{ party: IDS.bureau, amount: "-1" }],
+  }),
+  "contract.terminate": ({ id }) => ({ contract: id, ground: COMMITMENT }),
   access: ({ grant }) => ({
     log: LOG,
     seq: 900,

@@ -12,8 +12,10 @@ import {
 } from "@quanji/chaincode/domain";
 import { type Json, type JsonObject, possessionInput, toBase64url } from "@quanji/chaincode/log";
 import { routeFor } from "@quanji/chaincode/contracts";
-import { type Actor, actor, IDS, NET, randomText, resourcePayload, terms } from "@quanji/chaincode/testing";
+import { type Actor, actor, heldBy, IDS, NET, randomText, resourcePayload, terms } from "@quanji/chaincode/testing";
 import { publicKeys, TRANSACTIONS } from "@quanji/chaincode/world";
+import { MARKET_MAKERS } from "./market-drafts.js";
+import { SETTLEMENT_MAKERS } from "./settlement-drafts.js";
 import { EXCHANGE_LOG, type Gateway, gatewayOf, GATEWAYS, type Scene } from "./scene.js";
 
 type Recorded = "access" | "access.void" | "access.accept" | "tally.sign";
@@ -215,6 +217,10 @@ function described(scene: Scene, id: string): JsonObject {
   return json({
     ...resourcePayload("bureau", id),
     class: id.replace("res/", ""),
+    rights: [
+      ...heldBy(IDS.bureau),
+      ...(dice.once(3) ? [] : [{ kind: "operating", holder: IDS.bureau, basis: "own product" }]),
+    ],
     sharing: dice.one(["open", "conditional", "conditional", "none"]),
     subjectKind: dice.one(["none", "person"]),
     ...(dice.once(4) && { route: [[IDS.legal], [IDS.bureau]] }),
@@ -281,15 +287,17 @@ const publish: Maker = (scene) => {
   const list = dice.one(LISTS);
   const newest = Math.max(0, ...known.filter(({ id }) => id === list).map(({ version }) => version));
   const from = scene.network.now() + dice.one([-1_000, 1_500, 2_000, 86_400_000]);
-  const effect = dice.one(["forbid", "require", "mustShare"]);
+  const effect = dice.one(["forbid", "require", "mustShare", "exchangeOnly"]);
   const cell = {
     from: dice.one(["any", IDS.bureau]),
     to: dice.one(["any", IDS.operator]),
-    class: dice.one(["any", "weather.hourly"]),
+    // A market in which everything needs an exchange that is not there would make no offers.
+    class: effect === "exchangeOnly" ? "weather.hourly" : dice.one(["any", "weather.hourly"]),
     purpose: effect === "mustShare" ? "any" : "marketing",
     action: dice.one(["any", "query"]),
     effect,
     ...(effect === "require" && { approver: IDS.legal }),
+    ...(effect === "exchangeOnly" && { requires: ["compliance"] }),
   };
   return {
     by: scene.named("regulator"),
@@ -557,6 +565,8 @@ export const MAKERS: Readonly<Record<CommandVerb, Maker>> = {
   "boundary.publish": publish,
   ...orders,
   ...grants,
+  ...MARKET_MAKERS,
+  ...SETTLEMENT_MAKERS,
   "record.erase": erase,
   "record.seal": seal,
   "record.unseal": unseal,

@@ -1,7 +1,10 @@
 /** Who and what there is to act on, as the ledger has it, for transactions that are made up at random. */
 import type {
+  Attestation,
+  Contract,
   Grant,
   LogState,
+  Offer,
   Order,
   Orders,
   Party,
@@ -126,13 +129,23 @@ export class Scene {
   }
 
   grants(): readonly PlacedGrant[] {
-    return (["HolderMSP", "ExchangeMSP"] as const).flatMap((msp) =>
-      (this.#all(`org-${msp}\u0000grant/`) as readonly { readonly value: Grant }[]).map(({ value: grant }) => ({
-        msp,
-        grant,
-        stop: this.network.get(publicKeys.stop(stopDigest(grant.id))) as StopState | undefined,
-      })),
-    );
+    return this.#placed("grant").map(({ msp, value }) => {
+      const grant = value as Grant;
+      const stop = this.network.get(publicKeys.stop(stopDigest(grant.id))) as StopState | undefined;
+      return { msp, grant, stop };
+    });
+  }
+
+  attestations(): readonly Attestation[] {
+    return this.#all("attestation/") as readonly Attestation[];
+  }
+
+  offers(): readonly { readonly msp: Msp; readonly offer: Offer }[] {
+    return this.#placed("offer").map(({ msp, value }) => ({ msp, offer: value as Offer }));
+  }
+
+  contracts(): readonly { readonly msp: Msp; readonly contract: Contract }[] {
+    return this.#placed("contract").map(({ msp, value }) => ({ msp, contract: value as Contract }));
   }
 
   permits(): readonly Permit[] {
@@ -211,6 +224,12 @@ export class Scene {
           const { first, records } = decodeBatch(text);
           return records.map((stored, i) => ({ log, first, index: first + i, stored }));
         }),
+    );
+  }
+
+  #placed(kind: string): readonly { readonly msp: Msp; readonly value: unknown }[] {
+    return (["HolderMSP", "ExchangeMSP"] as const).flatMap((msp) =>
+      (this.#all(`org-${msp}\u0000${kind}/`) as readonly Sealed<unknown>[]).map(({ value }) => ({ msp, value })),
     );
   }
 

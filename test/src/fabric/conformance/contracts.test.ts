@@ -5,6 +5,7 @@ import { canonical, hashText, possessionInput, sha256Text, thumbprint, toBase64u
 import {
   type Actor,
   actor,
+  heldBy,
   IDS,
   LOG,
   type Name,
@@ -326,6 +327,88 @@ describe("G9 the contracts on both ledgers", () => {
     expect(network.log()?.size).to.equal(size);
   });
 
+  it("list what is attested and capped, contract over it, change that and end it", async () => {
+    const id = "prd/rain.index";
+    const rights = [...heldBy(IDS.bureau), { kind: "operating", holder: IDS.bureau, basis: "own product" }];
+    await network.registerResource("bureau", id, { class: "rain.index", rights });
+    const exchange = actor("urn:quanji:test-exchange");
+    const registered = {
+      party: exchange.party,
+      kind: "foreign",
+      roles: ["exchange", "assessor"],
+      jurisdiction: "CN",
+      home: "HolderMSP",
+      key: { jwk: exchange.jwk, purpose: "act", custody: "self" },
+    };
+    await done(exchange, "party.register", registered);
+    await done("regulator", "party.admit", { party: exchange.party, roles: registered.roles });
+
+    const attestation = randomUUID();
+    const examined = { kind: "quality", subject: `${id}@1`, result: "pass", report: sha256Text("report") };
+    expect(codeOf(await send("bureau", "attest", { attestation, ...examined }))).to.equal("ROLE_REQUIRED");
+    await done(exchange, "attest", { attestation, ...examined }, { secrets: { findings: "none" } });
+    const cap = {
+      resource: id,
+      version: 1,
+      unit: "call",
+      currency: "CNY",
+      amount: "40",
+      from: "2098-01-01T00:00:00.000Z",
+    };
+    await done("regulator", "price.cap", cap);
+    expect(codeOf(await send("regulator", "price.cap", cap))).to.equal("STATE_CONFLICT");
+    const cell = { from: IDS.bureau, to: "any", class: "rain.index", purpose: "any", action: "any" };
+    const rule = { ...cell, effect: "exchangeOnly", requires: ["quality"] };
+    const effectiveFrom = instant(network.now() + 3_000);
+    await done("regulator", "boundary.publish", { list: "market", version: 1, effectiveFrom, cells: [rule] });
+    await done("regulator", "clock.set", { offsetMs: 10_000 });
+
+    const offer = randomUUID();
+    const tariff = {
+      unit: "call",
+      currency: "CNY",
+      tiers: [{ amount: "37", per: 1 }],
+      from: "2020-01-01T00:00:00.000Z",
+    };
+    const listing = { offer, resource: `${id}@1`, purposes: ["risk.assessment"], attestations: [attestation], tariff };
+    expect(codeOf(await send("bureau", "offer.list", listing))).to.equal("OFF_EXCHANGE");
+    const onExchange = { ...listing, exchange: exchange.party };
+    expect(codeOf(await send("bureau", "offer.list", { ...onExchange, attestations: [] }))).to.equal(
+      "ATTESTATION_MISSING",
+    );
+    await done("bureau", "offer.list", onExchange);
+    const later = { ...tariff, from: "2098-01-31T16:00:00.000Z", tiers: [{ amount: "41", per: 1 }] };
+    expect(codeOf(await send("bureau", "tariff.publish", { offer, version: 2, tariff: later }))).to.equal(
+      "CAP_EXCEEDED",
+    );
+    const within = { ...later, tiers: [{ amount: "40", per: 1 }] };
+    await done("bureau", "tariff.publish", { offer, version: 2, tariff: within });
+
+    const grant = await network.granted("insurer", id, "bureau", OPEN);
+    const contract = randomUUID();
+    const agreed = {
+      offer,
+      seller: IDS.bureau,
+      buyer: IDS.insurer,
+      exchange: exchange.party,
+      grant,
+      until: "2098-01-01T00:00:00.000Z",
+      payees: { shares: [{ weight: 1, to: IDS.bureau }] },
+      disputeDays: 10,
+      counterparts: [],
+    };
+    const signs = (by: Name | Actor, version = 1, change: object = {}): Promise<Ended> =>
+      send(by, "contract.sign", { contract, version, terms: { ...agreed, ...change } });
+    expect(codeOf(await signs("bureau"))).to.equal("done");
+    expect(codeOf(await signs("insurer", 1, { disputeDays: 11 }))).to.equal("STATE_CONFLICT");
+    expect([codeOf(await signs("insurer")), codeOf(await signs(exchange))]).to.deep.equal(["done", "done"]);
+    expect(codeOf(await signs("insurer", 2, { disputeDays: 11 }))).to.equal("done");
+    expect(codeOf(await send("legal", "contract.terminate", { contract }))).to.equal("NOT_FOUND");
+    await done("insurer", "contract.terminate", { contract }, { secrets: GROUND });
+    await done(exchange, "offer.delist", { offer }, { secrets: GROUND });
+    await done(exchange, "attestation.withdraw", { attestation }, { secrets: GROUND });
+  });
+
   it("keep one organisation's grants and records from another's gateway", async () => {
     const grant = await network.granted("insurer", WEATHER, "bureau", OPEN);
     const head = network.log();
@@ -388,7 +471,7 @@ describe("G9 the contracts on both ledgers", () => {
 
   it("answer a simulation alike, and leave nothing behind", async () => {
     const by = network.actors.regulator;
-    const draft = { by, payload: { net: NET, offsetMs: 10 }, via: GATEWAYS.holder };
+    const draft = { by, payload: { net: NET, offsetMs: 20_000 }, via: GATEWAYS.holder };
     const words = unsigned(scene, "clock.set", "/v1/commands/clock.set", draft);
     const { msp, request } = transactionOf("clock.set", draft, sign(words), words.openings);
     expect(await network.evaluate(msp, request)).to.deep.equal({ result: "{}" });

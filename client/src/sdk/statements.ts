@@ -1,0 +1,325 @@
+/** Statements: reckoned from evidence, closed, disputed, adjusted and paid. The gateway's word is not needed for any figure. */
+import {
+  type AccessRange,
+  billedUse,
+  contractMonth,
+  Contribution,
+  defined,
+  grantsOf,
+  instant,
+  isQuanjiError,
+  parseRecord,
+  parseWith,
+  payableOf,
+  type Posted,
+  priceLines,
+  QuanjiError,
+  type QuanjiRecord,
+  recordLeaf,
+  splitRecordText,
+  splitVersion,
+  type Statement,
+  Month,
+  TallyReview,
+} from "@quanji/chaincode/domain";
+import type { Hash, Json, JsonObject } from "@quanji/chaincode/log";
+import { verifyTrail } from "../verify/index.js";
+import type { Page, PageOptions } from "./objects.js";
+import {
+  type ClosePayload,
+  type NamedPlace,
+  openEvidence,
+  type ReckoningBasis,
+  reckonMonth,
+  recordOf,
+} from "./reckoning.js";
+import { pathOf, type Sent, type Session } from "./session.js";
+
+/** As the gateway shows it: a payee gets less, see the API. */
+export type StatementView = Statement & { readonly posted?: Posted };
+
+/** Lines of a trail of the caller's. */
+export type TrailReader = (
+  kind: "grant" | "resource",
+  id: string,
+  period: { readonly from: string; readonly to: string },
+) => AsyncIterable<string>;
+
+export interface ReckonedStatement extends Omit<ClosePayload, "contract" | "period"> {
+  readonly contract: string;
+  readonly period: string;
+  readonly currency: string;
+  /** True: all of it stands in evidence that a trust file confirms. */
+  readonly verified: boolean;
+  /** The statement as it is closed; absent before. */
+  readonly closed?: Statement;
+  /** Members of the closed statement that this reckoning does not confirm. Absent before. */
+  readonly differs?: readonly string[];
+  /** What was not reckoned but taken from the closed statement, because the caller may not see it. */
+  readonly attested: readonly string[];
+}
+
+export interface AdjustInput {
+  readonly kind: "withdraw" | "release" | "dismiss";
+  readonly dispute?: string;
+  /** By default, of a withdrawal: those that are disputed. */
+  readonly deliveries?: readonly NamedPlace[];
+  readonly ground?: Json;
+  readonly creditNote?: { readonly code: string; readonly digest: string };
+}
+
+export class Statements {
+  readonly #session: Session;
+  readonly #trail: TrailReader;
+  readonly #evidence: (contract: string, period: string) => AsyncIterable<string>;
+
+  constructor(
+    session: Session,
+    trail: TrailReader,
+    evidence: (contract: string, period: string) => AsyncIterable<string>,
+  ) {
+    this.#session = session;
+    this.#trail = trail;
+    this.#evidence = evidence;
+  }
+
+  /** Errors: NOT_FOUND. */
+  async get(contract: string, period: string): Promise<StatementView> {
+    assertNamed(contract, period);
+    return (await this.#session.read(pathOf(["statements", contract, period]))) as unknown as StatementView;
+  }
+
+  async list(contract: string, { limit, cursor }: PageOptions = {}): Promise<Page<StatementView>> {
+    const page: JsonObject = await this.#session.read(pathOf(["statements"], { contract, limit, cursor }));
+    return page as unknown as Page<StatementView>;
+  }
+
+  /**
+   * Reads the month's evidence and computes its statement. With a trust file nothing is taken on the gateway's word.
+   * Errors: NOT_FOUND; STATE_CONFLICT: the month is not over; EVIDENCE_MISSING; those of a trail that does not verify.
+   */
+  async reckon(contract: string, period: string): Promise<ReckonedStatement> {
+    const { reckoning, measured, attested } = await this.#reckon(contract, period, []);
+    const { lines, total, held, logs, tariff, basis, verdict } = reckoning;
+    const untallied = reckoning.untallied;
+    const reckoned = {
+      contract,
+      period,
+      tariff: tariff.version,
+      currency: tariff.tariff.currency,
+      logs,
+      lines: [...lines],
+      held: held.map((line) =>
+        line.for === "tally" ? { ...line, for: line.for, ranges: [...untallied] } : { ...line, for: line.for },
+      ),
+      measured: [...measured],
+      total: String(total),
+      verified: verdict !== undefined,
+      attested,
+    };
+    const closed = basis.statement;
+    return closed === undefined ? reckoned : { ...reckoned, closed, differs: differencesOf(reckoned, closed) };
+  }
+
+  /** Signs what was reckoned as the month's statement; by default reckons it first. */
+  async close(
+    contract: string,
+    period: string,
+    reckoned?: ReckonedStatement,
+  ): Promise<Sent & { readonly total: string }> {
+    const { tariff, logs, lines, held, measured, total } = reckoned ?? (await this.reckon(contract, period));
+    const payload = { contract, period, tariff, logs, lines, held, measured, total };
+    return { ...(await this.#session.send("statement.close", payload)), total };
+  }
+
+  /** `evidence`: SHA-256 of what shows that they were not as they should be. */
+  async dispute(
+    contract: string,
+    period: string,
+    input: { readonly deliveries: readonly NamedPlace[]; readonly evidence: readonly string[]; readonly ground?: Json },
+  ): Promise<Sent & { readonly dispute: string }> {
+    const { reckoning } = await this.#reckon(contract, period, input.deliveries);
+    const dispute = this.#session.newId();
+    const deliveries = reckoning.named.places.map((place) => ({ ...place }));
+    const payload = { contract, period, dispute, deliveries, evidence: [...input.evidence] };
+    const values = input.ground === undefined ? {} : { ground: { value: input.ground } };
+    return { ...(await this.#session.send("statement.dispute", payload, values)), dispute };
+  }
+
+  /** Takes deliveries back, bills what was held, or dismisses a dispute: its price is reckoned from the evidence. */
+  async adjust(
+    contract: string,
+    period: string,
+    input: AdjustInput,
+  ): Promise<Sent & { readonly adjustment: string; readonly amount: string }> {
+    const statement = await this.get(contract, period);
+    const dispute = statement.disputes.find(({ id }) => id === input.dispute);
+    if (input.dispute !== undefined && dispute === undefined) {
+      throw new QuanjiError("EVIDENCE_MISSING", "there is no such dispute of the statement", { field: "dispute" });
+    }
+    const named = input.kind === "dismiss" ? [] : (input.deliveries ?? dispute?.deliveries ?? []);
+    const moved = await this.#moved(statement, input.kind, named);
+    const adjustment = this.#session.newId();
+    const payload = defined({
+      contract,
+      period,
+      adjustment,
+      kind: input.kind,
+      dispute: input.dispute,
+      creditNote: input.creditNote,
+      ...moved,
+    });
+    const values = input.ground === undefined ? {} : { ground: { value: input.ground } };
+    const sent = await this.#session.send("statement.adjust", payload, values);
+    return { ...sent, adjustment, amount: moved.amount };
+  }
+
+  /** Confirms the payment of the statement's invoice: all that is due. `payment`: SHA-256 of the bank's, or the chain's, word. */
+  async settle(
+    contract: string,
+    period: string,
+    {
+      payment,
+      voucher,
+    }: { readonly payment: string; readonly voucher?: { readonly code: string; readonly digest: string } },
+  ): Promise<Sent & { readonly amount: string }> {
+    const statement = await this.get(contract, period);
+    const { invoice } = statement;
+    if (invoice === undefined)
+      throw new QuanjiError("EVIDENCE_MISSING", "the statement has no invoice", { field: "invoice" });
+    const amount = String(payableOf(statement));
+    const payload = defined({ contract, period, invoice: invoice.id, amount, payment, voucher });
+    return { ...(await this.#session.send("invoice.settle", payload)), amount };
+  }
+
+  /** The figure that a tariff by performance pays by. */
+  signIndicator(contract: string, period: string, indicator: string, value: string): Promise<Sent> {
+    assertNamed(contract, period);
+    return this.#session.send("indicator.sign", { contract, period, indicator: { indicator, value } });
+  }
+
+  async #moved(statement: Statement, kind: AdjustInput["kind"], named: readonly NamedPlace[]) {
+    if (kind === "dismiss") return { quantity: "0", free: "0", amount: "0" };
+    const { reckoning } = await this.#reckon(statement.contract, statement.period, named);
+    const { charged, free, places } = reckoning.named;
+    const { tariff } = reckoning.tariff;
+    const now = billedUse(statement, tariff);
+    const sign = kind === "release" ? 1n : -1n;
+    const then = { ...now, charged: now.charged + sign * charged, free: now.free + sign * free };
+    const { isFirst, indicator } = statement;
+    const circumstances = { isFirst, ...(indicator !== undefined && { indicator }) };
+    const amount = priceLines(tariff, then, circumstances).total - priceLines(tariff, now, circumstances).total;
+    return {
+      deliveries: places.map((place) => ({ ...place })),
+      quantity: String(charged),
+      free: String(free),
+      amount: String(amount),
+    };
+  }
+
+  async #reckon(contract: string, period: string, named: readonly NamedPlace[]) {
+    assertNamed(contract, period);
+    const { network, trust } = this.#session.parts;
+    const evidence = await openEvidence(this.#evidence(contract, period), contract, period, network.timeZone);
+    const { basis } = evidence;
+    const month = contractMonth(basis.contract, period, basis.timeZone);
+    const { terms } = month.version;
+    const span = { from: instant(month.fromMs), to: instant(month.toMs) };
+    const attested: string[] = [];
+    const untallied = terms.counterparts.includes("tally") ? await this.#untallied(basis, span, attested) : [];
+    const asked = { contract, period, named, untallied, trust };
+    const reckoning = await reckonMonth(evidence, asked);
+    const measured: { grant: string; deliveries: number; root: string }[] = [];
+    for (const grant of grantsOf(terms.payees)) {
+      measured.push(await this.#measured(grant, month, span, basis.statement, attested));
+    }
+    return { reckoning: { ...reckoning, untallied }, measured, attested };
+  }
+
+  /** The source's word is in the trail of the resource. Who may not see that takes the closed statement's. */
+  async #untallied(
+    { offer, statement }: ReckoningBasis,
+    span: { readonly from: string; readonly to: string },
+    attested: string[],
+  ): Promise<readonly AccessRange[]> {
+    const closed = statement?.held.flatMap((line) => (line.for === "tally" ? line.ranges : []));
+    if (closed !== undefined) {
+      attested.push("tallies");
+      return closed;
+    }
+    const review = new TallyReview();
+    await this.#eachRecord(this.#trail("resource", splitVersion(offer.resource).id, span), (record) =>
+      review.add(record),
+    );
+    return review.held();
+  }
+
+  async #measured(
+    grant: string,
+    month: { readonly fromMs: number; readonly toMs: number },
+    span: { readonly from: string; readonly to: string },
+    statement: Statement | undefined,
+    attested: string[],
+  ) {
+    const contribution = new Contribution(grant, month);
+    try {
+      await this.#eachRecord(this.#trail("grant", grant, span), (record, leaf) => contribution.add(record, leaf));
+      return contribution.measured;
+    } catch (error) {
+      const closed = statement?.measured.find((each) => each.grant === grant);
+      if (closed === undefined || !isQuanjiError(error, "NOT_FOUND")) throw error;
+      attested.push(`measured.${grant}`);
+      return closed;
+    }
+  }
+
+  async #eachRecord(lines: AsyncIterable<string>, take: (record: QuanjiRecord, leaf: Hash) => void): Promise<void> {
+    const { trust } = this.#session.parts;
+    if (trust === undefined) {
+      for await (const line of lines) {
+        const text = recordOf(line);
+        if (text === undefined) continue;
+        const bytes = splitRecordText(text);
+        take(parseRecord(bytes), recordLeaf(bytes));
+      }
+      return;
+    }
+    const verdict = await verifyTrail(ended(lines), trust, {
+      observer: { record: ({ record, leaf }) => take(record, leaf) },
+    });
+    if (!verdict.ok) {
+      throw new QuanjiError(verdict.code ?? "PROOF_INVALID", verdict.message ?? "the trail does not verify");
+    }
+  }
+}
+
+async function* ended(lines: AsyncIterable<string>): AsyncGenerator<string, void, void> {
+  for await (const line of lines) yield line.endsWith("\n") ? line : `${line}\n`;
+}
+
+/** Errors: MALFORMED, before anything is sent. */
+function assertNamed(contract: string, period: string): void {
+  if (contract === "") throw new QuanjiError("MALFORMED", "a contract's id is needed", { field: "contract" });
+  parseWith(Month, period);
+}
+
+const CHECKED = ["tariff", "logs", "lines", "held", "measured"] as const;
+
+function differencesOf(reckoned: Omit<ClosePayload, "contract" | "period">, closed: Statement): string[] {
+  const differs: string[] = CHECKED.filter(
+    (name) => JSON.stringify(sorted(reckoned[name])) !== JSON.stringify(sorted(closed[name])),
+  );
+  if (reckoned.total !== closed.amount) differs.push("total");
+  return differs;
+}
+
+/** Members in one order, so that equal values are equal texts. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, item]) => [name, sorted(item)]),
+  );
+}
