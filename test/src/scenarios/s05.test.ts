@@ -407,9 +407,9 @@ describe(`S5 a product of the internet of vehicles on an exchange${title}`, () =
       "id of G6": id("G6"),
       "id of the offer": id("O1"),
       "id of the contract": id("K1"),
-      "a price": "128888",
-      "the statement": "6393847",
-      "a share": "2557539",
+      "a price": '"amount":"128888"',
+      "the statement": '"6393847"',
+      "a share": '"2557539"',
     });
   });
 });

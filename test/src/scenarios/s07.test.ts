@@ -136,7 +136,7 @@ describe(`S7 weather for agricultural insurance${title}`, () => {
       route: [[PARTY.CDDG.id]],
       terms: terms({
         purposes: [SETTLE, WARNING],
-        quota: { unit: "call", n: SOLD + FREE, per: "month" },
+        quota: { unit: "call", n: SOLD + FREE, per: "P1M" },
         ...until("2026-12-31"),
       }),
     });
@@ -273,7 +273,7 @@ describe(`S7 weather for agricultural insurance${title}`, () => {
       .map(([code, amount]) => ({ party: story.party(code as Name), amount }))
       .sort((a, b) => (a.party < b.party ? -1 : 1));
     const payload = { period: month(MARCH), currency: "CNY", transfers };
-    await refused(story, "CDPF", "books.close", { ...payload, transfers: transfers.slice(1) }, "TOTAL_MISMATCH");
+    await refused(story, "CDPF", "books.close", { ...payload, transfers: transfers.slice(1) }, "EVIDENCE_MISSING");
     await done(story, "CDPF", "books.close", payload);
   });
 

@@ -67,7 +67,10 @@ export async function refused<N extends string>(
 ): Promise<Commanded> {
   const height = await story.block();
   const commanded = await story.send(by, verb, payload, values);
-  ok([code].flat().includes(commanded.outcome), `${by}: ${verb}: not ${code} but ${JSON.stringify(commanded.answer)}`);
+  ok(
+    [code].flat().includes(commanded.outcome),
+    `${by}: ${verb}: not ${[code].flat().join(" or ")} but ${JSON.stringify(commanded.answer)}`,
+  );
   strictEqual(await story.block(), height, `${by}: ${verb}: nothing changes`);
   if (by !== "OUTS" && by !== "PEND") story.commands.push(commanded);
   return commanded;

@@ -36,8 +36,8 @@ export interface Actor {
 
 /** Two whom no story names: one is admitted as a user, the other never. */
 const EXTRAS = {
-  OUTS: { id: "91510100MAQJ00669Q", roles: ["user"] },
-  PEND: { id: "91510100MAQJ00626B", roles: ["user"] },
+  OUTS: { id: "urn:quanji:org:CN:OUTS", roles: ["user"] },
+  PEND: { id: "urn:quanji:org:CN:PEND", roles: ["user"] },
 } as const satisfies Record<string, Actor>;
 export type Extra = keyof typeof EXTRAS;
 
@@ -79,7 +79,8 @@ export interface Commanded {
   readonly by: string;
   readonly verb: Verb;
   readonly signed: SignedCommand;
-  readonly outcome: "ok" | string;
+  /** `ok`, or the code of the refusal. */
+  readonly outcome: string;
   readonly answer: Readonly<Record<string, unknown>>;
 }
 
@@ -156,19 +157,24 @@ export class Story<Name extends string> {
     const host = await LocalHost.open({ base: told, data: folder, config, lines });
     const { jwk } = await readKeyFile(path.join(folder, "keys", "regulator.jwk"));
     const everybody: Record<string, Actor> = { ...actors, ...EXTRAS };
-    const signers = new Map([[regulator.code as string, await openSigner({ jwk, party: regulator.id })]]);
+    const signers = new Map([[String(regulator.code), await openSigner({ jwk, party: regulator.id })]]);
     for (const [code, { id }] of Object.entries(everybody)) {
       const alg = signers.size % 2 === 0 ? "ES256" : "EdDSA";
       signers.set(code, await openSigner({ jwk: await generateKey(alg), party: id }));
     }
     const ids = new Map([
-      [regulator.code as string, regulator.id],
+      [String(regulator.code), regulator.id],
       ...Object.entries(everybody).map(([code, { id }]) => [code, id] as const),
     ]);
     const { quorum } = city;
     const story = new Story<Name>({ name, ground: options.ground, host, base, source, lines, quorum, ids, signers });
-    await story.setClock(at("2026-03-02 09:00:00"), regulator.code);
-    for (const [code, actor] of Object.entries(everybody)) await story.#join(code, actor, regulator.code);
+    try {
+      await story.setClock(at("2026-03-02 09:00:00"), regulator.code);
+      for (const [code, actor] of Object.entries(everybody)) await story.#join(code, actor, regulator.code);
+    } catch (error) {
+      await story.close();
+      throw error;
+    }
     story.commands.length = 0;
     return story;
   }
