@@ -53,7 +53,7 @@ export function compileFile(file: string, sources: Readonly<Record<string, strin
     solc.compile(
       JSON.stringify({
         language: "Solidity",
-        sources: Object.fromEntries(Object.entries(sources).map(([name, content]) => [name, { content }])),
+        sources: Object.fromEntries([...needed(file, sources)].map((name) => [name, { content: sources[name] ?? "" }])),
         settings: {
           // An old one, so that chains which are slow to follow Ethereum run it too.
           evmVersion: "london",
@@ -74,6 +74,16 @@ export function compileFile(file: string, sources: Readonly<Record<string, strin
     abi,
     bytecode: `0x${evm.bytecode.object}`,
   }));
+}
+
+/** A file and all that it imports, and nothing else, so that what stands beside them cannot change a byte. */
+function needed(file: string, sources: Readonly<Record<string, string>>, found = new Set<string>()): Set<string> {
+  if (found.has(file)) return found;
+  found.add(file);
+  for (const [, imported = ""] of (sources[file] ?? "").matchAll(/^import .* from "(\.[^"]+)";$/gm)) {
+    needed(new URL(imported, `file:///${file}`).pathname.slice(1), sources, found);
+  }
+  return found;
 }
 
 /** The contract that gives its file the name. Throws as {@link compileFile}. */
