@@ -751,9 +751,11 @@ export class SmallWorld {
         ? []
         : [[privateScope(NET, MSP), "openings", RESOURCE] as [string, "openings", string]]),
       ...(["offer", "contract"] as const).flatMap((chain) =>
-        (parts[chain] === undefined ? [] : [parts[chain]]).map(
-          (name): [string, "offer" | "contract", string] => [privateScope(NET, MSP), chain, name],
-        ),
+        (parts[chain] === undefined ? [] : [parts[chain]]).map((name): [string, "offer" | "contract", string] => [
+          privateScope(NET, MSP),
+          chain,
+          name,
+        ]),
       ),
     ];
     const lines: TrailLine[] = [
