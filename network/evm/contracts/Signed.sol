@@ -10,7 +10,7 @@ struct Portion {
 /// What a claim is about: a closed statement of the deal's contract.
 struct Statement {
     bytes32 deal;
-    /// SHA-256 of the statement's canonical JSON, as the ledger has it.
+    /// Digest of what bills the statement, as the ledger has it: its invoice, or an adjustment's credit note.
     bytes32 root;
     /// Month that it closes, as text: "2026-10", zeros after it.
     bytes32 period;

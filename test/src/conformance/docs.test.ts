@@ -67,8 +67,8 @@ describe("conformance: documents", () => {
 /** All of the product's sources, to look names up in. */
 async function sourceText(): Promise<string> {
   const texts: string[] = [];
-  for (const workspace of ["chaincode", "client", "gateway"]) {
-    const folder = path.join(ROOT, workspace, "src");
+  for (const room of ["chaincode", "client", "gateway", "network/evm"]) {
+    const folder = path.join(ROOT, room, "src");
     const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".ts"));
     for (const name of names) texts.push(await readFile(path.join(folder, name), "utf8"));
   }
