@@ -53,9 +53,13 @@ export class Disclosures {
     const digest = digestOf(jws);
     if (built.published !== undefined) {
       if (built.published.digest === digest) return { ...built, code, digest, jws };
-      throw new QuanjiError("STATE_CONFLICT", "your account of that year is published, signed by another key or otherwise", {
-        field: "year",
-      });
+      throw new QuanjiError(
+        "STATE_CONFLICT",
+        "your account of that year is published, signed by another key or otherwise",
+        {
+          field: "year",
+        },
+      );
     }
     const sent = await this.#session.send("disclosure.publish", { year, code, digest });
     return { ...built, sent, code, digest, jws };

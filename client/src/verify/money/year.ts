@@ -3,13 +3,7 @@
  * The chain of its own acts shows every statement that it closed and every one that it adjusted, in the order of the ledger; each
  * stands in its contract's chain, from which its figures follow. So no contract can be left out.
  */
-import {
-  contractMonth,
-  type DisclosurePublish,
-  parseWith,
-  PartyId,
-  type Statement,
-} from "@quanji/chaincode/domain";
+import { contractMonth, type DisclosurePublish, parseWith, PartyId, type Statement } from "@quanji/chaincode/domain";
 import { parseCanonical } from "@quanji/chaincode/log";
 import { z } from "zod";
 import { type Billed } from "../../documents/index.js";
@@ -108,7 +102,8 @@ function chainOf(chains: readonly CommandChain[], kind: "acts" | "disclosures", 
   const found = chains.filter(({ key }) => key.kind === kind);
   const [chain] = found;
   if (found.length > 1) refuse("CHAIN_KEY", `the file holds the ${kind} of several parties`);
-  if (chain?.key.id !== party) return refuse("CHAIN_MISSING", `the chain of the discloser's ${kind} is not in the file`);
+  if (chain?.key.id !== party)
+    return refuse("CHAIN_MISSING", `the chain of the discloser's ${kind} is not in the file`);
   return chain;
 }
 
@@ -180,4 +175,3 @@ function asMade(statement: Statement, made: ReadonlySet<string>, acts: readonly 
     refuse("TRAIL_STALE", `the chain of contract ${contract} does not reach its last adjustment of ${period}`);
   return { ...statement, adjustments };
 }
-
