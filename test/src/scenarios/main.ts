@@ -1,5 +1,5 @@
 /**
- * `npm run scenarios`: the stories on the embedded ledger, then on Fabric, each ledger in a process of its own; `LEDGER` names one
+ * `npm run scenarios [-- s05]`: the stories on the embedded ledger, then on Fabric, each ledger in a process of its own; `LEDGER` names one
  * of the two. The last line of each is `{"scenarios":n,"passed":n,"ledger":…}`.
  */
 import { spawn } from "node:child_process";
@@ -26,7 +26,10 @@ async function run(ledger: LedgerName, endings: string): Promise<boolean> {
     );
   }
   const env = { ...process.env, QUANJI_SCENARIOS: ledger, QUANJI_ENDINGS: endings };
-  const child = spawn(process.execPath, [RUN], { env, stdio: ["ignore", "inherit", "inherit"] });
+  const child = spawn(process.execPath, [RUN, ...process.argv.slice(2, 3)], {
+    env,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   const [status] = (await once(child, "exit")) as [number | null];
   return status === 0;
 }

@@ -6,7 +6,9 @@ import Mocha, { type Test } from "mocha";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
-const names = (await readdir(HERE)).filter((name) => /^s\d\d\.test\.js$/.test(name)).sort();
+const wanted = process.argv[2] ?? "";
+const isWanted = (name: string): boolean => /^s\d\d\.test\.js$/.test(name) && name.includes(wanted);
+const names = (await readdir(HERE)).filter(isWanted).sort();
 const mocha = new Mocha({ timeout: 600_000, reporter: "spec" });
 for (const name of names) mocha.addFile(path.join(HERE, name));
 await mocha.loadFilesAsync();

@@ -11,8 +11,8 @@ const OPTIONS = {
 };
 const invoice = () => buildInvoice({ ...facts({ adjustments: [taken()] }), paymentTerms: "三十日内" });
 
-/** jsQR is CommonJS: its function is the module, or that one's `default`. */
-const decode = decodeQr.default ?? (decodeQr as unknown as typeof decodeQr.default);
+/** jsQR is CommonJS: its function is the module's `default`. */
+const decode = decodeQr.default;
 
 function pixels(width: number, isDark: (x: number, y: number) => boolean): Uint8ClampedArray {
   const data = new Uint8ClampedArray(width * width * 4).fill(255);

@@ -82,7 +82,7 @@ export class Scene {
   /** Somebody's newest key, or now and then an older one. */
   keyOf(party: string): Actor {
     const known = this.keys.get(party) ?? [];
-    const chosen = this.dice.once(10) ? this.dice.one(known) : known.at(-1);
+    const chosen = known.length > 0 && this.dice.once(10) ? this.dice.one(known) : known.at(-1);
     return chosen ?? this.anybody();
   }
 

@@ -177,7 +177,7 @@ export function sendingOf(scene: Scene, verb: CommandVerb, draft: Draft): Sendin
 
 export function transactionOf(verb: CommandVerb, draft: Draft, jws: FlattenedJws, openings: Openings): Sending {
   const { via, transient = {}, transaction } = draft;
-  const group = COMMANDS[verb].group as Exclude<(typeof COMMANDS)[CommandVerb]["group"], "accesses">;
+  const { group } = COMMANDS[verb];
   const name = transaction ?? TRANSACTIONS[group];
   const endorsers =
     name === TRANSACTIONS.orders

@@ -1,6 +1,16 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { createChaincode } from "@quanji/chaincode/contracts";
-import { COMMANDS, type Grant, instant, recordLeaf, stopDigest, type Verb } from "@quanji/chaincode/domain";
+import {
+  COMMANDS,
+  type Grant,
+  instant,
+  monthOf,
+  reckon,
+  recordLeaf,
+  stopDigest,
+  type Tariff,
+  type Verb,
+} from "@quanji/chaincode/domain";
 import {
   canonical,
   hashText,
@@ -85,6 +95,7 @@ describe("G9 the contracts on both ledgers", () => {
   const done = async (...args: Parameters<typeof send>): Promise<void> => {
     expect((await send(...args)).outcome, args[1]).to.deep.equal({ result: "{}" });
   };
+  const offsetMs = (): number => (network.get(publicKeys.clock) as { readonly offsetMs: number }).offsetMs;
   const codeOf = ({ outcome }: Ended): string => ("result" in outcome ? "done" : (outcome.code ?? outcome.fault));
   const stateOf = (id: string): Grant["state"] | undefined => network.grant(id)?.state;
   const stopped = (verb: "grant.suspend" | "grant.revoke", grant: string, epoch = 1): Promise<void> =>
@@ -424,6 +435,92 @@ describe("G9 the contracts on both ledgers", () => {
     await done(exchange, "attestation.withdraw", { attestation }, { secrets: GROUND });
   });
 
+  it("settle a month: figure, statement, dispute, adjustment, documents, payment, books", async () => {
+    const id = "prd/rain.month";
+    const rights = [...heldBy(IDS.bureau), { kind: "operating", holder: IDS.bureau, basis: "own product" }];
+    await network.registerResource("bureau", id, { class: "rain.month", rights });
+    const tariff: Tariff = {
+      unit: "period",
+      currency: "CNY",
+      tiers: [{ amount: "100000", per: 1 }],
+      performance: { indicator: "uptime", none: 900, full: 1_000, heldBps: 2_000 },
+      from: "2020-01-01T00:00:00.000Z",
+    };
+    const [offer, contract] = [randomUUID(), randomUUID()];
+    await done("bureau", "offer.list", {
+      ...{ offer, resource: `${id}@1`, purposes: ["risk.assessment"], attestations: [], tariff },
+    });
+    const agreed = {
+      offer,
+      seller: IDS.bureau,
+      buyer: IDS.insurer,
+      grant: await network.granted("insurer", id, "bureau", OPEN),
+      until: "2098-01-01T00:00:00.000Z",
+      payees: {
+        shares: [
+          { weight: 6, to: IDS.bureau },
+          { weight: 4, to: IDS.legal },
+        ],
+      },
+      disputeDays: 10,
+      counterparts: [],
+      measurer: IDS.legal,
+    };
+    for (const by of ["bureau", "insurer"] as const) {
+      await done(by, "contract.sign", { contract, version: 1, terms: agreed });
+    }
+    const of = { contract, period: monthOf(network.now(), "+08:00") };
+    const indicator = { indicator: "uptime", value: "950" };
+    expect(codeOf(await send("legal", "indicator.sign", { ...of, indicator }))).to.equal("STATE_CONFLICT");
+    await done("regulator", "clock.set", { offsetMs: offsetMs() + 32 * 86_400_000 });
+    await done("legal", "indicator.sign", { ...of, indicator });
+
+    const { lines, total } = reckon(tariff, [], { isFirst: true, indicator });
+    const closing = { tariff: 1, logs: [{ log: LOG, from: 0, to: 1 }], lines, held: [], measured: [] };
+    expect(total).to.equal(90_000n);
+    expect(codeOf(await send("bureau", "statement.close", { ...of, ...closing, total: "90001" }))).to.equal(
+      "TOTAL_MISMATCH",
+    );
+    await done("bureau", "statement.close", { ...of, ...closing, total: "90000" });
+
+    const dispute = randomUUID();
+    const digest = sha256Text("document");
+    const code = (last: number): string => String(last).padStart(26, "0");
+    const disputed = { dispute, deliveries: [{ log: LOG, index: 0, leaf: digest }], evidence: [digest] };
+    await done("insurer", "statement.dispute", { ...of, ...disputed }, { secrets: GROUND });
+    const invoice = randomUUID();
+    const issued = { ...of, invoice, code: code(1), digest };
+    expect(codeOf(await send("bureau", "invoice.issue", issued))).to.equal("EVIDENCE_MISSING");
+    const dismissed = { adjustment: randomUUID(), dispute, kind: "dismiss", quantity: "0", free: "0", amount: "0" };
+    await done("bureau", "statement.adjust", { ...of, ...dismissed }, { secrets: GROUND });
+    await done("bureau", "invoice.issue", issued);
+    expect(codeOf(await send("bureau", "invoice.issue", { ...issued, invoice: randomUUID() }))).to.equal(
+      "STATE_CONFLICT",
+    );
+
+    const certificate = randomUUID();
+    const certified = { ...of, certificate, code: code(2), digest, statusIndex: 0 };
+    expect(codeOf(await send("bureau", "certificate.issue", { ...certified, statusIndex: 1 }))).to.not.equal("done");
+    await done("bureau", "certificate.issue", certified);
+    await done("bureau", "certificate.revoke", { ...of, certificate }, { secrets: GROUND });
+
+    const payment = { ...of, invoice, amount: "90000", payment: digest };
+    await done("insurer", "invoice.settle", payment);
+    await done("bureau", "invoice.settle", { ...payment, voucher: { code: code(3), digest } });
+    const books = { period: of.period, currency: "CNY" };
+    const transfers = [
+      { party: IDS.bureau, amount: "-36000" },
+      { party: IDS.legal, amount: "36000" },
+    ];
+    expect(codeOf(await send("regulator", "books.close", { ...books, transfers: [] }))).to.equal("EVIDENCE_MISSING");
+    await done("regulator", "books.close", { ...books, transfers });
+    expect(codeOf(await send("regulator", "books.close", { ...books, transfers }))).to.equal("STATE_CONFLICT");
+
+    const account = { code: code(4), digest };
+    expect(codeOf(await send("bureau", "disclosure.publish", { ...account, year: 2098 }))).to.equal("STATE_CONFLICT");
+    await done("bureau", "disclosure.publish", { ...account, year: 2020 });
+  });
+
   it("keep one organisation's grants and records from another's gateway", async () => {
     const grant = await network.granted("insurer", WEATHER, "bureau", OPEN);
     const head = network.log();
@@ -456,7 +553,8 @@ describe("G9 the contracts on both ledgers", () => {
     await done("bureau", "grant.approve", { grant: asked.grant }, { via });
   });
 
-  for (const verb of VERBS.filter(isCommand)) {
+  // Whoever holds anything may publish an account of its year.
+  for (const verb of VERBS.filter(isCommand).filter((one) => one !== "disclosure.publish")) {
     it(`refuse ${verb} from whoever has no business with it`, async () => {
       const grant = scene.grants()[0]?.grant.id ?? "";
       const payload = { net: NET, ...TEMPLATES[verb]({ grant, target: stopDigest(grant), id: randomUUID() }) };
@@ -486,7 +584,7 @@ describe("G9 the contracts on both ledgers", () => {
 
   it("answer a simulation alike, and leave nothing behind", async () => {
     const by = network.actors.regulator;
-    const draft = { by, payload: { net: NET, offsetMs: 20_000 }, via: GATEWAYS.holder };
+    const draft = { by, payload: { net: NET, offsetMs: offsetMs() + 10_000 }, via: GATEWAYS.holder };
     const words = unsigned(scene, "clock.set", "/v1/commands/clock.set", draft);
     const { msp, request } = transactionOf("clock.set", draft, sign(words), words.openings);
     expect(await network.evaluate(msp, request)).to.deep.equal({ result: "{}" });

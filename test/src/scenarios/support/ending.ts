@@ -2,7 +2,7 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { canonical, type Json, type JsonObject, sha256Text } from "@quanji/chaincode/log";
+import { canonical, type Json, type JsonObject } from "@quanji/chaincode/log";
 import { written } from "./calendar.js";
 import type { Story } from "./story.js";
 
@@ -71,13 +71,20 @@ export async function endingOf<N extends string>(
 const LONG = { maxBytes: 1 << 22, maxDepth: 32 };
 
 /**
- * Where one ledger's ending waits for the other's: `npm run scenarios` names a folder. The first to end leaves it there; the
- * second is compared with it, member by member. Answers whether there was another to compare with.
+ * D4, where `npm run scenarios` has named a folder in which one ledger's ending waits for the other's: the first to end leaves it
+ * there, the second is compared with it, member by member. One ledger alone has nothing to be compared with.
  */
-export async function assertSameEnding<N extends string>(story: Story<N>, ending: Ending): Promise<boolean> {
-  const folder = process.env["QUANJI_ENDINGS"];
-  if (folder === undefined) return false;
-  const file = path.join(folder, `${story.name}.json`);
+export function endsAlike(work: (endings: string) => Promise<void>): void {
+  const endings = process.env["QUANJI_ENDINGS"];
+  if (endings !== undefined) it("D4: both ledgers end alike", () => work(endings));
+}
+
+export async function assertSameEnding<N extends string>(
+  story: Story<N>,
+  ending: Ending,
+  endings: string,
+): Promise<void> {
+  const file = path.join(endings, `${story.name}.json`);
   const other = await readFile(file, "utf8").then(
     (text) => JSON.parse(text) as { readonly ledger: string; readonly ending: Ending },
     (error: unknown) => {
@@ -85,14 +92,10 @@ export async function assertSameEnding<N extends string>(story: Story<N>, ending
       throw error;
     },
   );
-  if (other === undefined || other.ledger === story.ground.ledger) {
-    await mkdir(folder, { recursive: true });
+  if (other === undefined) {
+    await mkdir(endings, { recursive: true });
     await writeFile(file, JSON.stringify({ ledger: story.ground.ledger, ending }));
-    return false;
+    return;
   }
   deepStrictEqual(ending, other.ending, `D4: ${story.ground.ledger} ends as ${other.ledger} did`);
-  return true;
 }
-
-/** The whole ending in one line, to print. */
-export const digestOf = (ending: Ending): string => sha256Text(canonical({ ...ending }, LONG));

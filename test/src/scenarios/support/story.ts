@@ -157,13 +157,13 @@ export class Story<Name extends string> {
     const host = await LocalHost.open({ base: told, data: folder, config, lines });
     const { jwk } = await readKeyFile(path.join(folder, "keys", "regulator.jwk"));
     const everybody: Record<string, Actor> = { ...actors, ...EXTRAS };
-    const signers = new Map([[String(regulator.code), await openSigner({ jwk, party: regulator.id })]]);
+    const signers = new Map<string, Signer>([[regulator.code, await openSigner({ jwk, party: regulator.id })]]);
     for (const [code, { id }] of Object.entries(everybody)) {
       const alg = signers.size % 2 === 0 ? "ES256" : "EdDSA";
       signers.set(code, await openSigner({ jwk: await generateKey(alg), party: id }));
     }
-    const ids = new Map([
-      [String(regulator.code), regulator.id],
+    const ids = new Map<string, string>([
+      [regulator.code, regulator.id],
       ...Object.entries(everybody).map(([code, { id }]) => [code, id] as const),
     ]);
     const { quorum } = city;
