@@ -129,6 +129,7 @@ export const COMMAND_CHAINS = [
   "party",
   "resource",
   "grant",
+  "acts",
   "openings",
   "attestation",
   "cap",

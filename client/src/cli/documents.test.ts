@@ -1,8 +1,11 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { fromBase64url, fromUtf8, toBase64url, utf8 } from "@quanji/chaincode/log";
 import { expect } from "chai";
+import { digestOf, documentLine } from "../documents/index.js";
+import { disclosureOf, openYear } from "../verify/index.js";
 import { SettledMonth } from "../verify/money/month.support.test.js";
-import { trustFile } from "../verify/support.test.js";
+import { JANUARY, yearLines } from "../verify/money/year.support.test.js";
+import { sealed, trustFile } from "../verify/support.test.js";
 import { Desk } from "./io.test.js";
 
 describe("quanji invoice", () => {
@@ -78,5 +81,67 @@ describe("quanji invoice", () => {
   it("needs a trust file, and a code that is one", async () => {
     expect((await desk.run(VERIFY.slice(0, 3))).exitCode).to.equal(2);
     expect((await desk.run(["document", "abc"])).exitCode).to.equal(2);
+  });
+});
+
+describe("quanji disclosure", () => {
+  let desk: Desk;
+  let text: string;
+  const FILE = "2026.disclosure.ndjson";
+  /** The small world's year is over. */
+  const AFTER = { clock: () => JANUARY + 60_000 };
+  const verify = (file: string) => ["disclosure", "verify", file, "--trust", "trust.json"];
+
+  before(async () => {
+    desk = await Desk.open();
+    const month = await SettledMonth.begin({ uses: 3 });
+    await month.close();
+    const { world } = month;
+    world.nowMs = JANUARY;
+    const evidence = async (): Promise<string> => sealed(await yearLines([month], 2026));
+    const account = disclosureOf(await openYear(await evidence(), await world.trust()), month.code());
+    const jws = await month.sign("disclosure", account);
+    await world.command("disclosure.publish", { year: 2026, code: account.code, digest: digestOf(jws) }, "bureau");
+    text = documentLine(jws) + (await evidence());
+    await writeFile(desk.path(FILE), text);
+    await writeFile(
+      desk.path("trust.json"),
+      trustFile({ ...world.trustPayload(), expires: "2999-01-01T00:00:00.000Z" }),
+    );
+  });
+  after(() => desk.close());
+
+  it("verify says of what it is proven, and ends with 1 for one figure and one act", async () => {
+    const { exitCode, out } = await desk.run(verify(FILE), AFTER);
+    expect(exitCode, out).to.equal(0);
+    expect(out).to.include(`VALID  disclosure ${FILE}`).and.include("contracts 1").and.include("period 2026");
+    expect((await desk.run([...verify(FILE), "--lang", "zh"], AFTER)).out)
+      .to.include("年度披露")
+      .and.include("合同数 1");
+    const [first = "", ...rest] = text.split("\n");
+    const head = JSON.parse(first) as { jws: { payload: string } };
+    const payload = fromUtf8(fromBase64url(head.jws.payload)).replace('"revenue":"368775"', '"revenue":"368774"');
+    const edited = JSON.stringify({ ...head, jws: { ...head.jws, payload: toBase64url(utf8(payload)) } });
+    const act = rest.findLastIndex((line) => line.includes("statement.close"));
+    for (const [file, code] of [
+      [[edited, ...rest].join("\n"), "TOTAL_MISMATCH · AMOUNT_DIFFERS"],
+      [[first, ...rest.filter((_, at) => at !== act)].join("\n"), "TRAIL_INCOMPLETE · TRAIL_TRUNCATED"],
+    ] as const) {
+      await writeFile(desk.path("changed.ndjson"), file);
+      const changed = await desk.run(verify("changed.ndjson"), AFTER);
+      expect([changed.exitCode, changed.out.includes(code)], changed.out).to.deep.equal([1, true]);
+    }
+  });
+
+  it("show prints the account and says that it proves nothing; a year is a year", async () => {
+    const shown = await desk.run(["disclosure", "show", FILE]);
+    expect([
+      shown.exitCode,
+      shown.out.includes('"revenue": "368775"'),
+      shown.err.includes("not verified"),
+    ]).to.deep.equal([0, true, true]);
+    expect((await desk.run(["disclosure", "verify", FILE])).exitCode).to.equal(2);
+    expect((await desk.run(["disclosure", "build", "26"])).exitCode).to.equal(2);
+    expect((await desk.run(["disclosure", "publish", "2026"])).exitCode).to.equal(2);
   });
 });

@@ -6,6 +6,7 @@ import { eraseCommands } from "./commands/erase.js";
 import { accessCommands } from "./commands/access.js";
 import { auditCommands } from "./commands/audit.js";
 import { evidenceCommands } from "./commands/evidence.js";
+import { disclosureCommands } from "./commands/disclosure.js";
 import { documentCommands } from "./commands/document.js";
 import { fsckCommand } from "./commands/fsck.js";
 import { grantCommands } from "./commands/grant.js";
@@ -125,6 +126,7 @@ const GROUPS: readonly ((program: Command, runtime: Runtime) => void)[] = [
   indicatorCommands,
   booksCommands,
   documentCommands,
+  disclosureCommands,
   sampleCommands,
   auditCommands,
   listCommands,

@@ -28,6 +28,7 @@ export { type CheckedReceipt, checkReceipt } from "./receipt.js";
 export type { DerivedProduct, ResourceInput } from "./resources.js";
 export { holesBelow, memorySeqStore, SeqKeeper, type SeqStatus, type SeqStore } from "./seq.js";
 export { type PlannedSample, planSample, reportSample, type SampleWish } from "./samples.js";
+export { type BuiltDisclosure, Disclosures, type PublishedDisclosure } from "./disclosures.js";
 export { type Adjusted, Documents, type Issued, type Month } from "./documents.js";
 export type { Sent } from "./session.js";
 export { type NamedPlace } from "./reckoning.js";

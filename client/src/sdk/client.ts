@@ -18,6 +18,7 @@ import { type Acceptance, type Access, Accesses, type EvidenceWish, type Permitt
 import { asObject, mismatch, openAnswer, parseJson, successOf } from "./answer.js";
 import type { Values } from "./commitments.js";
 import type { SignedCommand } from "./command.js";
+import { Disclosures } from "./disclosures.js";
 import { Documents } from "./documents.js";
 import type { Prepared } from "./draft.js";
 import { signatureVerifier } from "./engine.js";
@@ -104,6 +105,7 @@ export class Client {
   readonly erasures: Erasures;
   /** Invoices, certificates and what else a contract's month is told by. */
   readonly documents: Documents;
+  readonly disclosures: Disclosures;
   readonly statements: Statements;
   readonly books: Books;
   readonly #session: Session;
@@ -149,6 +151,7 @@ export class Client {
     );
     const month = ({ contract, period }: { contract: string; period: string }) => this.contractTrail(contract, period);
     this.documents = new Documents(session, month, this.statements);
+    this.disclosures = new Disclosures(session, (party, year) => this.disclosureTrail(party, year));
     this.books = new Books(session);
     this.#logs = new Logs(session, this.grants, this.resources);
     this.#accesses = new Accesses(
@@ -352,6 +355,14 @@ export class Client {
    */
   async *contractTrail(contract: string, period: string): AsyncGenerator<string, void, void> {
     yield* this.#trail(pathOf(["trails", "contract", contract], { period }), undefined);
+  }
+
+  /**
+   * What proves a party's yearly disclosure, for it and the regulator: its own commands at this gateway's organisation, and the
+   * contracts that it closed statements of. Errors: as {@link trail}.
+   */
+  async *disclosureTrail(party: string, year: number): AsyncGenerator<string, void, void> {
+    yield* this.#trail(pathOf(["trails", "disclosure", party], { year: String(year) }), undefined);
   }
 
   async *#trail(path: string, asked: TrailKey | undefined): AsyncGenerator<string, void, void> {

@@ -11,6 +11,7 @@ export type { CommandChainKind };
 /** Chains of objects that live in an organisation's collection. */
 const HIDDEN: ReadonlySet<CommandChainKind> = new Set([
   "grant",
+  "acts",
   "openings",
   "offer",
   "contract",
@@ -105,6 +106,7 @@ const NAMED_BY: Readonly<Partial<Record<CommandChainKind, string>>> = {
 
 /** A chain holds the commands on its own object, and on no other; the regulator's begins with the network's. */
 function belongs({ command, jws }: ChainCommand, { kind, id }: CommandChainKey): boolean {
+  if (kind === "acts") return partyOf(jws.header.kid) === id; // what a party signed, on whatever object
   if (command.verb === "network.init" && kind === "party") return command.payload.regulator.party === id;
   if (!CHAINS_OF[COMMANDS[command.verb].group].includes(kind)) return false;
   const payload: Readonly<Record<string, unknown>> = command.payload;

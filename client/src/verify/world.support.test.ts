@@ -689,7 +689,7 @@ export class SmallWorld {
     }
     const { value: secret } = JSON.parse(this.#private.get(`org-${MSP} ${privateKeys.secret}`)!) as { value: string };
     const text =
-      isRecord || ["grant", "openings", "offer", "contract"].includes(key.kind)
+      isRecord || key.scope === privateScope(NET, MSP)
         ? this.#private.get(`org-${MSP} ${privateKeys.head(secret, key)}`)
         : this.#public.get(publicKeys.chain(key));
     return text === undefined ? undefined : (JSON.parse(text) as ChainHead & { salt: string });
@@ -886,6 +886,7 @@ const groupOf = (verb: Verb): string => {
     { resource: "resources", order: "orders", grant: "grants", record: "openings" }[group] ??
     { offer: "market", tariff: "market", contract: "market", attest: "attestations" }[group] ??
     { indicator: "settlement", statement: "settlement", invoice: "settlement", certificate: "settlement" }[group] ??
+    { disclosure: "settlement" }[group] ??
     group
   );
 };

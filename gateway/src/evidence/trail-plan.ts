@@ -26,7 +26,7 @@ export interface TrailQuery {
 
 /** A command chain up to the head that its note states. */
 export interface PlannedChain extends StatedHead {
-  readonly key: ChainKey & { readonly kind: Exclude<ChainKey["kind"], "acts"> };
+  readonly key: ChainKey;
 }
 
 /** The part of a log that belongs to the trail's key: positions `start` … `end` − 1 of that key's chain. */
@@ -233,11 +233,11 @@ export async function chainKeys(
   const signed = [...common, ...resources, ...grants, ...market, ...openings.map(({ key }) => key)];
   const signers = await signersOf(index, signed);
   const parties = await closure(index, net, [...touched.parties, ...signers]);
-  return [...common, ...resources, ...parties, ...grants, ...market] as readonly PlannedChain["key"][];
+  return [...common, ...resources, ...parties, ...grants, ...market];
 }
 
 /** Who signed a party's commands is a party too: all of them, until none is new. */
-async function closure(index: LedgerIndex, net: string, from: readonly string[]): Promise<readonly ChainKey[]> {
+export async function closure(index: LedgerIndex, net: string, from: readonly string[]): Promise<readonly ChainKey[]> {
   const found = new Set(from);
   for (const party of found) {
     for (const signer of await signersOf(index, [publicChain(net, "party", party)])) found.add(signer);

@@ -42,6 +42,8 @@ export interface EvidenceFor {
   trail(query: TrailQuery, viewer: Party, signal: AbortSignal): AsyncIterable<string>;
   /** The same for a data subject: shows no grant's terms, whoever asks. */
   subjectTrail(query: SubjectTrailQuery, signal: AbortSignal): AsyncIterable<string>;
+  /** What proves a yearly disclosure, as lines. Shows terms and statements: for the discloser and the regulator. */
+  year(query: { readonly party: string; readonly year: number }, signal: AbortSignal): AsyncIterable<string>;
 }
 
 export interface TrailQuery {

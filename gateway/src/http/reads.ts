@@ -167,6 +167,13 @@ export const READ_HANDLERS: Readonly<Record<ReadId, Read>> = {
     const signal = AbortSignal.timeout(edge.settings.atLeastMs);
     return { lines: edge.evidence.trail(asked, member.party, signal) };
   },
+  disclosureTrail: async (edge, { member, params, query }) => {
+    const { year } = parseWith(schemas.DisclosureTrailQuery, query);
+    const party = params["party"] ?? "";
+    if (member.id !== party && !isRegulator(member.party)) throw notFound();
+    found(await edge.readModel.party(party));
+    return { lines: edge.evidence.year({ party, year: Number(year) }, AbortSignal.timeout(edge.settings.atLeastMs)) };
+  },
   subjectTrail: async (edge, { member, params, query }) => {
     const steward = params["steward"] ?? "";
     if (member.id !== steward && !isRegulator(member.party)) throw notFound();

@@ -50,7 +50,8 @@ export type ReadId =
   | "statement"
   | "books"
   | "allowances"
-  | "contractTrail";
+  | "contractTrail"
+  | "disclosureTrail";
 
 interface Common {
   /** As in OpenAPI: `/v1/parties/{id}`. */
@@ -254,6 +255,13 @@ const READS: readonly ReadRoute[] = [
     "Evidence of a contract's month: its grant's trail with the chains of offer and contract (NDJSON, proves itself).",
     undefined,
     schemas.ContractTrailQuery,
+  ),
+  read(
+    "disclosureTrail",
+    "/v1/trails/disclosure/{party}",
+    "What proves a yearly disclosure: the discloser's own commands and the contracts that it closed statements of (NDJSON, proves itself). For it and the regulator.",
+    undefined,
+    schemas.DisclosureTrailQuery,
   ),
   read(
     "resourceTrail",

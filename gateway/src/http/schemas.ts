@@ -207,6 +207,7 @@ export const DocumentSchema = z.looseObject({
 });
 export const StatementsQuery = z.strictObject({ contract: Uuid, ...PageQuery.shape });
 export const ContractTrailQuery = z.strictObject({ period: Month });
+export const DisclosureTrailQuery = z.strictObject({ year: z.string().regex(/^[2-9][0-9]{3}$/) });
 
 export const ReceiptsSchema = z.strictObject({ access: Jws, delivery: Jws.optional(), acceptance: Jws.optional() });
 export const KeptSchema = z.strictObject({

@@ -8,6 +8,7 @@ import { makeReceipt } from "../evidence/receipt.js";
 import { makeSubjectTrail, type SubjectTrailContext } from "../evidence/subject-trail.js";
 import { SubjectTrees } from "../evidence/subject-tree.js";
 import { makeTrail, type TrailContext } from "../evidence/trail.js";
+import { makeYear } from "../evidence/year.js";
 import type { EvidenceFor } from "../http/index.js";
 import type { KnownRecord } from "../readmodel/readmodel.js";
 import { HeadWitness } from "../witness/heads.js";
@@ -91,6 +92,7 @@ export function newEvidence({
         (await hiddenBy(readModel, record, audienceOf(viewer), nowMs)) !== undefined;
       return keptOf(readModel, resource, query, isHidden);
     },
+    year: (query, signal) => makeYear(trails, query, signal),
     trail: (query, viewer, signal) => makeTrail(trails, query, audienceOf(viewer), signal),
   };
 }

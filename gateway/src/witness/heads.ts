@@ -43,7 +43,7 @@ export interface HeadWitnessOptions {
   readonly signer: NoteSigner;
 }
 
-const UNSTOPPED = ["offer", "contract", "books", "disclosures"] as const;
+const UNSTOPPED = ["acts", "offer", "contract", "books", "disclosures"] as const;
 /** Chains of a collection that no stop waits for. */
 const isUnstopped = (kind: ChainKey["kind"]): kind is (typeof UNSTOPPED)[number] =>
   UNSTOPPED.some((known) => known === kind);

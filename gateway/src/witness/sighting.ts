@@ -31,11 +31,11 @@ export const grantChain = (net: string, collection: string, grant: string): Chai
   id: grant,
 });
 
-/** Command chain of another object of the collection: an offer, or a contract. */
+/** Command chain of another object of the collection: an offer, a contract, or what a party signed or disclosed. */
 export const collectionChain = (
   net: string,
   collection: string,
-  kind: "offer" | "contract",
+  kind: "offer" | "contract" | "acts" | "disclosures",
   id: string,
 ): ChainKey & { readonly kind: typeof kind } => ({
   scope: privateScope(net, collection.slice("org-".length)),

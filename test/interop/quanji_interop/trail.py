@@ -31,11 +31,11 @@ from .text import (
 HEAD = {"h": digest, "n": integer(), "salt": digest}
 OPENING = {"salt": digest, "value": lambda value: True}
 CHAINS = (
-    "directory", "boundary", "orders", "party", "resource", "grant", "openings",
+    "directory", "boundary", "orders", "party", "resource", "grant", "acts", "openings",
     "attestation", "cap", "offer", "contract", "books", "disclosures",
 )
 #: Chains that live in an organisation's collection.
-HIDDEN = ("grant", "openings", "offer", "contract", "books", "disclosures")
+HIDDEN = ("grant", "acts", "openings", "offer", "contract", "books", "disclosures")
 LINES = {
     "trail": {
         "t": string,
@@ -303,6 +303,8 @@ class Command:
     def belongs(self, kind, name):
         if self.verb == "network.init" and kind == "party":
             return self.payload["regulator"]["party"] == name
+        if kind == "acts":
+            return self.jws.header["kid"].rpartition("#")[0] == name
         if GROUPS[self.verb.partition(".")[0]] != kind:
             return False
         if kind == "grant" and "grant" not in self.payload:

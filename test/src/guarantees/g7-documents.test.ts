@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -158,5 +158,60 @@ describe("G7: documents prove their figures from their files alone", function ()
     const page = await fetch(`${stage.host.address}/documents/${two.code}`);
     expect(await page.text()).to.include("已撤销");
     expect(page.headers.get("content-security-policy")).to.include("default-src 'none'");
+  });
+
+  it("a yearly disclosure verifies from the ledger alone, and no contract can be left out of it", async () => {
+    await stage.later(500 * DAY_MS);
+    const year = Number(period.slice(0, 4));
+    const bureau = await stage.client("bureau");
+    const published = await bureau.disclosures.publish(year);
+    expect(published).to.include({ contracts: 1, statements: 1 });
+    const text = await textOf(bureau.disclosures.file(published.jws, year));
+    const trust = await stage.trust();
+    const verdict = await verifyDocument(text, trust);
+    expect(verdict, `${verdict.detail ?? ""} ${verdict.message ?? ""} ${verdict.at?.path ?? ""}`).to.include({
+      ok: true,
+      kind: "disclosure",
+      document: published.code,
+      issuer: IDS.bureau,
+      statements: 1,
+      later: 0,
+    });
+    expect(
+      published.disclosure.products.map(({ resource, revenue, quantity }) => [resource, revenue, quantity]),
+    ).to.deep.equal([[`${PRODUCT}@1`, "352777", "3"]]);
+    await writeFile(path.join(folder, "year.disclosure.ndjson"), text);
+    // A file that was lost is made anew; the ledger is asked for nothing.
+    const again = await bureau.disclosures.publish(year);
+    expect([again.sent, again.digest]).to.deep.equal([undefined, published.digest]);
+
+    const lines = text.trimEnd().split("\n");
+    const from = lines.findIndex((line) => line.includes(`"id":"${contract}","kind":"contract"`));
+    const to = lines.findIndex((line, at) => at > from && line.includes('"t":"chainEnd"'));
+    const others = [...lines.slice(0, from), ...lines.slice(to + 1)];
+    const end = JSON.stringify({
+      count: 0,
+      digest: createHash("sha256")
+        .update(`${others.slice(1, -1).join("\n")}\n`)
+        .digest("base64url"),
+      t: "end",
+    });
+    const left = await verifyDocument(`${[...others.slice(0, -1), end].join("\n")}\n`, trust);
+    expect(`${left.code ?? ""} · ${left.detail ?? ""}`, left.message).to.equal("TRAIL_INCOMPLETE · CHAIN_MISSING");
+  });
+
+  it("the regulator has the same account from the ledger, and nobody else the evidence of it", async () => {
+    const year = Number(period.slice(0, 4));
+    const regulator = await stage.client("regulator");
+    const { published, disclosure } = await regulator.disclosures.build(year, IDS.bureau);
+    expect(disclosure.code).to.equal(published?.code);
+    expect(disclosure.products).to.have.length(1);
+    const refused = await (await stage.client("insurer")).disclosures.build(year, IDS.bureau).then(
+      () => "answered",
+      (error: unknown) => (isQuanjiError(error) ? error.code : String(error)),
+    );
+    expect(refused).to.equal("NOT_FOUND");
+    const found = await fetch(`${stage.host.address}/v1/documents/${disclosure.code}`);
+    expect(await found.json()).to.include({ kind: "disclosure", state: "issued", issuer: IDS.bureau });
   });
 });

@@ -269,7 +269,7 @@ async function trustOf(context: Context): Promise<OpenedTrust> {
   return trust;
 }
 
-async function verify(context: Context, [file = ""]: readonly string[], options: Options): Promise<Result> {
+export async function verify(context: Context, [file = ""]: readonly string[], options: Options): Promise<Result> {
   const trust = await trustOf(context);
   const level = options.oneOf("level", "--level", LEVELS);
   const statusList = await statusOf(context, options.text("status"), trust);
@@ -325,13 +325,13 @@ async function opened(context: Context, file: string): Promise<SignedDocument> {
   return document;
 }
 
-async function show(context: Context, [file = ""]: readonly string[], options: Options): Promise<Result> {
+export async function show(context: Context, [file = ""]: readonly string[], options: Options): Promise<Result> {
   const { payload, jws, kind, digest, header } = await opened(context, file);
   if (options.flag("jwt")) return { json: { jwt: compactOf(jws) }, text: compactOf(jws) };
   return {
     json: { kind, digest, kid: header.kid, payload },
     text: JSON.stringify(payload, null, 2),
-    notes: ["not verified: quanji invoice verify, quanji certificate verify"],
+    notes: ["not verified: quanji invoice verify, quanji certificate verify, quanji disclosure verify"],
   };
 }
 
@@ -355,7 +355,7 @@ async function pdf(context: Context, [file = ""]: readonly string[], options: Op
 }
 
 /** Whole or not at all. */
-async function save(context: Context, lines: AsyncIterable<string>, out: string): Promise<void> {
+export async function save(context: Context, lines: AsyncIterable<string>, out: string): Promise<void> {
   const path = context.path(out);
   const partial = `${path}.part`;
   try {

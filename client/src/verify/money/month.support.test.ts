@@ -85,6 +85,12 @@ export class SettledMonth {
   }
 
   static async begin(options: MonthOptions = {}): Promise<SettledMonth> {
+    const [month] = await SettledMonth.several(options);
+    return month!;
+  }
+
+  /** Contracts of one world, each with its own offer and grant. */
+  static async several(...all: readonly MonthOptions[]): Promise<SettledMonth[]> {
     const world = await new SmallWorld().begin();
     const holder = PARTIES.bureau.id;
     await world.resource({
@@ -93,11 +99,15 @@ export class SettledMonth {
         { kind: "operating", holder, basis: "Law" },
       ],
     });
-    const month = new SettledMonth(world);
-    await month.#sell(options);
-    await month.#use(options);
+    const months: SettledMonth[] = [];
+    for (const options of all) {
+      const month = new SettledMonth(world);
+      await month.#sell(options);
+      await month.#use(options);
+      months.push(month);
+    }
     world.nowMs = APRIL;
-    return month;
+    return months;
   }
 
   async #sell({ tariff = {}, counterparts = [] }: MonthOptions): Promise<void> {

@@ -31,6 +31,12 @@ export interface DocumentVerdict extends Pick<
   /** Codes of credit and debit notes that stand beside an invoice. */
   readonly notes?: readonly string[];
   readonly settled?: boolean;
+  /** Of a disclosure: whose collection its contracts are in, how many they are, and how many statements its figures are of. */
+  readonly scope?: string;
+  readonly contracts?: number;
+  readonly statements?: number;
+  /** Statements and adjustments of the year that came after the disclosure, and are not in it. */
+  readonly later?: number;
   /** Nothing that was recorded up to this instant is missing. */
   readonly completeThrough?: string;
   /** Of a certificate: from its own contract's chain or a status list; `unknown` where neither is there. It was valid when issued. */

@@ -22,7 +22,8 @@ import type { Replayed } from "../replay.js";
 import { verifyTrail } from "../trail.js";
 import type { OpenedTrust } from "../trust.js";
 import { type Level, refuse, type Verdict } from "../verdict.js";
-import { firstDifference } from "./differences.js";
+import { assertAgrees, PathError, refusedBy } from "./agree.js";
+import { verifyDisclosure } from "./disclosed.js";
 import {
   type Closed,
   type Expected,
@@ -98,13 +99,6 @@ class EvidenceRefused extends Error {
     this.verdict = verdict;
   }
 }
-class PathError extends Error {
-  readonly path: string;
-  constructor(path: string, cause: unknown) {
-    super("the document differs from its evidence", { cause });
-    this.path = path;
-  }
-}
 
 /** A trail's lines are counted from its own first one; the document's line stands before it. */
 function refusedEvidence(kind: DocumentKind, verdict: Verdict, trust: OpenedTrust): DocumentVerdict {
@@ -129,8 +123,10 @@ class DocumentCheck {
 
   async run(evidence: AsyncIterable<Uint8Array>): Promise<DocumentVerdict> {
     const { kind, payload } = this.#document;
-    if (kind === "disclosure")
-      return refuse("TYPE_UNKNOWN", "a disclosure is verified by its statements, not as this file");
+    if (kind === "disclosure") {
+      const facts = await verifyDisclosure(this.#document, evidence, this.#trust, this.#options.level);
+      return accepted(kind, facts, this.#trust);
+    }
     // 1. The document is of its kind's form, and says each amount once.
     const { given, expected } = FORMS[kind].open(payload);
     assertAmounts(given);
@@ -320,17 +316,6 @@ function codeOf({ payload }: SignedDocument): string {
   return typeof code === "string" ? code : "";
 }
 
-/** Errors: the difference's detail, with its path. */
-function assertAgrees(given: SignedDocument["payload"], made: unknown): void {
-  const found = firstDifference(given, made as SignedDocument["payload"]);
-  if (found === undefined) return;
-  const message = `the document's ${found.path} is not what the evidence makes of it`;
-  throw new PathError(
-    found.path,
-    refusedBy(() => refuse(found.detail, message)),
-  );
-}
-
 /** Each amount stands there in minor and in major units. Errors: AMOUNT_DIFFERS, with the path. */
 function assertAmounts(value: unknown, path: readonly string[] = []): void {
   if (typeof value !== "object" || value === null) return;
@@ -340,15 +325,6 @@ function assertAmounts(value: unknown, path: readonly string[] = []): void {
     if (wrong !== undefined) throw new PathError(path.join("."), wrong);
   }
   for (const [name, item] of Object.entries(value)) assertAmounts(item, [...path, name]);
-}
-
-function refusedBy(check: () => void): unknown {
-  try {
-    check();
-    return undefined;
-  } catch (error) {
-    return error;
-  }
 }
 
 interface Begun {

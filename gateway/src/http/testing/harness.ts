@@ -391,6 +391,9 @@ const standInEvidence = (answers: Answers): EvidenceFor => ({
   async *subjectTrail({ steward, tags, bulk }) {
     yield await Promise.resolve(`${JSON.stringify({ t: "trail", kind: "subject", id: steward, tags, bulk })}\n`);
   },
+  async *year({ party, year }) {
+    yield await Promise.resolve(`${JSON.stringify({ t: "year", party, year })}\n`);
+  },
   hiddenUntil: () => Promise.resolve(undefined),
   kept: ({ logs: [log = ""] }) => {
     const time = "2026-03-02T01:00:00.000Z";

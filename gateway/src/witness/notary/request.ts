@@ -29,7 +29,10 @@ export const HeadsRequest = z.strictObject({
         openings: z.string().min(1).max(128).optional(),
         /** Kind and id of another chain of a collection, for which no stop waits either. */
         object: z
-          .strictObject({ kind: z.enum(["offer", "contract", "books", "disclosures"]), id: z.string().min(1).max(128) })
+          .strictObject({
+            kind: z.enum(["acts", "offer", "contract", "books", "disclosures"]),
+            id: z.string().min(1).max(128),
+          })
           .optional(),
         /** The collection's blinding secret as it is stored, for a private chain that was never touched: it proves the name. */
         secret: z.string().min(1).max(512).optional(),
