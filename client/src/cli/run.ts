@@ -55,11 +55,23 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   };
   try {
     assertLanguage(argv);
-    await build({ io, lang, report }, await versionOf()).parseAsync([...argv], { from: "user" });
+    await build({ io, lang, report }, await versionOf()).parseAsync(digestsLast(argv), { from: "user" });
     return exitCode;
   } catch (error) {
     return error instanceof CommanderError ? ended(error, json, io) : failed(error, json, lang, io);
   }
+}
+
+/** A digest in base64url, of a request say: one in 64 begins as an option does. */
+const DIGEST = /^-[A-Za-z0-9_-]{42}$/;
+
+/** Digests that would be taken for options stand behind `--`; one that follows an option is its value. */
+export function digestsLast(argv: readonly string[]): string[] {
+  if (argv.includes("--")) return [...argv];
+  const isOperand = (text: string, at: number): boolean =>
+    DIGEST.test(text) && !/^--[a-z][^=]*$/.test(argv[at - 1] ?? "");
+  const digests = argv.filter(isOperand);
+  return digests.length === 0 ? [...argv] : [...argv.filter((text, at) => !isOperand(text, at)), "--", ...digests];
 }
 
 function print({ json, text, notes = [] }: Result, asJson: boolean, io: Io): void {

@@ -69,7 +69,11 @@ export const g6 = (ground: Ground): void =>
         ["grant", grant],
         ["party", IDS.insurer],
       ] as const) {
-        const verdict = await verifyTrail(await stage.trail("regulator", kind, id), await stage.trust());
+        // On a busy machine a witness may be asked before it has the last block.
+        const verdict = await until(async () => {
+          const said = await verifyTrail(await stage.trail("regulator", kind, id), await stage.trust());
+          return said.detail === "WITNESS_QUORUM" ? undefined : said;
+        });
         expect(verdict, `${kind}: ${verdict.message ?? ""}`).to.include({ ok: true, level: "cosigned" });
       }
     });

@@ -68,7 +68,7 @@ describe("G7: documents prove their figures from their files alone", function ()
     for (const by of ["bureau", "insurer"] as const) await send(by, "contract.sign", { contract, version: 1, terms });
     period = new Date(stage.host.clock() + 8 * 3_600_000).toISOString().slice(0, 7);
     const insurer = await stage.client("insurer");
-    for (let n = 0; n < 3; n++) await insurer.fetch(stage.access(grant, { resource: PRODUCT }));
+    for (let n = 0; n < 3; n++) await stage.handedOver(insurer, stage.access(grant, { resource: PRODUCT }));
     await stage.later(40 * DAY_MS);
     await (await stage.client("bureau")).statements.close(contract, period);
   });

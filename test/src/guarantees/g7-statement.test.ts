@@ -66,9 +66,9 @@ describe("G7: a month is reckoned from its evidence by both sides", function () 
     for (const by of ["bureau", "insurer"] as const) await send(by, "contract.sign", { contract, version: 1, terms });
     month = new Date(stage.host.clock() + 8 * 3_600_000).toISOString().slice(0, 7);
     const insurer = await stage.client("insurer", { accept: true });
-    for (let n = 0; n < 8; n++) await insurer.fetch(stage.access(grant, { resource: PRODUCT }));
+    for (let n = 0; n < 8; n++) await stage.handedOver(insurer, stage.access(grant, { resource: PRODUCT }));
     // One that is not accepted waits for its other side.
-    await (await stage.client("insurer")).fetch(stage.access(grant, { resource: PRODUCT }));
+    await stage.handedOver(await stage.client("insurer"), stage.access(grant, { resource: PRODUCT }));
     await expectCode((await stage.client("insurer")).statements.reckon(contract, month), "STATE_CONFLICT");
     await stage.later(40 * DAY_MS);
   });

@@ -27,6 +27,7 @@ import { type Base, EMBEDDED, EMBEDDED_BASE, type Ground } from "./ground.js";
 import { type Host, type HostOptions, LocalHost, LOG, NET, PUBLIC_URL } from "./host.js";
 import { ChildHost } from "./child.js";
 import { CountingSource } from "./source.js";
+import { until } from "./until.js";
 
 /** Ids with right check characters, of nobody. */
 export const IDS = {
@@ -178,6 +179,13 @@ export class Stage<H extends Host = Host> {
     await this.base.close();
     await this.source.close();
     await rm(this.host.data, { recursive: true, force: true });
+  }
+
+  /** Uses a resource, and answers its request once the delivery's own record stands too: it follows the data. */
+  async handedOver(client: Client, access: Access): Promise<string> {
+    const { request } = (await client.fetch(access)).access;
+    await until(async () => (await client.receipt(request)).delivery);
+    return request;
   }
 
   /**
