@@ -15,6 +15,8 @@ import { round } from "./stage.js";
 const THREAD = new URL("settle/thread.js", import.meta.url);
 /** Slots by which deliveries are given out: each contract has one at least. */
 const MOST_CONTRACTS = 10_000;
+/** What a thread keeps is the frontiers of its contracts' lines; garbage beyond that is no part of the answer. */
+const HEAP = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 256 };
 
 export async function benchSettle(options: ReadonlyMap<string, number>): Promise<object> {
   const deliveries = options.get("deliveries") ?? 10_000_000;
@@ -62,7 +64,7 @@ async function sideOf(
   const parts = await Promise.all(
     Array.from({ length: threads }, async (_, nth): Promise<Side> => {
       const work: ThreadWork = { side, ...month, nth, of: threads };
-      const thread = new Worker(THREAD, { workerData: work });
+      const thread = new Worker(THREAD, { workerData: work, resourceLimits: HEAP });
       const [answer] = (await once(thread, "message")) as [Side];
       await once(thread, "exit");
       return answer;
