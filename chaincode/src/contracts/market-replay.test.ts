@@ -5,15 +5,16 @@ import fc from "fast-check";
 import {
   applyContract,
   applyOffer,
-  billedIn,
   type CommandFacts,
   type Contract,
   type ContractCommand,
+  contractMonth,
   type ContractTerms,
   endOf,
   instant,
   monthBounds,
   monthOf,
+  tariffOf,
   nextMonthMs,
   type Offer,
   type OfferCommand,
@@ -102,23 +103,24 @@ describe("contracts: replay of the market's chains", () => {
   });
 });
 
-/** Months of a contract follow on each other without gap or overlap, from its beginning to its end. */
+/** Months of a contract follow on each other without gap or overlap, from its beginning to its end; others are refused. */
 function assertMonths(contract: Contract, offer: Offer): void {
   const begun = contract.versions[0]?.from;
   const end = endOf(contract);
   if (begun === undefined || end === undefined) {
-    expect(billedIn(contract, offer, "2026-03", ZONE)).to.equal(undefined);
+    expect(() => contractMonth(contract, "2026-03", ZONE)).to.throw();
     return;
   }
   let at = Date.parse(begun);
   while (at < end) {
     const month = monthOf(at, ZONE);
-    const billed = billedIn(contract, offer, month, ZONE);
-    expect(billed?.fromMs).to.equal(at);
-    expect(billed?.untilMs).to.equal(Math.min(end, monthBounds(month, ZONE).untilMs));
-    expect(billed?.isFirst).to.equal(at === Date.parse(begun));
-    at = billed?.untilMs ?? Infinity;
+    const billed = contractMonth(contract, month, ZONE);
+    expect(billed.fromMs).to.equal(at);
+    expect(billed.toMs).to.equal(Math.min(end, monthBounds(month, ZONE).untilMs));
+    expect(billed.isFirst).to.equal(at === Date.parse(begun));
+    expect(Date.parse(tariffOf(offer, billed).tariff.from)).to.be.at.most(at);
+    at = billed.toMs;
   }
   expect(at).to.equal(Math.max(end, Date.parse(begun)));
-  expect(billedIn(contract, offer, monthOf(end + 40 * DAY, ZONE), ZONE)).to.equal(undefined);
+  expect(() => contractMonth(contract, monthOf(end + 40 * DAY, ZONE), ZONE)).to.throw();
 }

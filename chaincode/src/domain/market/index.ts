@@ -1,6 +1,5 @@
 export * from "./allowances.js";
 export * from "./attestation.js";
-export * from "./billing.js";
 export * from "./cap.js";
 export * from "./contract.js";
 export * from "./month.js";
