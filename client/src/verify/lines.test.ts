@@ -153,6 +153,16 @@ describe("a record line as nearly all are written", () => {
     }
   });
 
+  for (const space of ["\n", " ", "\t", "\r"]) {
+    it(`leaves ${JSON.stringify(space)} around the record to the long way, which refuses it`, () => {
+      const line = lineOf('{"a":1}\n{}', 7, q);
+      for (const spaced of [line.replace(',"t"', `${space},"t"`), line.replace('"r":', `"r":${space}`)]) {
+        expect(plainRecord(spaced), spaced).to.equal(undefined);
+        expect(longWay(spaced), spaced).to.equal(undefined);
+      }
+    });
+  }
+
   it("PROPERTY nothing else is", () => {
     const r = fc.string({
       unit: fc.constantFrom("a", "b", '"', "\\", "\n", "{", "}", ":", ",", "€", "\t", "\u0001", "\ud800"),
@@ -164,6 +174,8 @@ describe("a record line as nearly all are written", () => {
       put: fc.constantFrom(
         "",
         " ",
+        "\t",
+        "\r",
         '"',
         "\\",
         "n",

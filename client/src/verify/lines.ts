@@ -142,12 +142,13 @@ const PLAIN =
   /^\{"o":\{"(links\.[a-z]{1,16})":\{"salt":"([A-Za-z0-9_-]{43})","value":\{"n":(0|[1-9][0-9]{0,14}),"prev":"([A-Za-z0-9_-]{43})"\}\}\},(?:"q":\{"payload":"([A-Za-z0-9_-]*)","protected":"([A-Za-z0-9_-]*)","signature":"([A-Za-z0-9_-]*)"\},)?"r":"/;
 /** Any but a quote's and a line feed's, which JSON has to escape, and in this way; of a backslash and others nothing is said here. */
 const OTHER_ESCAPE = /\\[^"n]/;
-const PLAIN_END = ',"t":"record"}';
+/** Begins with the quote that ends `r`: a JSON parser would take white space after it. */
+const PLAIN_END = '","t":"record"}';
 
 /**
  * A `record` line as nearly all are written, taken apart without parsing it: its fixed parts compared, and of its one long
- * string the escapes looked at: they are those that have one spelling. So it is canonical. Undefined for everything else, of which nothing is said. Must take nothing
- * that the long way refuses, and make the same of it (`lines.test.ts`).
+ * string the escapes looked at: they are those that have one spelling. So it is canonical. Undefined for everything else, of
+ * which nothing is said. Must take nothing that the long way refuses, and make the same of it (`lines.test.ts`).
  */
 export function plainRecord(text: string): TrailLineOf<"record"> | undefined {
   if (!text.endsWith(PLAIN_END)) return undefined;
@@ -155,7 +156,7 @@ export function plainRecord(text: string): TrailLineOf<"record"> | undefined {
   if (found === null) return undefined;
   const [start, path = "", salt = "", n = "", prev = "", payload, header, signature] = found;
   if (!isHashText(salt)) return undefined;
-  const written = text.slice(start.length - 1, text.length - PLAIN_END.length);
+  const written = text.slice(start.length - 1, text.length - PLAIN_END.length + 1);
   if (OTHER_ESCAPE.test(written)) return undefined;
   const r = stringOf(written);
   if (r?.isWellFormed() !== true) return undefined;
