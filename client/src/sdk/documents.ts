@@ -231,10 +231,10 @@ export class Documents {
     for await (const line of this.#trail(month)) yield `${line}\n`;
   }
 
-  /** A certificate's file for strangers: without contract, prices and records. Errors: those of the trail. */
+  /** A certificate's file for strangers: without contract, prices, buyer and records. Errors: MALFORMED, those of the trail. */
   async *publicFile(jws: FlattenedJws, month: Month): AsyncGenerator<string, void, void> {
     yield documentLine(jws);
-    yield* extractOf(ended(this.#trail(month)), this.#session.net);
+    yield* extractOf(ended(this.#trail(month)), jws);
   }
 
   async #issue(
