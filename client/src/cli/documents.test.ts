@@ -84,6 +84,36 @@ describe("quanji invoice", () => {
   });
 });
 
+describe("quanji document", () => {
+  const CODE = "DG18E4RNVTM9E1DT7E3CY9YHV8";
+  const at = { time: "2026-04-01T01:00:00.000Z", tx: "a" };
+  const since = { time: "2026-04-02T01:00:00.000Z", tx: "b" };
+  const found = { v: "quanji.document.v1", kind: "invoice", state: "issued", issuer: "X", digest: "A".repeat(43), at };
+  let desk: Desk;
+  beforeEach(async () => (desk = await Desk.open()));
+  afterEach(() => desk.close());
+  const lookUp = (status: number, body: unknown, ...flags: string[]) =>
+    desk.run(["document", CODE, ...flags], { fetch: () => Promise.resolve(Response.json(body, { status })) });
+
+  it("says what the gateway says of a code, and that this proves nothing", async () => {
+    const { exitCode, out, err } = await lookUp(200, found);
+    expect([exitCode, err.includes("not proven")]).to.deep.equal([0, true]);
+    expect(out).to.match(/state +issued\nsince +2026-04-01/);
+    const paid = await lookUp(200, { ...found, state: "settled", since }, "--json");
+    expect(paid.json).to.deep.include({ code: CODE, state: "settled", since });
+  });
+
+  it("a code that nobody knows has exit code 1, and an answer that is none is refused", async () => {
+    const unknown = await lookUp(404, { code: "NOT_FOUND" });
+    expect([unknown.exitCode, unknown.out.includes("unknown")]).to.deep.equal([1, true]);
+    for (const answer of [{ state: "issued" }, [], { ...found, at: 7 }, { ...found, since: { time: "soon" } }]) {
+      const { exitCode, err } = await lookUp(200, answer);
+      expect([exitCode, err.includes("MALFORMED")], err).to.deep.equal([1, true]);
+    }
+    expect((await lookUp(500, {})).exitCode).to.equal(3);
+  });
+});
+
 describe("quanji disclosure", () => {
   let desk: Desk;
   let text: string;

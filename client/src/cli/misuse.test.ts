@@ -117,6 +117,12 @@ const AT_ONCE: readonly Row[] = [
   row("resource register res/x", 2, /which fields does it have\? give --fields/, KEY),
   row("resource register res/x --fields a:b:c:d", 2, /--fields looks like/, KEY),
   row("resource register res/x --file none.json", 2, NO_FILE, KEY),
+  row(
+    "resource register prd/x --fields a:string --parent res/y",
+    2,
+    /--parent looks like res\/weather\.daily@1=GRANT/,
+    KEY,
+  ),
   row("grant request res/x --quota many", 2, /--quota is a whole number/, KEY),
   row("grant request res/x --until soon", 2, /--until looks like/, KEY),
   row("grant request res/x --operating nobody", 2, /--operating is an 18-character/, KEY),
