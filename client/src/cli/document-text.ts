@@ -1,8 +1,10 @@
-/** A document's verdict for people. */
+/** A document's verdict for people: as text, and as labelled facts for whoever sets them out otherwise. */
+import { major } from "../documents/index.js";
 import type { DocumentVerdict } from "../verify/index.js";
+import { checkedLines, uncheckedLines } from "./document-checks.js";
 import { findingMeaning } from "./findings-zh.js";
 import { adviceFor, type Lang, word } from "./messages.js";
-import { major } from "../documents/index.js";
+import { placeText } from "./verdict.js";
 import { harmless } from "./width.js";
 
 type Said = Readonly<Record<Lang, string>>;
@@ -19,17 +21,31 @@ const LABELS = {
   issuer: { en: "issued by", zh: "签发机构" },
   issued: { en: "issued", zh: "签发时间" },
   contract: { en: "contract", zh: "合同" },
+  resource: { en: "product", zh: "数据产品" },
   period: { en: "period", zh: "期间" },
+  seller: { en: "seller", zh: "销售方" },
+  payer: { en: "payer", zh: "付款方" },
+  payee: { en: "payee", zh: "收款方" },
+  total: { en: "total", zh: "金额" },
+  split: { en: "split", zh: "分配" },
+  payable: { en: "payable now", zh: "现应付" },
+  settled: { en: "payment", zh: "付款" },
+  notes: { en: "notes", zh: "红字或补充发票" },
   deliveries: { en: "deliveries", zh: "交付次数" },
   scope: { en: "contracts of", zh: "合同所在" },
   contracts: { en: "contracts", zh: "合同数" },
   statements: { en: "statements", zh: "结算单数" },
+  products: { en: "earned", zh: "收入" },
   later: { en: "later entries, not in it", zh: "其后未计入的条目" },
   status: { en: "status", zh: "状态" },
+  validUntil: { en: "valid until", zh: "有效至" },
+  statusList: { en: "status list", zh: "状态列表" },
   asOf: { en: "as of", zh: "截至" },
   digest: { en: "digest", zh: "摘要" },
+  evidence: { en: "evidence", zh: "证据" },
 } as const satisfies Partial<Record<keyof DocumentVerdict, Said>>;
-const MONEY = { total: { en: "total", zh: "金额" }, payable: { en: "payable now", zh: "现应付" } } as const;
+type Labelled = keyof typeof LABELS;
+
 const EVIDENCE: Readonly<Record<NonNullable<DocumentVerdict["evidence"]>, Said>> = {
   ledger: { en: "the ledger is shown to hold it", zh: "已证明账本载有此单证" },
   issuer: {
@@ -37,27 +53,96 @@ const EVIDENCE: Readonly<Record<NonNullable<DocumentVerdict["evidence"]>, Said>>
     zh: "确由签发机构签署；此处未证明账本载有",
   },
 };
+const STATUS: Readonly<Record<NonNullable<DocumentVerdict["status"]>, Said>> = {
+  valid: { en: "valid", zh: "有效" },
+  expired: { en: "expired: its validity has ended", zh: "已过有效期" },
+  unknown: { en: "unknown: no status list was given", zh: "未知：未提供状态列表" },
+};
+const SETTLED = {
+  true: { en: "confirmed by payer and collector", zh: "付款方与收款方均已确认" },
+  false: { en: "not confirmed by both", zh: "尚未由双方确认" },
+} as const;
+const SUSPENSE: Said = { en: "in suspense, nobody's yet", zh: "暂挂，尚无归属" };
+const UNITS: Readonly<Record<string, Said>> = {
+  call: { en: "calls", zh: "次" },
+  row: { en: "rows", zh: "行" },
+  byte: { en: "bytes", zh: "字节" },
+  period: { en: "periods", zh: "期" },
+  product: { en: "products", zh: "件" },
+};
+
+export const documentKind = (kind: DocumentVerdict["kind"], lang: Lang): string => KINDS[kind][lang];
+
+/** A label and what stands under it: several lines where there are several of them. Made harmless for terminals. */
+export type DocumentFact = readonly [label: string, ...values: readonly string[]];
+
+/** What an accepted document says and what was checked of it; nothing for a refused one: nobody should read it as proven. */
+export function documentFacts(verdict: DocumentVerdict, lang: Lang): readonly DocumentFact[] {
+  if (!verdict.ok) return [];
+  const { attested = [] } = verdict;
+  const facts: readonly (readonly [label: string, values: readonly string[]])[] = [
+    ...(Object.keys(LABELS) as Labelled[]).map(
+      (name) => [LABELS[name][lang], valuesOf(verdict, name, lang)] as const,
+    ),
+    [lang === "zh" ? "已核验" : "checked", checkedLines(verdict, lang)],
+    [lang === "zh" ? "未核验" : "not checked", uncheckedLines(verdict, lang)],
+    [word("attested", lang).replace(/[:：]$/, ""), attested.length === 0 ? [] : [attested.join(", ")]],
+  ];
+  return facts.flatMap(([label, values]) =>
+    values.length === 0 ? [] : [[label, ...values.map(harmless)] as DocumentFact],
+  );
+}
+
+function valuesOf(verdict: DocumentVerdict, name: Labelled, lang: Lang): readonly string[] {
+  const { currency = "", names = {} } = verdict;
+  const amount = (minor: string): string => `${major(minor, currency)} ${currency}`;
+  const party = (id: string): string => (Object.hasOwn(names, id) ? `${id} “${names[id] ?? ""}”` : id);
+  const one = <T>(value: T | undefined, say: (value: T) => string): readonly string[] =>
+    value === undefined ? [] : [say(value)];
+  switch (name) {
+    case "total":
+    case "payable":
+      return one(verdict[name], amount);
+    case "seller":
+    case "payer":
+    case "payee":
+    case "issuer":
+      return one(verdict[name], party);
+    case "split":
+      return [
+        ...(verdict.split?.portions ?? []).map((portion) => `${party(portion.party)}: ${amount(portion.amount)}`),
+        ...(verdict.split === undefined || verdict.split.suspense === "0"
+          ? []
+          : [`${SUSPENSE[lang]}: ${amount(verdict.split.suspense)}`]),
+      ];
+    case "products":
+      return (verdict.products ?? []).map(
+        ({ resource, quantity, unit, revenue, currency: of }) =>
+          `${resource}: ${quantity} ${UNITS[unit]?.[lang] ?? unit}, ${major(revenue, of)} ${of}`,
+      );
+    case "settled":
+      return one(verdict.settled, (settled) => SETTLED[settled ? "true" : "false"][lang]);
+    case "status":
+      return one(verdict.status, (status) => STATUS[status][lang]);
+    case "evidence":
+      return one(verdict.evidence, (evidence) => EVIDENCE[evidence][lang]);
+    case "notes":
+      return one(verdict.notes, (notes) => notes.join(", "));
+    default:
+      return one(verdict[name], String);
+  }
+}
+
+/** Line of the file, or the document's member; empty where nothing is known. */
+export const documentPlace = (at: DocumentVerdict["at"]): string => at?.path ?? placeText(at);
 
 export function documentText(file: string, verdict: DocumentVerdict, lang: Lang): string {
-  const { currency, evidence, at, notes, attested } = verdict;
+  const place = documentPlace(verdict.at);
   const lines = [
-    `${word(verdict.ok ? "valid" : "invalid", lang)}  ${KINDS[verdict.kind][lang]} ${file}`,
+    `${word(verdict.ok ? "valid" : "invalid", lang)}  ${documentKind(verdict.kind, lang)} ${file}`,
     ...(verdict.ok ? [] : refusal(verdict, lang)),
-    ...(at?.path === undefined ? [] : [`${lang === "zh" ? "位置" : "where"} ${at.path}`]),
-    ...(at?.line === undefined ? [] : [`${lang === "zh" ? "行" : "line"} ${at.line}`]),
-    ...Object.entries(LABELS).flatMap(([name, said]) => {
-      const value = verdict[name as keyof typeof LABELS];
-      return value === undefined ? [] : [`${said[lang]} ${value}`];
-    }),
-    ...(["total", "payable"] as const).flatMap((name) => {
-      const value = verdict[name];
-      return value === undefined || currency === undefined
-        ? []
-        : [`${MONEY[name][lang]} ${major(value, currency)} ${currency}`];
-    }),
-    ...(notes === undefined ? [] : [`${lang === "zh" ? "红字或补充发票" : "notes"} ${notes.join(", ")}`]),
-    ...(evidence === undefined ? [] : [EVIDENCE[evidence][lang]]),
-    ...(attested === undefined || attested.length === 0 ? [] : [`${word("attested", lang)} ${attested.join(", ")}`]),
+    ...(place === "" ? [] : [`${lang === "zh" ? "位置" : "where"} ${place}`]),
+    ...documentFacts(verdict, lang).flatMap(([label, ...values]) => values.map((value) => `${label} ${value}`)),
     `${word("level", lang)} ${verdict.level}, ${word("withstands", lang)} ${verdict.withstands}`,
     ...(verdict.singleOperator ? [word("singleOperator", lang)] : []),
     ...(verdict.testClock ? [word("testClock", lang)] : []),

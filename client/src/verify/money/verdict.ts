@@ -3,6 +3,22 @@ import type { DocumentKind } from "../../documents/index.js";
 import { refusalOf, trustFacts, type Level, type Place, type Verdict } from "../verdict.js";
 import type { OpenedTrust } from "../trust.js";
 
+/** Amounts in minor units, one a party; what no weight says whose it is waits in suspense. */
+export interface Shares {
+  readonly portions: readonly { readonly party: string; readonly amount: string }[];
+  readonly suspense: string;
+}
+
+/** A line of a disclosure. */
+export interface Earned {
+  readonly resource: string;
+  readonly unit: string;
+  readonly quantity: string;
+  readonly currency: string;
+  /** In minor units. */
+  readonly revenue: string;
+}
+
 /** Same bytes, same trust file and same status list give the same verdict. Only `ok: true` means anything was proven. */
 export interface DocumentVerdict extends Pick<
   Verdict,
@@ -20,9 +36,17 @@ export interface DocumentVerdict extends Pick<
   readonly issued?: string;
   readonly contract?: string;
   readonly period?: string;
+  /** Who sells, who pays, and who collects: the exchange, or the seller where there is none. */
+  readonly seller?: string;
+  readonly payer?: string;
+  readonly payee?: string;
+  /** Of those parties, by id, as the issuer states them: the ledger knows none. */
+  readonly names?: Readonly<Record<string, string>>;
   readonly currency?: string;
   /** In minor units: what the document asks for, or takes back. */
   readonly total?: string;
+  /** Whose how much of `total` is. */
+  readonly split?: Shares;
   /** What the payer owes for the month, all notes up to `asOf` counted. */
   readonly payable?: string;
   readonly lines?: number;
@@ -31,16 +55,25 @@ export interface DocumentVerdict extends Pick<
   /** Codes of credit and debit notes that stand beside an invoice. */
   readonly notes?: readonly string[];
   readonly settled?: boolean;
+  /** Of a certificate: the version of a resource that was delivered, and when its validity ends, where that is set. */
+  readonly resource?: string;
+  readonly validUntil?: string;
+  /** Where its issuer's status list is served: every gateway of the network has the same. */
+  readonly statusList?: string;
   /** Of a disclosure: whose collection its contracts are in, how many they are, and how many statements its figures are of. */
   readonly scope?: string;
   readonly contracts?: number;
   readonly statements?: number;
   /** Statements and adjustments of the year that came after the disclosure, and are not in it. */
   readonly later?: number;
+  readonly products?: readonly Earned[];
   /** Nothing that was recorded up to this instant is missing. */
   readonly completeThrough?: string;
-  /** Of a certificate: from its own contract's chain or a status list; `unknown` where neither is there. It was valid when issued. */
-  readonly status?: "valid" | "revoked" | "unknown";
+  /**
+   * Of a certificate: from its own contract's chain or a status list; `unknown` where neither is there. It was valid when issued;
+   * `expired` is told by the time of verification.
+   */
+  readonly status?: "valid" | "expired" | "unknown";
   /** Instant up to which that, and what stands beside an invoice, is known. */
   readonly asOf?: string;
   /** Whether the ledger is shown to hold the document: its contract's chain, or only its issuer's key. */

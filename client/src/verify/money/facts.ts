@@ -1,0 +1,62 @@
+/** What is proven by a document that the evidence of its contract's month makes. */
+import { payableOf } from "@quanji/chaincode/domain";
+import type { JsonObject } from "@quanji/chaincode/log";
+import type { SignedDocument } from "../../documents/index.js";
+import type { Verdict } from "../verdict.js";
+import type { Closed, Expected } from "./expected.js";
+import type { DocumentFacts } from "./verdict.js";
+
+export function factsOf(
+  document: SignedDocument,
+  { statement, contract }: Closed,
+  { total, held, split, names }: Expected,
+  verdict: Verdict,
+): DocumentFacts {
+  const { invoice, period } = statement;
+  const notes = invoice?.creditNotes.map(({ code }) => code) ?? [];
+  return {
+    level: verdict.level,
+    evidence: "ledger",
+    document: codeOf(document),
+    digest: document.digest,
+    contract: contract.id,
+    period,
+    ...(held !== undefined && { issuer: held.issuer, issued: held.time }),
+    ...(total !== undefined && moneyOf(statement, total)),
+    ...(split !== undefined && { split }),
+    ...(names !== undefined && namedOf(names)),
+    lines: statement.lines.length,
+    deliveries: statement.lines.reduce((sum, line) => sum + ("deliveries" in line ? line.deliveries : 0), 0),
+    ...(notes.length > 0 && { notes }),
+    ...(verdict.completeThrough !== undefined && {
+      completeThrough: verdict.completeThrough,
+      asOf: verdict.completeThrough,
+    }),
+    attested: [...verdict.attested, ...(statement.measured.length > 0 ? ["measured"] : [])],
+  };
+}
+
+const moneyOf = (statement: Closed["statement"], total: string): Partial<DocumentFacts> => ({
+  seller: statement.seller,
+  payer: statement.buyer,
+  payee: statement.closedBy,
+  currency: statement.currency,
+  total,
+  payable: String(payableOf(statement)),
+  settled: statement.invoice?.settled !== undefined,
+});
+
+/** An issuer that knows no name states the id again. */
+function namedOf(names: ReadonlyMap<string, string>): Partial<DocumentFacts> {
+  const stated = [...names].filter(([id, name]) => name !== id);
+  return stated.length === 0 ? {} : { names: Object.fromEntries(stated) };
+}
+
+function codeOf({ payload }: SignedDocument): string {
+  const subject = payload["credentialSubject"];
+  const code =
+    payload["ID"] ??
+    payload["code"] ??
+    (typeof subject === "object" && !Array.isArray(subject) ? (subject as JsonObject)["code"] : undefined);
+  return typeof code === "string" ? code : "";
+}
