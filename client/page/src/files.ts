@@ -54,7 +54,7 @@ function kindOfStart(start: string, name: string): Kind {
   if (isDocument(start)) return "document";
   if (start.startsWith('{"payload"')) return "receipt";
   if (/^\s*eyJ[\w-]+\.[\w-]/.test(start)) return "compact";
-  if (start.startsWith('{') && (start.includes('"t":"trail"') || start.includes("\n{"))) return "trail";
+  if (start.startsWith("{") && (start.includes('"t":"trail"') || start.includes("\n{"))) return "trail";
   return DOCUMENT_NAME.test(name) ? "document" : start.includes("\n{") ? "trail" : "receipt";
 }
 

@@ -2,7 +2,7 @@
  * The offline verifier as one page. It works from `file://`, its content security policy lets it reach nothing, and what
  * verifies is a worker made of the page's own script, so that the page answers while a long trail is read.
  */
-import type { Fault, GivenList, GivenTrust, TrustFacts } from "./job.js";
+import type { Fault, GivenTrust, TrustFacts } from "./job.js";
 import { newRow, type Row } from "./rows.js";
 import { type Outcome, Runner } from "./runner.js";
 import { faultLines, viewOfDocument, viewOfFault, viewOfList, viewOfVerdict } from "./view.js";
@@ -157,7 +157,7 @@ class Page {
   #clear(): void {
     for (const { cancel } of this.#items) cancel();
     this.#items = [];
-    this.#runner.lists = [];
+    this.#runner.forget();
     this.#verdicts.replaceChildren();
     this.#none.hidden = false;
     this.#announce.textContent = "";
@@ -203,9 +203,9 @@ class Page {
         return;
       }
       case "list": {
-        const { list, facts } = outcome;
+        const { facts } = outcome;
         row.end(true, (lang) => viewOfList(file.name, facts, at, lang));
-        this.#listed(list, trust);
+        this.#again(trust);
         return;
       }
       case "fault": {
@@ -219,9 +219,8 @@ class Page {
     }
   }
 
-  /** Certificates that were verified without it are verified again. */
-  #listed(list: GivenList, trust: GivenTrust): void {
-    this.#runner.lists = [...this.#runner.lists.filter(({ url }) => url !== list.url), list];
+  /** A status list came: certificates that were verified without it are verified again. */
+  #again(trust: GivenTrust): void {
     const again = this.#items.filter(({ isCertificate }) => isCertificate);
     this.#items = this.#items.filter((item) => !again.includes(item));
     for (const { file, row } of again) {

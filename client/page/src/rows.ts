@@ -35,11 +35,12 @@ export function newRow(parent: HTMLElement, file: File, lang: Lang, cancel: () =
     ended = true;
     article.dataset["ok"] = ok === undefined ? "none" : String(ok);
     show(() => {
-      const { title: head, lead, figure, facts } = view(language);
+      const { title: head, lead, figure, warning, facts } = view(language);
       title.textContent = head;
       body.replaceChildren(
         ...(lead === undefined ? [] : [paragraph(lead)]),
-        ...(figure === undefined ? [] : [paragraph(figure, "figure")]),
+        ...(figure === undefined ? [] : [figureOf(figure)]),
+        ...(warning === undefined ? [] : [paragraph(warning, "warning")]),
         ...factList(facts),
       );
     });
@@ -104,6 +105,12 @@ function paragraph(text: string, name = ""): HTMLElement {
   const element = document.createElement("p");
   element.className = name;
   element.textContent = text;
+  return element;
+}
+
+function figureOf([label, amount]: NonNullable<View["figure"]>): HTMLElement {
+  const element = paragraph(`${label} `, "figure");
+  element.appendChild(document.createElement("strong")).textContent = amount;
   return element;
 }
 

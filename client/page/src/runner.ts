@@ -21,8 +21,8 @@ interface Waiting {
 }
 
 export class Runner {
-  /** Status lists that have been given: a job that begins has all of them. */
-  lists: readonly GivenList[] = [];
+  /** Status lists that were found good, one an address: a job that begins has all of them. */
+  #lists: readonly GivenList[] = [];
   readonly #script: string;
   #worker: Worker | undefined;
   #count = 0;
@@ -48,7 +48,7 @@ export class Runner {
     if (first === undefined) return;
     this.#worker ??= this.#start();
     const { id, trust, file } = first;
-    const job: Job = { id, trust, lists: this.lists, ...(file !== undefined && { file }) };
+    const job: Job = { id, trust, lists: this.#lists, ...(file !== undefined && { file }) };
     this.#worker.postMessage(job);
   }
 
@@ -78,8 +78,18 @@ export class Runner {
   }
 
   #next(outcome: Outcome): void {
+    if (outcome.type === "list") this.#keep(outcome.list);
     this.#queue.shift()?.end(outcome);
     this.#begin();
+  }
+
+  #keep(list: GivenList): void {
+    this.#lists = [...this.#lists.filter(({ url }) => url !== list.url), list];
+  }
+
+  /** Status lists stand with the verdicts that they made, and under the trust file that they were opened with. */
+  forget(): void {
+    this.#lists = [];
   }
 
   #stop(): void {

@@ -14,7 +14,9 @@ export interface View {
   /** One sentence: what is proven. */
   readonly lead?: string;
   /** Of a document about money: how much, in large type. */
-  readonly figure?: string;
+  readonly figure?: readonly [label: string, amount: string];
+  /** What nobody may overlook. */
+  readonly warning?: string;
   /** Several values stand one under the other. */
   readonly facts: readonly (readonly [name: string, ...values: readonly string[]])[];
 }
@@ -36,14 +38,8 @@ export function viewOfVerdict(file: string, verdict: Verdict, at: Date, lang: La
 
 /** The command line's own facts, and what the page says of every verdict. */
 export function viewOfDocument(file: string, verdict: DocumentVerdict, at: Date, lang: Lang): View {
-  const { ok, kind, evidence, status, total, currency, trustDigest } = verdict;
+  const { ok, kind, evidence, total, currency, trustDigest } = verdict;
   const title = `${say(ok ? "ok" : "bad", lang)} · ${documentKind(kind, lang)} · ${file}`;
-  const isPaper = !ok && /\.pdf$/i.test(file);
-  const beware: readonly Row[] = [
-    ...(ok && status === "unknown" ? [["beware", say("unknownStatus", lang)] as const] : []),
-    ...(ok && status === "expired" ? [["beware", say("expired", lang)] as const] : []),
-    ...(isPaper ? [["beware", say("paper", lang)] as const] : []),
-  ];
   const trusted: readonly Row[] = [
     ...(ok ? trustRows(verdict, lang) : []),
     ["trustFile", trustDigest],
@@ -53,14 +49,25 @@ export function viewOfDocument(file: string, verdict: DocumentVerdict, at: Date,
   return {
     title: harmless(title),
     ...(ok && { lead: say(evidence === "issuer" ? "okShown" : "okDocument", lang) }),
-    ...(ok && total !== undefined && currency !== undefined && { figure: `${major(total, currency)} ${currency}` }),
+    ...(ok && total !== undefined && currency !== undefined && { figure: figure(total, currency, lang) }),
+    ...warningOf(file, verdict, lang),
     facts: [
-      ...told(beware),
       ...(ok ? [] : told(problem({ ...verdict, place: documentPlace(verdict.at) }, lang))),
       ...documentFacts(verdict, lang).map(([label, ...values]) => [capital(label), ...values] as const),
       ...told(trusted),
     ],
   };
+}
+
+const figure = (total: string, currency: string, lang: Lang): NonNullable<View["figure"]> => [
+  say("total", lang),
+  `${major(total, currency)} ${currency}`,
+];
+
+function warningOf(file: string, { ok, status }: DocumentVerdict, lang: Lang): Pick<View, "warning"> {
+  if (!ok) return /\.pdf$/i.test(file) ? { warning: say("paper", lang) } : {};
+  if (status === "unknown") return { warning: say("unknownStatus", lang) };
+  return status === "expired" ? { warning: say("expired", lang) } : {};
 }
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
@@ -73,7 +80,7 @@ export function viewOfList(
   lang: Lang,
 ): View {
   const rows: readonly Row[] = [
-    ["concerns", issuer],
+    ["listIssuer", issuer],
     ["listAt", url],
     ["listGateway", gateway],
     ["fromTime", validFrom],

@@ -70,6 +70,7 @@ const WORDS = {
     "在此提供的该机构证书，均按本列表核验是否撤销。",
   ],
   list: ["status list", "状态列表"],
+  listIssuer: ["Certificates of", "证书签发机构"],
   listAt: ["Served at", "网址"],
   listGateway: ["Signed by gateway", "签署网关"],
   unknownStatus: [
@@ -77,6 +78,7 @@ const WORDS = {
     "未核验证书是否已被撤销：本页面无法访问网络。请自下列网址另存状态列表，并在此一并提供。",
   ],
   expired: ["The certificate was valid, and its validity has ended.", "该证书曾有效，现已过有效期。"],
+  total: ["Total", "金额"],
   paper: [
     "A PDF shows a document and proves nothing: give the signed file that came with it (.ndjson).",
     "PDF 仅供阅读，不能作为证明：请提供随附的签名文件（.ndjson）。",

@@ -81,9 +81,7 @@ export function documentFacts(verdict: DocumentVerdict, lang: Lang): readonly Do
   if (!verdict.ok) return [];
   const { attested = [] } = verdict;
   const facts: readonly (readonly [label: string, values: readonly string[]])[] = [
-    ...(Object.keys(LABELS) as Labelled[]).map(
-      (name) => [LABELS[name][lang], valuesOf(verdict, name, lang)] as const,
-    ),
+    ...(Object.keys(LABELS) as Labelled[]).map((name) => [LABELS[name][lang], valuesOf(verdict, name, lang)] as const),
     [lang === "zh" ? "已核验" : "checked", checkedLines(verdict, lang)],
     [lang === "zh" ? "未核验" : "not checked", uncheckedLines(verdict, lang)],
     [word("attested", lang).replace(/[:：]$/, ""), attested.length === 0 ? [] : [attested.join(", ")]],

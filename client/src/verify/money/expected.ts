@@ -53,7 +53,9 @@ type Divided = Pick<Statement, "portions" | "suspense">;
 
 /** Of several amounts, each divided by itself. */
 function together(...parts: readonly Divided[]): Shares {
-  const portions = parts.flatMap((part) => part.portions.map(({ party, amount }) => ({ party, amount: BigInt(amount) })));
+  const portions = parts.flatMap((part) =>
+    part.portions.map(({ party, amount }) => ({ party, amount: BigInt(amount) })),
+  );
   return {
     portions: [...byParty(portions)].map(([party, amount]) => ({ party, amount: String(amount) })),
     suspense: String(sumOf(parts.map(({ suspense }) => BigInt(suspense)))),

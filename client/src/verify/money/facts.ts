@@ -12,22 +12,19 @@ export function factsOf(
   { total, held, split, names }: Expected,
   verdict: Verdict,
 ): DocumentFacts {
-  const { invoice, period } = statement;
-  const notes = invoice?.creditNotes.map(({ code }) => code) ?? [];
   return {
     level: verdict.level,
     evidence: "ledger",
     document: codeOf(document),
     digest: document.digest,
     contract: contract.id,
-    period,
+    period: statement.period,
     ...(held !== undefined && { issuer: held.issuer, issued: held.time }),
     ...(total !== undefined && moneyOf(statement, total)),
     ...(split !== undefined && { split }),
     ...(names !== undefined && namedOf(names)),
     lines: statement.lines.length,
     deliveries: statement.lines.reduce((sum, line) => sum + ("deliveries" in line ? line.deliveries : 0), 0),
-    ...(notes.length > 0 && { notes }),
     ...(verdict.completeThrough !== undefined && {
       completeThrough: verdict.completeThrough,
       asOf: verdict.completeThrough,
@@ -36,15 +33,20 @@ export function factsOf(
   };
 }
 
-const moneyOf = (statement: Closed["statement"], total: string): Partial<DocumentFacts> => ({
-  seller: statement.seller,
-  payer: statement.buyer,
-  payee: statement.closedBy,
-  currency: statement.currency,
-  total,
-  payable: String(payableOf(statement)),
-  settled: statement.invoice?.settled !== undefined,
-});
+function moneyOf(statement: Closed["statement"], total: string): Partial<DocumentFacts> {
+  const { seller, buyer, closedBy, currency, invoice } = statement;
+  const notes = invoice?.creditNotes.map(({ code }) => code) ?? [];
+  return {
+    seller,
+    payer: buyer,
+    payee: closedBy,
+    currency,
+    total,
+    payable: String(payableOf(statement)),
+    ...(notes.length > 0 && { notes }),
+    settled: invoice?.settled !== undefined,
+  };
+}
 
 /** An issuer that knows no name states the id again. */
 function namedOf(names: ReadonlyMap<string, string>): Partial<DocumentFacts> {
