@@ -26,6 +26,7 @@ const LABELS = {
   seller: { en: "seller", zh: "销售方" },
   payer: { en: "payer", zh: "付款方" },
   payee: { en: "payee", zh: "收款方" },
+  items: { en: "lines", zh: "明细" },
   total: { en: "total", zh: "金额" },
   split: { en: "split", zh: "分配" },
   payable: { en: "payable now", zh: "现应付" },
@@ -71,6 +72,29 @@ const UNITS: Readonly<Record<string, Said>> = {
   product: { en: "products", zh: "件" },
 };
 
+type Item = NonNullable<DocumentVerdict["items"]>[number];
+const ITEMS: Readonly<Record<Exclude<Item["kind"], "tier">, Said>> = {
+  free: { en: "free", zh: "免费" },
+  discount: { en: "discount", zh: "折扣" },
+  minimum: { en: "minimum charge", zh: "最低收费" },
+  performance: { en: "performance", zh: "绩效" },
+  adjustment: { en: "adjustment", zh: "调整" },
+};
+
+/** `tier 1: 2 calls × 1288.88 CNY = 2577.76 CNY` */
+function itemText(
+  { kind, tier, quantity, price, per, amount }: Item,
+  unit: string,
+  currency: string,
+  lang: Lang,
+): string {
+  const money = (minor: string): string => `${major(minor, currency)} ${currency}`;
+  const name = kind === "tier" ? (lang === "zh" ? `第 ${tier ?? 0} 档` : `tier ${tier ?? 0}`) : ITEMS[kind][lang];
+  if (quantity === undefined || price === undefined) return `${name}: ${money(amount)}`;
+  const each = `${money(price)}${per === undefined || per === "1" ? "" : ` / ${per}`}`;
+  return `${name}: ${quantity} ${UNITS[unit]?.[lang] ?? unit} × ${each} = ${money(amount)}`;
+}
+
 export const documentKind = (kind: DocumentVerdict["kind"], lang: Lang): string => KINDS[kind][lang];
 
 /** A label and what stands under it: several lines where there are several of them. Made harmless for terminals. */
@@ -113,6 +137,8 @@ function valuesOf(verdict: DocumentVerdict, name: Labelled, lang: Lang): readonl
           ? []
           : [`${SUSPENSE[lang]}: ${amount(verdict.split.suspense)}`]),
       ];
+    case "items":
+      return (verdict.items ?? []).map((item) => itemText(item, verdict.unit ?? "", currency, lang));
     case "products":
       return (verdict.products ?? []).map(
         ({ resource, quantity, unit, revenue, currency: of }) =>

@@ -115,6 +115,7 @@ describe("G7 in a browser", function () {
     expect(invoice?.facts).to.include({
       Payer: `${IDS.insurer} “Insurer Ltd”`,
       Payee: `${IDS.bureau} “气象局”`,
+      Lines: "tier 1: 2 calls × 1288.88 CNY = 2577.76 CNY\ntier 2: 1 calls × 950.01 CNY = 950.01 CNY",
       Total: "3527.77 CNY",
       Split: [
         `${IDS.bureau} “气象局”: 1411.11 CNY`,

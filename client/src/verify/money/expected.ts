@@ -17,7 +17,7 @@ import {
 } from "../../documents/index.js";
 import { refuse } from "../verdict.js";
 import type { Settled } from "./settled.js";
-import type { Shares } from "./verdict.js";
+import type { Item, Shares } from "./verdict.js";
 
 /** A statement that is there. */
 export type Closed = Settled & { readonly statement: Statement };
@@ -30,6 +30,9 @@ export interface Expected {
   readonly total?: string;
   /** Of `total`. */
   readonly split?: Shares;
+  /** Of an invoice. */
+  readonly items?: readonly Item[];
+  readonly unit?: string;
   /** Of parties, as the issuer states them. */
   readonly names?: ReadonlyMap<string, string>;
   /** Entry of the ledger that names the code; absent: there is none. */
@@ -82,6 +85,8 @@ export function expectedInvoice(given: Invoice, closed: Closed): Expected {
     payload,
     total: String(invoicedOf(statement)),
     split: together(statement, ...adjustmentsIn(statement)),
+    items: itemsOf(payload),
+    unit: payload.quanji.unit,
     names,
     held:
       invoice?.code === given.ID
@@ -89,6 +94,22 @@ export function expectedInvoice(given: Invoice, closed: Closed): Expected {
         : undefined,
   };
 }
+
+/** Lines, then allowances and charges, as the invoice has them. */
+const itemsOf = ({ InvoiceLine, AllowanceCharge = [] }: Invoice): readonly Item[] => [
+  ...InvoiceLine.map(({ InvoicedQuantity, Price, LineExtensionAmount, quanji: { kind, tier } }) => ({
+    kind,
+    ...(tier !== undefined && { tier }),
+    quantity: InvoicedQuantity.value,
+    price: Price.PriceAmount.minor,
+    per: Price.BaseQuantity.value,
+    amount: LineExtensionAmount.minor,
+  })),
+  ...AllowanceCharge.map(({ AllowanceChargeReasonCode: kind, ChargeIndicator, Amount: { minor } }) => ({
+    kind,
+    amount: ChargeIndicator ? minor : String(-BigInt(minor)),
+  })),
+];
 
 export function expectedCreditNote(given: CreditNote, { statement, contract, net }: Closed): Expected {
   const adjustment = statement.adjustments.find(({ id }) => id === given.quanji.adjustment);

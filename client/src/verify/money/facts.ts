@@ -8,8 +8,8 @@ import type { DocumentFacts } from "./verdict.js";
 
 export function factsOf(
   document: SignedDocument,
-  { statement, contract }: Closed,
-  { total, held, split, names }: Expected,
+  { statement, contract, offer }: Closed,
+  { total, held, split, items, unit, names }: Expected,
   verdict: Verdict,
 ): DocumentFacts {
   return {
@@ -18,9 +18,12 @@ export function factsOf(
     document: codeOf(document),
     digest: document.digest,
     contract: contract.id,
+    resource: offer.resource,
     period: statement.period,
     ...(held !== undefined && { issuer: held.issuer, issued: held.time }),
     ...(total !== undefined && moneyOf(statement, total)),
+    ...(items !== undefined && { items }),
+    ...(unit !== undefined && { unit }),
     ...(split !== undefined && { split }),
     ...(names !== undefined && namedOf(names)),
     lines: statement.lines.length,

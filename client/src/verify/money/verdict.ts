@@ -9,6 +9,17 @@ export interface Shares {
   readonly suspense: string;
 }
 
+/** A line of an invoice, or a term of it. Amounts in minor units, those that lower the total below 0. */
+export interface Item {
+  readonly kind: "tier" | "free" | "discount" | "minimum" | "performance" | "adjustment";
+  readonly tier?: number;
+  readonly quantity?: string;
+  /** Of so many units: `per`. */
+  readonly price?: string;
+  readonly per?: string;
+  readonly amount: string;
+}
+
 /** A line of a disclosure. */
 export interface Earned {
   readonly resource: string;
@@ -50,13 +61,17 @@ export interface DocumentVerdict extends Pick<
   /** What the payer owes for the month, all notes up to `asOf` counted. */
   readonly payable?: string;
   readonly lines?: number;
+  /** Of an invoice: what the total is made of, and by which unit the tariff counts. */
+  readonly items?: readonly Item[];
+  readonly unit?: string;
   /** Records that were counted for the lines. */
   readonly deliveries?: number;
   /** Codes of credit and debit notes that stand beside an invoice. */
   readonly notes?: readonly string[];
   readonly settled?: boolean;
-  /** Of a certificate: the version of a resource that was delivered, and when its validity ends, where that is set. */
+  /** The version of a resource that was delivered. */
   readonly resource?: string;
+  /** Of a certificate: when its validity ends, where that is set. */
   readonly validUntil?: string;
   /** Where its issuer's status list is served: every gateway of the network has the same. */
   readonly statusList?: string;
