@@ -13,8 +13,8 @@ const hashOf = (text: string): string => `'sha256-${createHash("sha256").update(
 /** The command line's words are taken compiled, as the package's own entries are: or the page would hold what both use twice. */
 const COMPILED: Plugin = {
   name: "compiled words",
-  setup({ onResolve }) {
-    onResolve({ filter: /^\.\.\/\.\.\/src\/cli\/[a-z-]+\.js$/ }, ({ path: name }) => ({
+  setup(bundle) {
+    bundle.onResolve({ filter: /^\.\.\/\.\.\/src\/cli\/[a-z-]+\.js$/ }, ({ path: name }) => ({
       path: path.join(FOLDER, "..", "dist", "cli", path.basename(name)),
     }));
   },

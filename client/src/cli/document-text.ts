@@ -115,47 +115,52 @@ export function documentFacts(verdict: DocumentVerdict, lang: Lang): readonly Do
   );
 }
 
-function valuesOf(verdict: DocumentVerdict, name: Labelled, lang: Lang): readonly string[] {
-  const { currency = "", names = {} } = verdict;
-  const amount = (minor: string): string => `${major(minor, currency)} ${currency}`;
-  const party = (id: string): string => (Object.hasOwn(names, id) ? `${id} “${names[id] ?? ""}”` : id);
-  const one = <T>(value: T | undefined, say: (value: T) => string): readonly string[] =>
-    value === undefined ? [] : [say(value)];
-  switch (name) {
-    case "total":
-    case "payable":
-      return one(verdict[name], amount);
-    case "seller":
-    case "payer":
-    case "payee":
-    case "issuer":
-      return one(verdict[name], party);
-    case "split":
-      return [
-        ...(verdict.split?.portions ?? []).map((portion) => `${party(portion.party)}: ${amount(portion.amount)}`),
-        ...(verdict.split === undefined || verdict.split.suspense === "0"
-          ? []
-          : [`${SUSPENSE[lang]}: ${amount(verdict.split.suspense)}`]),
-      ];
-    case "items":
-      return (verdict.items ?? []).map((item) => itemText(item, verdict.unit ?? "", currency, lang));
-    case "products":
-      return (verdict.products ?? []).map(
-        ({ resource, quantity, unit, revenue, currency: of }) =>
-          `${resource}: ${quantity} ${UNITS[unit]?.[lang] ?? unit}, ${major(revenue, of)} ${of}`,
-      );
-    case "settled":
-      return one(verdict.settled, (settled) => SETTLED[settled ? "true" : "false"][lang]);
-    case "status":
-      return one(verdict.status, (status) => STATUS[status][lang]);
-    case "evidence":
-      return one(verdict.evidence, (evidence) => EVIDENCE[evidence][lang]);
-    case "notes":
-      return one(verdict.notes, (notes) => notes.join(", "));
-    default:
-      return one(verdict[name], String);
-  }
+type Teller = (verdict: DocumentVerdict, lang: Lang) => readonly string[];
+
+const one = <T>(value: T | undefined, say: (value: T) => string): readonly string[] =>
+  value === undefined ? [] : [say(value)];
+const amountIn =
+  ({ currency = "" }: DocumentVerdict) =>
+  (minor: string): string =>
+    `${major(minor, currency)} ${currency}`;
+const partyIn =
+  ({ names = {} }: DocumentVerdict) =>
+  (id: string): string =>
+    Object.hasOwn(names, id) ? `${id} “${names[id] ?? ""}”` : id;
+
+function shares(verdict: DocumentVerdict, lang: Lang): readonly string[] {
+  const { split } = verdict;
+  if (split === undefined) return [];
+  const [amount, party] = [amountIn(verdict), partyIn(verdict)];
+  return [
+    ...split.portions.map((portion) => `${party(portion.party)}: ${amount(portion.amount)}`),
+    ...(split.suspense === "0" ? [] : [`${SUSPENSE[lang]}: ${amount(split.suspense)}`]),
+  ];
 }
+
+/** Of what is not told as it stands. */
+const TELLERS: Readonly<Partial<Record<Labelled, Teller>>> = {
+  issuer: (verdict) => one(verdict.issuer, partyIn(verdict)),
+  seller: (verdict) => one(verdict.seller, partyIn(verdict)),
+  payer: (verdict) => one(verdict.payer, partyIn(verdict)),
+  payee: (verdict) => one(verdict.payee, partyIn(verdict)),
+  items: ({ items = [], unit = "", currency = "" }, lang) => items.map((item) => itemText(item, unit, currency, lang)),
+  total: (verdict) => one(verdict.total, amountIn(verdict)),
+  split: shares,
+  payable: (verdict) => one(verdict.payable, amountIn(verdict)),
+  settled: ({ settled }, lang) => one(settled, (is) => SETTLED[is ? "true" : "false"][lang]),
+  notes: ({ notes }) => one(notes, (codes) => codes.join(", ")),
+  products: ({ products = [] }, lang) =>
+    products.map(
+      ({ resource, quantity, unit, revenue, currency }) =>
+        `${resource}: ${quantity} ${UNITS[unit]?.[lang] ?? unit}, ${major(revenue, currency)} ${currency}`,
+    ),
+  status: ({ status }, lang) => one(status, (is) => STATUS[is][lang]),
+  evidence: ({ evidence }, lang) => one(evidence, (is) => EVIDENCE[is][lang]),
+};
+
+const valuesOf = (verdict: DocumentVerdict, name: Labelled, lang: Lang): readonly string[] =>
+  TELLERS[name]?.(verdict, lang) ?? one(verdict[name], String);
 
 /** Line of the file, or the document's member; empty where nothing is known. */
 export const documentPlace = (at: DocumentVerdict["at"]): string => at?.path ?? placeText(at);

@@ -1,12 +1,17 @@
 /** Documents of every kind as files, from a month that was billed; and what those do who change them. */
 import { writeFile } from "node:fs/promises";
 import { fromBase64url, fromUtf8, toBase64url, utf8 } from "@quanji/chaincode/log";
-import { BilledMonth, DAY_MS, textOf } from "./billed-month.js";
+import { type BilledMonth, DAY_MS, textOf } from "./billed-month.js";
 import { IDS } from "./stage.js";
 
 /** A status list of the bureau's, as its address answers. */
 async function statusList({ stage }: BilledMonth): Promise<string> {
   return (await fetch(`${stage.host.address}/v1/statuses/${IDS.bureau}`)).text();
+}
+
+function given<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("the ledger took it without a document");
+  return value;
 }
 
 /** By file name. The dispute is answered by a note, the rest is paid, one of the two certificates is revoked. */
@@ -29,10 +34,10 @@ export async function collectDocuments(month: BilledMonth): Promise<ReadonlyMap<
   });
   files.set("disputed.invoice.ndjson", await textOf(payers.file(invoice.jws, key)));
   const { note } = await own.adjust(key, { kind: "withdraw", dispute });
-  files.set("month.note.ndjson", await textOf(payers.file(note!.jws, key)));
+  files.set("month.note.ndjson", await textOf(payers.file(given(note).jws, key)));
   await payers.settle(key, "A".repeat(43));
   const { jws } = await own.settle(key, "A".repeat(43));
-  files.set("month.voucher.ndjson", await textOf(payers.file(jws!, key)));
+  files.set("month.voucher.ndjson", await textOf(payers.file(given(jws), key)));
   const [one, two] = [await own.issueCertificate(key), await own.issueCertificate(key)];
   files.set("own.certificate.ndjson", await textOf(own.file(one.jws, key)));
   files.set("shown.certificate.ndjson", await textOf(own.publicFile(one.jws, key)));
