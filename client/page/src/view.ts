@@ -64,10 +64,18 @@ const figure = (total: string, currency: string, lang: Lang): NonNullable<View["
   `${major(total, currency)} ${currency}`,
 ];
 
-function warningOf(file: string, { ok, status }: DocumentVerdict, lang: Lang): Pick<View, "warning"> {
-  if (!ok) return /\.pdf$/i.test(file) ? { warning: say("paper", lang) } : {};
-  if (status === "unknown") return { warning: say("unknownStatus", lang) };
-  return status === "expired" ? { warning: say("expired", lang) } : {};
+function warningOf(file: string, verdict: DocumentVerdict, lang: Lang): Pick<View, "warning"> {
+  if (!verdict.ok) return /\.pdf$/i.test(file) ? { warning: say("paper", lang) } : {};
+  if (verdict.status === "unknown") return { warning: say("unknownStatus", lang) };
+  if (verdict.status === "expired") return { warning: say("expired", lang) };
+  return verdict.kind === "invoice" ? beforePaying(verdict, lang) : {};
+}
+
+/** Who pays by the large figure alone might pay twice, or too much. */
+function beforePaying({ settled, total, payable, currency }: DocumentVerdict, lang: Lang): Pick<View, "warning"> {
+  if (settled === true) return { warning: say("paid", lang) };
+  if (payable === undefined || currency === undefined || payable === total) return {};
+  return { warning: `${say("noted", lang)} ${major(payable, currency)} ${currency}` };
 }
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

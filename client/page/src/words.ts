@@ -79,6 +79,14 @@ const WORDS = {
   ],
   expired: ["The certificate was valid, and its validity has ended.", "该证书曾有效，现已过有效期。"],
   total: ["Total", "金额"],
+  noted: [
+    "Credit or debit notes stand beside this invoice. What is payable now:",
+    "本发票另有红字或补充发票。现应付：",
+  ],
+  paid: [
+    "Payer and collector have confirmed the payment of this invoice already.",
+    "付款方与收款方已确认本发票的付款，请勿重复支付。",
+  ],
   paper: [
     "A PDF shows a document and proves nothing: give the signed file that came with it (.ndjson).",
     "PDF 仅供阅读，不能作为证明：请提供随附的签名文件（.ndjson）。",

@@ -130,6 +130,17 @@ describe("G7 in a browser", function () {
     expect(voucher?.facts["Not checked"]).to.include("the bank's word");
   });
 
+  it("says before anybody pays that notes stand beside an invoice, or that it was paid", async () => {
+    await at.giveTrust(fileOf("trust.json"));
+    const names = ["month.invoice.ndjson", "noted.invoice.ndjson", "paid.invoice.ndjson"];
+    const [before, noted, paid] = await at.verify(...names.map(fileOf));
+    expect(before?.text).not.to.match(/payable now:|payment of this invoice/);
+    expect(noted?.text).to.include(`What is payable now: ${noted?.facts["Payable now"] ?? ""}`);
+    expect(noted?.facts["Payable now"]).not.to.equal(noted?.facts["Total"]);
+    expect(paid?.text).to.include("have confirmed the payment of this invoice already");
+    assertSame(noted, await ofProgram("noted.invoice.ndjson"));
+  });
+
   it("refuses a cent, a figure, a record, an act and another trust file with the command line's codes", async () => {
     await makeTrail(5, fileOf("other.trail.ndjson"), fileOf("other.json"));
     const cent = '"minor":"352777","value":"3527.77"';

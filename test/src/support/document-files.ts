@@ -35,9 +35,11 @@ export async function collectDocuments(month: BilledMonth): Promise<ReadonlyMap<
   files.set("disputed.invoice.ndjson", await textOf(payers.file(invoice.jws, key)));
   const { note } = await own.adjust(key, { kind: "withdraw", dispute });
   files.set("month.note.ndjson", await textOf(payers.file(given(note).jws, key)));
+  files.set("noted.invoice.ndjson", await textOf(payers.file(invoice.jws, key)));
   await payers.settle(key, "A".repeat(43));
   const { jws } = await own.settle(key, "A".repeat(43));
   files.set("month.voucher.ndjson", await textOf(payers.file(given(jws), key)));
+  files.set("paid.invoice.ndjson", await textOf(payers.file(invoice.jws, key)));
   const [one, two] = [await own.issueCertificate(key), await own.issueCertificate(key)];
   files.set("own.certificate.ndjson", await textOf(own.file(one.jws, key)));
   files.set("shown.certificate.ndjson", await textOf(own.publicFile(one.jws, key)));
