@@ -30,8 +30,23 @@ describe("quanji invoice", () => {
     const { exitCode, out } = await desk.run(VERIFY);
     expect([exitCode, out], out).to.satisfy(([code]: [number]) => code === 0);
     expect(out).to.include("VALID  data invoice march.invoice.ndjson").and.include("total 3687.75 CNY");
+    for (const line of [
+      "payer urn:quanji:insurer",
+      "payee urn:quanji:bureau “气象局”",
+      "lines tier 1: 2 calls × 1288.88 CNY = 2577.76 CNY",
+      "lines tier 2: 1 calls × 1109.99 CNY = 1109.99 CNY",
+      "split urn:quanji:bureau “气象局”: 1475.10 CNY",
+      "split urn:quanji:operator: 1106.33 CNY",
+      "checked its issuer's signature, by a key that counted then",
+      "not checked what came later: disputes, notes, payment",
+    ]) {
+      expect(out).to.include(`\n  ${line}\n`);
+    }
     const { json } = await desk.run([...VERIFY, "--json"]);
     expect(json).to.include({ ok: true, kind: "invoice", total: "368775", evidence: "ledger" });
+    expect(json).to.include({ seller: "urn:quanji:bureau", payer: "urn:quanji:insurer", payee: "urn:quanji:bureau" });
+    const { split } = json as { split: { portions: { amount: string }[]; suspense: string } };
+    expect(split.portions.map(({ amount }) => amount)).to.deep.equal(["147510", "110633", "110632"]);
     expect((await desk.run([...VERIFY, "--lang", "zh"])).out)
       .to.include("数据发票")
       .and.include("已证明账本载有此单证");
