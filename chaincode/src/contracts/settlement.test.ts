@@ -318,7 +318,10 @@ const NESTED: ContractTerms["payees"] = {
   shares: [
     { weight: 1, to: IDS.legal },
     { weight: 1, to: BY_USE },
-    { weight: 1, to: { shares: [{ weight: { grant: C }, to: { shares: [{ weight: { grant: A }, to: IDS.bureau }] } }] } },
+    {
+      weight: 1,
+      to: { shares: [{ weight: { grant: C }, to: { shares: [{ weight: { grant: A }, to: IDS.bureau }] } }] },
+    },
   ],
 };
 const measuredBy = (counts: Readonly<Record<string, number>>): Statement["measured"] =>

@@ -138,7 +138,11 @@ async function settleStatement(desk: Desk, command: OfStatement): Promise<void> 
 }
 
 /** The contract's statements, month by month, for what takes weights from them: they close in order, without a gap. */
-async function othersOf({ state, msp, timeZone }: Desk, command: OfStatement, contract: Contract): Promise<Statement[]> {
+async function othersOf(
+  { state, msp, timeZone }: Desk,
+  command: OfStatement,
+  contract: Contract,
+): Promise<Statement[]> {
   const begun = activation(contract);
   if (command.verb !== "statement.adjust" || command.payload.kind !== "assign" || begun === undefined) return [];
   const found: Statement[] = [];

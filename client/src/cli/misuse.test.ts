@@ -59,7 +59,11 @@ const AT_ONCE: readonly Row[] = [
   row(`statement dispute ${GRANT} 2026-03 --delivery l#17 --evidence none.json`, 2, NO_FILE),
   row(`statement adjust ${GRANT} 2026-03`, 2, /--dispute or --delivery is needed/),
   row(`statement adjust ${GRANT} 2026-03 --dismiss`, 2, /--dismiss needs --dispute/),
-  row(`statement adjust ${GRANT} 2026-03 --dispute d --dismiss --release`, 2, /one of --dismiss, --release and --assign/),
+  row(
+    `statement adjust ${GRANT} 2026-03 --dispute d --dismiss --release`,
+    2,
+    /one of --dismiss, --release and --assign/,
+  ),
   row(`statement adjust ${GRANT} 2026-03 --release --assign`, 2, /one of --dismiss, --release and --assign/),
   row(`statement adjust ${GRANT} 2026-03 --dispute d --assign`, 2, /--assign is without --dispute/),
   row(`statement adjust ${GRANT} 2026-03 --assign --delivery ${GRANT}#1`, 2, /--assign is without --delivery/),

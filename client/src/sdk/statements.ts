@@ -228,7 +228,7 @@ export class Statements {
     const contract = (await this.#session.read(pathOf(["contracts", id]))) as unknown as Contract;
     const { timeZone } = this.#session.parts.network;
     const others: StatementView[] = [];
-    for (let cursor: string | undefined; ; ) {
+    for (let cursor: string | undefined; ;) {
       const { items, next } = await this.list(id, cursor === undefined ? {} : { cursor });
       others.push(...items.filter((each) => each.period !== period));
       if (next === undefined) break;

@@ -284,9 +284,13 @@ function assignedBy(
   context: StatementContext,
 ): readonly Weights[] | undefined {
   if ((kind === "assign") !== (weights !== undefined)) {
-    throw new QuanjiError("MALFORMED", "an assignment names the months whose weights it takes, and no other kind does", {
-      field: "weights",
-    });
+    throw new QuanjiError(
+      "MALFORMED",
+      "an assignment names the months whose weights it takes, and no other kind does",
+      {
+        field: "weights",
+      },
+    );
   }
   if (weights === undefined) return undefined;
   const taken = weightsFor(statement, payees, context);

@@ -87,7 +87,11 @@ function inOrder(month: string, all: readonly Weights[]): readonly Weights[] {
 export function weightsFor(
   statement: Weighed,
   payees: Payees,
-  { contract, others, timeZone }: { readonly contract: Contract; readonly others: readonly Weighed[]; readonly timeZone: string },
+  {
+    contract,
+    others,
+    timeZone,
+  }: { readonly contract: Contract; readonly others: readonly Weighed[]; readonly timeZone: string },
 ): readonly Weights[] {
   const { period } = statement;
   const grants = grantsOf(payees);
@@ -135,7 +139,10 @@ function take(node: Payees, own: Measured, candidates: readonly Weights[], taken
 export function assignment(statement: Statement, payees: Payees, added: readonly Weights[]): Divided {
   const { measured, period } = statement;
   const before = assignedOf(statement);
-  const [old, now] = [splitOf(payees, measured, before), splitOf(payees, measured, inOrder(period, [...before, ...added]))];
+  const [old, now] = [
+    splitOf(payees, measured, before),
+    splitOf(payees, measured, inOrder(period, [...before, ...added])),
+  ];
   const sums = new Map<string, bigint>();
   let suspense = 0n;
   const add = (split: Split, amount: bigint, sign: bigint): void => {

@@ -228,8 +228,11 @@ function adjustInputOf(options: Options): AdjustInput {
 }
 
 function adjustKindOf(options: Options, dispute: string | undefined): AdjustInput["kind"] {
-  const [kind = "withdraw", ...others] = (["dismiss", "release", "assign"] as const).filter((name) => options.flag(name));
-  if (others.length > 0) throw new UsageError(`one of --dismiss, --release and --assign, not --${kind} --${others.join(" --")}`);
+  const [kind = "withdraw", ...others] = (["dismiss", "release", "assign"] as const).filter((name) =>
+    options.flag(name),
+  );
+  if (others.length > 0)
+    throw new UsageError(`one of --dismiss, --release and --assign, not --${kind} --${others.join(" --")}`);
   if (kind === "dismiss" && dispute === undefined) throw new UsageError("--dismiss needs --dispute");
   if ((kind === "release" || kind === "assign") && dispute !== undefined) {
     throw new UsageError(`--${kind} is without --dispute: what was held is billed, and what waits is assigned`);
