@@ -7,15 +7,13 @@ import {
   type AttestationKind,
   contractMonth,
   defined,
-  divide,
-  divided,
+  dividedFor,
   type Divided,
   instant,
   isQuanjiError,
   offsetMs,
   payableOf,
   QuanjiError,
-  splitOf,
   type Statement,
 } from "@quanji/chaincode/domain";
 import type { FlattenedJws, JsonObject } from "@quanji/chaincode/log";
@@ -291,8 +289,7 @@ export class Documents {
 /** As the ledger will divide it. */
 function dividedBy({ contract, statement, timeZone }: Closed, amount: bigint): Divided {
   const { terms } = contractMonth(contract, statement.period, timeZone).version;
-  const { portions, suspense } = divide(amount, splitOf(terms.payees, statement.measured));
-  return divided(amount, portions, suspense);
+  return dividedFor(statement, terms.payees, amount);
 }
 
 async function* ended(lines: AsyncIterable<string>): AsyncGenerator<string> {

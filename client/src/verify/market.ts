@@ -173,6 +173,7 @@ class ContractReplay {
       ...this.#month(period),
       before: this.#statements.get(monthAfter(period, -1)),
       indicator: this.#indicators.get(period),
+      others: [...this.#statements.values()].filter((each) => each.period !== period),
     };
     const statement = this.#statements.get(period);
     this.#statements.set(
