@@ -2,7 +2,7 @@
 import { isCode } from "@quanji/chaincode/domain";
 import type { RecordKey, TrailKey, Verdict } from "@quanji/client/verify";
 import { adviceFor, word } from "../../src/cli/messages.js";
-import { anchorLines, countsText, erasedLines, placeText, problemMeaning, sealedLines } from "../../src/cli/verdict.js";
+import { anchorLines, countsText, erasedLines, placeText, problemMeaning, sealedLines, withheldLines } from "../../src/cli/verdict.js";
 import { harmless } from "../../src/cli/width.js";
 import type { Fault } from "./job.js";
 import { type Lang, say, type Word } from "./words.js";
@@ -46,6 +46,7 @@ function proven(verdict: Verdict, lang: Lang): readonly Row[] {
     ...list("hosted", verdict.hosted ?? []),
     ...anchorLines(verdict, lang).map((line) => ["outside", line] as const),
     ...sealedLines(verdict, lang).map((line) => ["sealed", line] as const),
+    ...withheldLines(verdict, lang).map((line) => ["withheld", line] as const),
     ...erasedLines(verdict, lang).map((line) => ["erased", line] as const),
     ...(verdict.singleOperator ? [["beware", word("singleOperator", lang)] as const] : []),
     ...(verdict.testClock ? [["beware", word("testClock", lang)] as const] : []),

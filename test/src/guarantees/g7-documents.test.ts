@@ -1,17 +1,13 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { isQuanjiError, type Payload } from "@quanji/chaincode/domain";
-import { heldBy } from "@quanji/chaincode/testing";
 import { type Issued } from "@quanji/client";
 import { openStatusList, verifyDocument } from "@quanji/client/verify";
 import { expect } from "chai";
-import { type LocalHost, NET } from "../support/host.js";
-import { IDS, type Name, RESOURCE, Stage } from "../support/stage.js";
-
-const PRODUCT = "res/route.eta";
-const DAY_MS = 86_400_000;
+import type { LocalHost } from "../support/host.js";
+import { DAY_MS, expectCode, monthAt, openMarket, PRODUCT, sell, textOf, use } from "../support/sale.js";
+import { IDS, type Stage } from "../support/stage.js";
 
 /** Documents of a month, from a gateway's evidence to files that verify without it. */
 describe("G7: documents prove their figures from their files alone", function () {
@@ -22,53 +18,19 @@ describe("G7: documents prove their figures from their files alone", function ()
   let period: string;
   let invoice: Issued;
 
-  const send = async <V extends "offer.list" | "contract.sign">(by: Name, verb: V, payload: Omit<Payload<V>, "net">) =>
-    (await stage.client(by)).send(verb, payload as never);
   const month = () => ({ contract, period });
-  const textOf = async (lines: AsyncIterable<string>): Promise<string> => {
-    let text = "";
-    for await (const line of lines) text += line;
-    return text;
-  };
 
   before(async () => {
     folder = await mkdtemp(path.join(tmpdir(), "quanji-documents-"));
-    stage = await Stage.open({ resources: [RESOURCE, PRODUCT], config: { network: { net: NET, testClock: true } } });
-    await stage.register(PRODUCT, {
-      rights: [...heldBy(IDS.bureau), { kind: "operating", holder: IDS.bureau, basis: "own product" }],
-    });
-    const grant = await stage.granted("insurer", {}, { resource: PRODUCT });
-    const offer = randomUUID();
-    await send("bureau", "offer.list", {
-      offer,
-      resource: `${PRODUCT}@1`,
-      purposes: ["risk.assessment"],
-      attestations: [],
-      tariff: {
-        unit: "call",
-        currency: "CNY",
-        tiers: [
-          { upTo: 2, amount: "128888", per: 1 },
-          { amount: "95001", per: 1 },
-        ],
-        from: "2020-01-01T00:00:00.000Z",
-      },
-    });
-    contract = randomUUID();
-    const terms = {
-      offer,
-      seller: IDS.bureau,
-      buyer: IDS.insurer,
-      grant,
-      until: "2098-01-01T00:00:00.000Z",
-      payees: { shares: [{ weight: 1, to: IDS.bureau }] },
-      disputeDays: 10,
-      counterparts: [],
-    };
-    for (const by of ["bureau", "insurer"] as const) await send(by, "contract.sign", { contract, version: 1, terms });
-    period = new Date(stage.host.clock() + 8 * 3_600_000).toISOString().slice(0, 7);
-    const insurer = await stage.client("insurer");
-    for (let n = 0; n < 3; n++) await stage.handedOver(insurer, stage.access(grant, { resource: PRODUCT }));
+    stage = await openMarket();
+    const tiers = [
+      { upTo: 2, amount: "128888", per: 1 },
+      { amount: "95001", per: 1 },
+    ];
+    const sale = await sell(stage, tiers);
+    ({ contract } = sale);
+    period = monthAt(stage.host.clock());
+    await use(stage, sale, 3);
     await stage.later(40 * DAY_MS);
     await (await stage.client("bureau")).statements.close(contract, period);
   });
@@ -94,11 +56,7 @@ describe("G7: documents prove their figures from their files alone", function ()
       document: invoice.code,
     });
     await writeFile(path.join(folder, "march.invoice.ndjson"), text);
-    const again = await (await stage.client("bureau")).documents.issueInvoice(month()).then(
-      () => "issued",
-      (error: unknown) => (isQuanjiError(error) ? error.code : String(error)),
-    );
-    expect(again).to.equal("STATE_CONFLICT");
+    await expectCode((await stage.client("bureau")).documents.issueInvoice(month()), "STATE_CONFLICT");
   });
 
   it("one cent or one record changed in the file is refused with its code", async () => {
@@ -206,11 +164,7 @@ describe("G7: documents prove their figures from their files alone", function ()
     const { published, disclosure } = await regulator.disclosures.build(year, IDS.bureau);
     expect(disclosure.code).to.equal(published?.code);
     expect(disclosure.products).to.have.length(1);
-    const refused = await (await stage.client("insurer")).disclosures.build(year, IDS.bureau).then(
-      () => "answered",
-      (error: unknown) => (isQuanjiError(error) ? error.code : String(error)),
-    );
-    expect(refused).to.equal("NOT_FOUND");
+    await expectCode((await stage.client("insurer")).disclosures.build(year, IDS.bureau), "NOT_FOUND");
     const found = await fetch(`${stage.host.address}/v1/documents/${disclosure.code}`);
     expect(await found.json()).to.include({ kind: "disclosure", state: "issued", issuer: IDS.bureau });
   });
