@@ -2,7 +2,15 @@
 import { isCode } from "@quanji/chaincode/domain";
 import type { RecordKey, TrailKey, Verdict } from "@quanji/client/verify";
 import { adviceFor, word } from "../../src/cli/messages.js";
-import { anchorLines, countsText, erasedLines, placeText, problemMeaning, sealedLines, withheldLines } from "../../src/cli/verdict.js";
+import {
+  anchorLines,
+  countsText,
+  erasedLines,
+  placeText,
+  problemMeaning,
+  sealedLines,
+  withheldLines,
+} from "../../src/cli/verdict.js";
 import { harmless } from "../../src/cli/width.js";
 import type { Fault } from "./job.js";
 import { type Lang, say, type Word } from "./words.js";

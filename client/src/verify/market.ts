@@ -69,10 +69,7 @@ const foreign = (): never => refuse("CHAIN_KEY", "the command is not one of this
  * Errors: CHAIN_MISSING (a contract's offer is not in the file), CHAIN_KEY (it lives elsewhere), COMMAND_REFUSED, and those of
  * `verified`.
  */
-export async function replayMarket(
-  chains: readonly SoldChain[],
-  context: MarketContext,
-): Promise<Market> {
+export async function replayMarket(chains: readonly SoldChain[], context: MarketContext): Promise<Market> {
   const offers = new Map<string, Offer>();
   const scopes = new Map(chains.map(({ key }) => [`${key.kind} ${key.id}`, key.scope]));
   for (const chain of chains.filter(({ key }) => key.kind === "offer")) {
@@ -199,10 +196,7 @@ class ContractReplay {
 }
 
 /** What chains would lead to, were all that they say true: for who has no trust file, or has not read the file whole. */
-export const replayUnverified = (
-  chains: readonly SoldChain[],
-  timeZone: string,
-): Promise<Market> =>
+export const replayUnverified = (chains: readonly SoldChain[], timeZone: string): Promise<Market> =>
   replayMarket(chains, {
     verified: (item) => Promise.resolve(factsOf(item, ["regulator"])),
     grants: new Map(),

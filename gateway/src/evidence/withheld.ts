@@ -10,7 +10,11 @@ export function monthNamedBy({ command }: Pick<StoredCommand, "command">): strin
 }
 
 /** Whether a file that shows one month of a contract shows this command of the chain. Undefined: it shows all months. */
-export function isShown({ kind }: ChainKey, stored: Pick<StoredCommand, "command">, month: string | undefined): boolean {
+export function isShown(
+  { kind }: ChainKey,
+  stored: Pick<StoredCommand, "command">,
+  month: string | undefined,
+): boolean {
   if (kind !== "contract" || month === undefined) return true;
   const named = monthNamedBy(stored);
   return named === undefined || named === month;
