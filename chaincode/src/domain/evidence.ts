@@ -165,6 +165,8 @@ export const TrailLine = z.discriminatedUnion("t", [
     id: z.string(),
   }),
   z.strictObject({ t: z.literal("command"), entry: z.string(), request: Jws }),
+  /** A command on another month of a contract, in its place in the contract's chain: counted, and not shown. */
+  z.strictObject({ t: z.literal("withheld"), entry: z.string() }),
   z.strictObject({ t: z.literal("chainEnd"), note: z.string(), opening: SealedHead }),
   /** Begins a log: from h₀ (`n` 0), or from the last record before `from`. */
   z.strictObject({

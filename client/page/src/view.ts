@@ -3,7 +3,15 @@ import { isCode } from "@quanji/chaincode/domain";
 import type { DocumentVerdict, RecordKey, TrailKey, Verdict } from "@quanji/client/verify";
 import { documentFacts, documentKind, documentPlace } from "../../src/cli/document-text.js";
 import { adviceFor, word } from "../../src/cli/messages.js";
-import { anchorLines, countsText, erasedLines, placeText, problemMeaning, sealedLines } from "../../src/cli/verdict.js";
+import {
+  anchorLines,
+  countsText,
+  erasedLines,
+  placeText,
+  problemMeaning,
+  sealedLines,
+  withheldLines,
+} from "../../src/cli/verdict.js";
 import { harmless } from "../../src/cli/width.js";
 import { major } from "@quanji/client/documents";
 import type { Fault, ListFacts } from "./job.js";
@@ -119,6 +127,7 @@ function proven(verdict: Verdict, lang: Lang): readonly Row[] {
     ...list("hosted", verdict.hosted ?? []),
     ...anchorLines(verdict, lang).map((line) => ["outside", line] as const),
     ...sealedLines(verdict, lang).map((line) => ["sealed", line] as const),
+    ...withheldLines(verdict, lang).map((line) => ["withheld", line] as const),
     ...erasedLines(verdict, lang).map((line) => ["erased", line] as const),
     ...bewareRows(verdict, lang),
   ];

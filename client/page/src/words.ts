@@ -127,6 +127,7 @@ const WORDS = {
   attested: ["Believed, not decided again", "采信而未重放"],
   hosted: ["Keys held by a host, which could have signed", "托管密钥（托管方可代签）"],
   sealed: ["Sealed", "已密封"],
+  withheld: ["Withheld", "未出示"],
   erased: ["Erased", "已删除"],
   beware: ["Beware", "注意"],
   trustFile: ["Trust file", "信任文件"],

@@ -118,6 +118,7 @@ const ZH: Readonly<Partial<Record<Finding, string>>> = {
   TRAIL_STALE: "链首所证时间早于所要求的终点",
   DIRECTORY_STALE: "日志目录所证时间早于终点：可能缺少某日志",
   CHAIN_KEY: "链、命令或签注属于另一对象",
+  COMMAND_WITHHELD: "某命令只计入而未出示，而文件必须出示它",
   CHAIN_MISSING: "文件缺少判定或签名所依据的命令链",
   LOG_SET_INCOMPLETE: "文件缺少可能含有存证的日志，或缺少目录本身",
   ABSENCE_UNPROVEN: "未示任何存证，亦未证明确无存证",

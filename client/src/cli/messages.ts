@@ -319,6 +319,10 @@ export const WORDS = {
     "entries: {n}, sealed until {until} by {authority} (order {order})",
     "条目 {n} 个，由 {authority} 密封至 {until}（令 {order}）",
   ],
+  withheld: [
+    "commands said to be on other months of the contract: {n}, counted and not shown",
+    "据称属于合同其他月份的命令 {n} 条，计入而未出示",
+  ],
   erasedMore: ["and by {n} more commands", "另有 {n} 条删除命令"],
   hosted: ["keys held by a host, which could have signed:", "托管密钥（托管方可代签）："],
   trustFile: ["trust file", "信任文件"],

@@ -20,6 +20,7 @@ export function verdictText(file: string, verdict: Verdict, lang: Lang): string 
     ...list(say("hosted"), verdict.hosted ?? []),
     ...erasedLines(verdict, lang),
     ...sealedLines(verdict, lang),
+    ...withheldLines(verdict, lang),
     ...anchorLines(verdict, lang),
     ...(verdict.singleOperator ? [say("singleOperator")] : []),
     ...(verdict.testClock ? [say("testClock")] : []),
@@ -125,6 +126,10 @@ export const sealedLines = ({ sealed = [] }: Pick<Verdict, "sealed">, lang: Lang
       .replace("{authority}", authority)
       .replace("{order}", order),
   );
+
+/** `commands on other months of the contract: 3, counted and not shown` */
+export const withheldLines = ({ withheld }: Pick<Verdict, "withheld">, lang: Lang): readonly string[] =>
+  withheld === undefined ? [] : [word("withheld", lang).replace("{n}", String(withheld))];
 
 /** `quanji.example/szx/gw/0 anchored at size 9 by 2026-03-02T01:00:00.000Z: block 0x… (17) of chain 1, contract 0x…` */
 export const anchorLines = ({ anchors = [] }: Pick<Verdict, "anchors">, lang: Lang): readonly string[] =>

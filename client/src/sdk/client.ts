@@ -350,8 +350,8 @@ export class Client {
   }
 
   /**
-   * Evidence of a contract's month, for its parties and the regulator: the trail of its grant over what the contract covers of the
-   * month, with the chains of offer and contract. Errors: as {@link trail}; STATE_CONFLICT: the month is not over.
+   * Evidence of a contract's month, for its parties, the regulator and the month's payees: the trail of its grant over what the
+   * contract covers of the month, with the chains of offer and contract. To a payee commands on other months are not shown. Errors: as {@link trail}; STATE_CONFLICT: the month is not over.
    */
   async *contractTrail(contract: string, period: string): AsyncGenerator<string, void, void> {
     yield* this.#trail(pathOf(["trails", "contract", contract], { period }), undefined);

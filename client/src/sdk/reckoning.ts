@@ -26,7 +26,7 @@ import {
 import { type Hash, hashText, utf8 } from "@quanji/chaincode/log";
 import type { z } from "zod";
 import type { CommandChainKey } from "../verify/chains.js";
-import { type ChainCommand, openCommand } from "../verify/commands.js";
+import { type ChainCommand, openCommand, openWithheld, type WithheldCommand } from "../verify/commands.js";
 import { parseLine } from "../verify/lines.js";
 import { replayUnverified } from "../verify/market.js";
 import { type Market, type OpenedTrust, statementName, type Verdict, verifyTrail } from "../verify/index.js";
@@ -49,6 +49,8 @@ export interface MonthReckoning extends PeriodReckoning, Pick<ClosePayload, "log
   readonly basis: ReckoningBasis;
   /** Units in the deliveries that were asked for, by whether they are free. */
   readonly named: { readonly charged: bigint; readonly free: bigint; readonly places: readonly Place[] };
+  /** Commands that the evidence counts and does not show: to a payee, those on other months. */
+  readonly withheld: number;
   /** Undefined: no trust file was at hand, and nothing was verified. */
   readonly verdict: Verdict | undefined;
 }
@@ -117,7 +119,7 @@ class Pass {
   }
 
   /** @param logs all that have a section in the evidence */
-  close(logs: ReadonlySet<string>, verdict: Verdict | undefined): MonthReckoning {
+  close(logs: ReadonlySet<string>, verdict: Verdict | undefined): Omit<MonthReckoning, "withheld"> {
     if (this.#found.length !== this.#asked.size) {
       throw new QuanjiError("EVIDENCE_MISSING", "a delivery that is named is none of this month's", {
         field: "deliveries",
@@ -143,6 +145,7 @@ class Pass {
 export interface OpenedEvidence {
   /** As its chains say; nothing is verified yet. */
   readonly basis: ReckoningBasis;
+  readonly withheld: number;
   /** All lines, from the first. */
   readonly lines: AsyncIterable<string>;
 }
@@ -156,13 +159,19 @@ export async function openEvidence(
 ): Promise<OpenedEvidence> {
   const iterator = lines[Symbol.asyncIterator]();
   const read: string[] = [];
-  const chains: { readonly key: CommandChainKey; readonly commands: ChainCommand[] }[] = [];
+  const chains: {
+    readonly key: CommandChainKey;
+    readonly commands: ChainCommand[];
+    readonly withheld: WithheldCommand[];
+  }[] = [];
   for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
     read.push(next.value);
     if (next.value.startsWith('{"log":')) break;
     const line = parseLine(utf8(next.value.trimEnd()));
     const last = chains.at(-1);
-    if (line.t === "chain") chains.push({ key: { scope: line.scope, kind: line.kind, id: line.id }, commands: [] });
+    if (line.t === "chain") {
+      chains.push({ key: { scope: line.scope, kind: line.kind, id: line.id }, commands: [], withheld: [] });
+    } else if (line.t === "withheld") last?.withheld.push(openWithheld(line.entry));
     else if (line.t === "command" && (last?.key.kind === "offer" || last?.key.kind === "contract")) {
       last.commands.push(openCommand(line.entry, line.request));
     }
@@ -172,7 +181,8 @@ export async function openEvidence(
   if (basis === undefined) {
     throw new QuanjiError("EVIDENCE_MISSING", "the evidence has not the contract's chains", { field: "contract" });
   }
-  return { basis, lines: joined(read, iterator) };
+  const withheld = chains.reduce((sum, chain) => sum + chain.withheld.length, 0);
+  return { basis, withheld, lines: joined(read, iterator) };
 }
 
 async function* joined(read: readonly string[], rest: AsyncIterator<string>): AsyncGenerator<string, void, void> {
@@ -186,7 +196,7 @@ async function* joined(read: readonly string[], rest: AsyncIterator<string>): As
  * Errors: the verdict's code; EVIDENCE_MISSING; whatever the source throws.
  */
 export async function reckonMonth(
-  { basis, lines }: OpenedEvidence,
+  { basis, withheld, lines }: OpenedEvidence,
   { contract: id, period, named, untallied, trust }: Asked,
 ): Promise<MonthReckoning> {
   const logs = new Set<string>();
@@ -198,7 +208,7 @@ export async function reckonMonth(
       const bytes = splitRecordText(text);
       pass.add(parseRecord(bytes), recordLeaf(bytes));
     }
-    return pass.close(logs, undefined);
+    return { ...pass.close(logs, undefined), withheld };
   }
   let pass: Pass | undefined;
   let header: TrailLineOf<"trail"> | undefined;
@@ -218,7 +228,7 @@ export async function reckonMonth(
   }
   if (pass === undefined) throw new QuanjiError("TRAIL_INCOMPLETE", "the evidence has not the contract's chains");
   assertWhole(header, pass.month);
-  return pass.close(logs, verdict);
+  return { ...pass.close(logs, verdict), withheld };
 }
 
 /** A true trail of another grant, or of a shorter time, would verify. Errors: TRAIL_INCOMPLETE. */

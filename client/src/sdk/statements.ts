@@ -60,6 +60,8 @@ export interface ReckonedStatement extends Omit<ClosePayload, "contract" | "peri
   readonly differs?: readonly string[];
   /** What was not reckoned but taken from the closed statement, because the caller may not see it. */
   readonly attested: readonly string[];
+  /** Commands on other months that the evidence counts and does not show: to who has a portion and is no party. Absent: none. */
+  readonly withheld?: number;
 }
 
 /** Of a credit note. An alias, for it goes into a payload as it is. */
@@ -109,12 +111,15 @@ export class Statements {
   }
 
   /**
-   * Reads the month's evidence and computes its statement. With a trust file nothing is taken on the gateway's word.
-   * Errors: NOT_FOUND; STATE_CONFLICT: the month is not over; EVIDENCE_MISSING; those of a trail that does not verify.
+   * Reads the month's evidence and computes its statement. With a trust file nothing is taken on the gateway's word. For the
+   * contract's parties, the regulator, and the payees of the month.
+   * Errors: NOT_FOUND; STATE_CONFLICT: the month is not over; EVIDENCE_MISSING; TRAIL_INCOMPLETE · COMMAND_WITHHELD: the statement
+   * that the gateway shows is another than the one in its evidence; those of a trail that does not verify.
    */
   async reckon(contract: string, period: string): Promise<ReckonedStatement> {
     const { reckoning, measured, attested } = await this.#reckon(contract, period, []);
-    const { lines, total, held, logs, tariff, basis, verdict } = reckoning;
+    const { lines, total, held, logs, tariff, basis, verdict, withheld } = reckoning;
+    if (withheld > 0) await this.#assertWhole(contract, period, basis.statement);
     const untallied = reckoning.untallied;
     const reckoned = {
       contract,
@@ -130,9 +135,27 @@ export class Statements {
       total: String(total),
       verified: verdict !== undefined,
       attested,
+      ...(withheld > 0 && { withheld }),
     };
     const closed = basis.statement;
     return closed === undefined ? reckoned : { ...reckoned, closed, differs: differencesOf(reckoned, closed) };
+  }
+
+  /**
+   * That nothing on this month is among what the evidence withholds, by the gateway's own signed view of the statement. Errors:
+   * TRAIL_INCOMPLETE · COMMAND_WITHHELD.
+   */
+  async #assertWhole(contract: string, period: string, statement: Statement | undefined): Promise<void> {
+    const stated = await this.get(contract, period).catch((error: unknown) => {
+      if (isQuanjiError(error, "NOT_FOUND")) return undefined; // not closed yet
+      throw error;
+    });
+    if (madeBy(stated) === madeBy(statement)) return;
+    throw new QuanjiError(
+      "TRAIL_INCOMPLETE",
+      "the gateway shows another state of the statement than its evidence does: ask again, and keep both answers if they still differ",
+      { detail: "COMMAND_WITHHELD" },
+    );
   }
 
   /** Signs what was reckoned as the month's statement; by default reckons it first. */
@@ -356,6 +379,12 @@ function differencesOf(reckoned: Omit<ClosePayload, "contract" | "period">, clos
   if (reckoned.total !== closed.amount) differs.push("total");
   return differs;
 }
+
+/** The transactions that have made a statement's amounts. */
+const madeBy = (statement: Pick<Statement, "closed" | "adjustments"> | undefined): string =>
+  statement === undefined
+    ? ""
+    : [statement.closed, ...statement.adjustments.map(({ at }) => at)].map(({ tx }) => tx).join(" ");
 
 /** Members in one order, so that equal values are equal texts. */
 function sorted(value: unknown): unknown {

@@ -10,6 +10,7 @@ import {
   edit,
   endAt,
   grant,
+  type Lines,
   lines,
   recordsOf,
   type Row,
@@ -17,6 +18,12 @@ import {
   without,
   world,
 } from "./tampering.support.test.js";
+
+const entryAt = (i: number): string => (lines[i] as TrailLineOf<"command">).entry;
+
+/** The command of that line by its entry alone. */
+const withholding = (i: number, change: (entry: string) => string): Lines =>
+  lines.with(i, { t: "withheld", entry: change(entryAt(i)) });
 
 export const ON_LINES: readonly Row[] = [
   [
@@ -156,6 +163,26 @@ export const ON_LINES: readonly Row[] = [
     "a command of another kind",
     "TRAIL_INCOMPLETE · CHAIN_KEY",
     () => lines.toSpliced(endAt("grant", grant), 0, lines[endAt("resource", RESOURCE) - 1]!),
+  ],
+  [
+    "a grant's command withheld",
+    "TRAIL_INCOMPLETE · COMMAND_WITHHELD",
+    () => withholding(endAt("grant", grant) - 1, (entry) => entry),
+  ],
+  [
+    "a grant's command withheld as if it were a statement's",
+    "TRAIL_INCOMPLETE · COMMAND_WITHHELD",
+    () => withholding(endAt("grant", grant) - 1, (entry) => entry.replace("grant.approve", "statement.close")),
+  ],
+  [
+    "a withheld command that is shown",
+    "PROOF_INVALID · FIELD_UNKNOWN",
+    () => edit(endAt("grant", grant) - 1, () => ({ t: "withheld" })),
+  ],
+  [
+    "a withheld command outside a chain",
+    "PROOF_INVALID · LINE_ORDER",
+    () => lines.toSpliced(1, 0, { t: "withheld", entry: entryAt(endAt("grant", grant) - 1) }),
   ],
   [
     "40 absence without state none",

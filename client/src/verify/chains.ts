@@ -1,7 +1,7 @@
 /** Command chains: each folded from h₀ to its attested head, so that the commands shown are all there are. */
 import { COMMANDS, type CommandChainKind, type Group, stopDigest } from "@quanji/chaincode/domain";
-import { type ChainHead, type ChainKey, emptyHead, extend, partyOf } from "@quanji/chaincode/log";
-import type { ChainCommand } from "./commands.js";
+import { type ChainHead, type ChainKey, emptyHead, extend, type Hash, partyOf } from "@quanji/chaincode/log";
+import type { ChainCommand, WithheldCommand } from "./commands.js";
 import { type SealedHead, verifyHead } from "./head.js";
 import type { OpenedTrust } from "./trust.js";
 import { refuse } from "./verdict.js";
@@ -27,6 +27,8 @@ export interface CommandChainKey extends ChainKey {
 export interface CommandChain {
   readonly key: CommandChainKey;
   readonly commands: readonly ChainCommand[];
+  /** Commands that the file counts in this chain and does not show. */
+  readonly withheld: readonly WithheldCommand[];
   readonly time: string;
 }
 
@@ -35,6 +37,7 @@ export class ChainReader {
   readonly key: CommandChainKey;
   #head: ChainHead;
   readonly #commands: ChainCommand[] = [];
+  readonly #withheld: WithheldCommand[] = [];
   readonly #requests = new Set<string>();
   readonly #net: string;
 
@@ -55,10 +58,21 @@ export class ChainReader {
     if (command.command.payload.net !== this.#net)
       refuse("NETWORK_MISMATCH", "a command was signed for another network");
     if (!belongs(command, this.key)) refuse("CHAIN_KEY", "the command is not one of this chain's object");
-    if (this.#requests.has(command.jws.request)) refuse("REQUEST_REPLAYED", "one command stands in the chain twice");
-    this.#requests.add(command.jws.request);
-    this.#head = extend(this.#head, command.leaf);
+    this.#extend(command.jws.request, command.leaf);
     this.#commands.push(command);
+  }
+
+  /** Errors: COMMAND_WITHHELD (in another chain than a contract's), REQUEST_REPLAYED. */
+  withhold(command: WithheldCommand): void {
+    if (this.key.kind !== "contract") refuse("COMMAND_WITHHELD", "only a contract's chain may withhold commands");
+    this.#extend(command.request, command.leaf);
+    this.#withheld.push(command);
+  }
+
+  #extend(request: string, leaf: Hash): void {
+    if (this.#requests.has(request)) refuse("REQUEST_REPLAYED", "one command stands in the chain twice");
+    this.#requests.add(request);
+    this.#head = extend(this.#head, leaf);
   }
 
   /** Errors: DIRECTORY_STALE, TRAIL_TRUNCATED, TRAIL_STALE, LEAF_MISMATCH, and those of {@link verifyHead}. */
@@ -75,7 +89,7 @@ export class ChainReader {
     }
     if (this.#head.n > n) refuse("TRAIL_STALE", "the head note is older than the chain's last command");
     if (this.#head.h !== h) refuse("LEAF_MISMATCH", "the commands shown are not those of the attested chain");
-    return { key: this.key, commands: this.#commands, time: attested.time };
+    return { key: this.key, commands: this.#commands, withheld: this.#withheld, time: attested.time };
   }
 }
 

@@ -1,5 +1,14 @@
 /** One command of a chain: its entry, and the JWS that the entry names. Signatures are checked when all keys are known. */
-import { Instant, isVerb, limitsOf, msOf, parsePayload, type Payload, type Verb } from "@quanji/chaincode/domain";
+import {
+  Instant,
+  isVerb,
+  limitsOf,
+  msOf,
+  parsePayload,
+  type Payload,
+  STATEMENT_VERBS,
+  type Verb,
+} from "@quanji/chaincode/domain";
 import {
   type CommandHeader,
   entryLeaf,
@@ -47,6 +56,24 @@ export function openCommand(entryText: string, request: FlattenedJws): ChainComm
     timeMs: msOf(entry.time),
     tx: entry.tx,
   };
+}
+
+/** A command that a file counts and does not show: its entry, without what was signed. */
+export interface WithheldCommand {
+  readonly verb: Verb;
+  readonly request: string;
+  readonly leaf: Hash;
+  readonly time: string;
+}
+
+/** What happens to a month's money. Who signed the contract, and on which terms, is never withheld. */
+const WITHHOLDABLE: ReadonlySet<string> = new Set<Verb>([...STATEMENT_VERBS, "indicator.sign"]);
+
+/** Errors: COMMAND_WITHHELD: not a command on one month of a contract; those of {@link openCommand}'s entry. */
+export function openWithheld(entryText: string): WithheldCommand {
+  const { verb, request, time } = openEntry(entryText);
+  if (!WITHHOLDABLE.has(verb)) refuse("COMMAND_WITHHELD", "a command is withheld that every reader has to see");
+  return { verb: verb as Verb, request, leaf: entryLeaf(entryText), time };
 }
 
 function openEntry(text: string): {

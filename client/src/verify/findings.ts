@@ -187,6 +187,7 @@ export const FINDINGS = {
     "the directory of logs is attested for a time before the end: a log could be missing",
   ),
   CHAIN_KEY: incomplete("distrust", "a chain, command or note is another object's"),
+  COMMAND_WITHHELD: incomplete("distrust", "a command is counted and not shown that the file has to show"),
   CHAIN_MISSING: incomplete("missing", "a command chain is not in the file that a decision or a signature rests on"),
   LOG_SET_INCOMPLETE: incomplete(
     "missing",

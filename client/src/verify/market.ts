@@ -60,16 +60,16 @@ function isOneOf<V extends AnyCommand["verb"]>(command: AnyCommand, verbs: reado
 const OFFER_VERBS = OFFER_MACHINE.map(({ verb }) => verb);
 const CONTRACT_VERBS = CONTRACT_MACHINE.map(({ verb }) => verb);
 
+/** What a replay reads of a chain. */
+export type SoldChain = Pick<CommandChain, "key" | "commands" | "withheld">;
+
 const foreign = (): never => refuse("CHAIN_KEY", "the command is not one of this chain's object");
 
 /**
  * Errors: CHAIN_MISSING (a contract's offer is not in the file), CHAIN_KEY (it lives elsewhere), COMMAND_REFUSED, and those of
  * `verified`.
  */
-export async function replayMarket(
-  chains: readonly Pick<CommandChain, "key" | "commands">[],
-  context: MarketContext,
-): Promise<Market> {
+export async function replayMarket(chains: readonly SoldChain[], context: MarketContext): Promise<Market> {
   const offers = new Map<string, Offer>();
   const scopes = new Map(chains.map(({ key }) => [`${key.kind} ${key.id}`, key.scope]));
   for (const chain of chains.filter(({ key }) => key.kind === "offer")) {
@@ -79,7 +79,7 @@ export async function replayMarket(
   const statements = new Map<string, Statement>();
   const indicators = new Map<string, SignedIndicator>();
   for (const chain of chains.filter(({ key }) => key.kind === "contract")) {
-    const replay = new ContractReplay(offers, context);
+    const replay = new ContractReplay(offers, context, chain.withheld.length > 0);
     for (const item of chain.commands) replay.add(item, await context.verified(item));
     const contract = replay.contract;
     assertPlace(chain, contract, scopes, context.grants);
@@ -129,13 +129,16 @@ function assertPlace(
 class ContractReplay {
   readonly #offers: ReadonlyMap<string, Offer>;
   readonly #context: MarketContext;
+  readonly #isPartial: boolean;
   readonly #statements = new Map<string, Statement>();
   readonly #indicators = new Map<string, SignedIndicator>();
   #contract: Contract | undefined;
 
-  constructor(offers: ReadonlyMap<string, Offer>, context: MarketContext) {
+  /** @param isPartial whether commands on other months are withheld: then months need not follow on each other here */
+  constructor(offers: ReadonlyMap<string, Offer>, context: MarketContext, isPartial: boolean) {
     this.#offers = offers;
     this.#context = context;
+    this.#isPartial = isPartial;
   }
 
   get contract(): Contract {
@@ -169,9 +172,10 @@ class ContractReplay {
 
   #settle(command: SettlementCommand, facts: CommandFacts): void {
     const { period } = command.payload;
+    const last = monthAfter(period, -1);
     const parts = {
       ...this.#month(period),
-      before: this.#statements.get(monthAfter(period, -1)),
+      before: this.#statements.get(last) ?? (this.#isPartial ? { period: last } : undefined),
       indicator: this.#indicators.get(period),
       others: [...this.#statements.values()].filter((each) => each.period !== period),
     };
@@ -193,10 +197,7 @@ class ContractReplay {
 }
 
 /** What chains would lead to, were all that they say true: for who has no trust file, or has not read the file whole. */
-export const replayUnverified = (
-  chains: readonly Pick<CommandChain, "key" | "commands">[],
-  timeZone: string,
-): Promise<Market> =>
+export const replayUnverified = (chains: readonly SoldChain[], timeZone: string): Promise<Market> =>
   replayMarket(chains, {
     verified: (item) => Promise.resolve(factsOf(item, ["regulator"])),
     grants: new Map(),

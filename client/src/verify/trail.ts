@@ -10,7 +10,7 @@ import {
 import { hashText } from "@quanji/chaincode/log";
 import { ChainReader, type CommandChain } from "./chains.js";
 import { assertLevel, requiredLevel } from "./checkpoint.js";
-import { openCommand } from "./commands.js";
+import { openCommand, openWithheld } from "./commands.js";
 import { openEngine } from "#signature-engine";
 import { openOpener } from "#line-opener";
 import { DecisionReplay } from "./decision.js";
@@ -102,6 +102,7 @@ type Findings = Pick<
   | "hosted"
   | "erased"
   | "sealed"
+  | "withheld"
   | "anchors"
 >;
 
@@ -117,6 +118,7 @@ class TrailReader {
   readonly #signatures = new PendingChecks(this.#engine);
   #line = 0;
   #commandBytes = 0;
+  #withheld = 0;
   #header: TrailLineOf<"trail"> | undefined;
   #chain: ChainReader | undefined;
   #world: Replayed | undefined;
@@ -199,6 +201,9 @@ class TrailReader {
       case "command":
         this.#command(line, bytes.length);
         return undefined;
+      case "withheld":
+        this.#withhold(line, bytes.length);
+        return undefined;
       case "chainEnd":
         return this.#endChain(line);
       case "log":
@@ -241,10 +246,19 @@ class TrailReader {
   }
 
   #command({ entry, request }: TrailLineOf<"command">, length: number): void {
+    this.#begunChain(length).add(openCommand(entry, request));
+  }
+
+  #withhold({ entry }: TrailLineOf<"withheld">, length: number): void {
+    this.#begunChain(length).withhold(openWithheld(entry));
+    this.#withheld++;
+  }
+
+  #begunChain(length: number): ChainReader {
     if (this.#chain === undefined) return refuse("LINE_ORDER", "a command stands outside a chain");
     this.#commandBytes += length;
     if (this.#commandBytes > MAX_COMMAND_BYTES) refuse("LIMIT_EXCEEDED", "the file holds too many commands");
-    this.#chain.add(openCommand(entry, request));
+    return this.#chain;
   }
 
   async #endChain({ note, opening }: TrailLineOf<"chainEnd">): Promise<void> {
@@ -377,6 +391,7 @@ class TrailReader {
       ...(this.#hosted.size > 0 && { hosted: [...this.#hosted] }),
       ...(world.seals.used.length > 0 && { sealed: world.seals.used }),
       ...(world.erasures.used.length > 0 && { erased: world.erasures.used }),
+      ...(this.#withheld > 0 && { withheld: this.#withheld }),
       ...this.#anchors(),
     };
   }

@@ -58,6 +58,8 @@ export interface Verdict {
   readonly erased?: readonly ErasedBy[];
   /** Entries that orders hide until a date, counted and not shown; absent: none. */
   readonly sealed?: readonly SealedBy[];
+  /** Commands on other months of a contract, counted and not shown; absent: none. That they are of other months is the gateway's word. */
+  readonly withheld?: number;
   /** Where the logs stand in outside chains; absent: nowhere that the trust file names. */
   readonly anchors?: readonly Anchoring[];
   readonly trustDigest: string;

@@ -8,11 +8,19 @@ import {
   partyOf,
 } from "@quanji/chaincode/log";
 import type { LedgerIndex } from "../readmodel/ledger-index.js";
+import { isShown } from "./withheld.js";
 
-export async function signersOf(index: LedgerIndex, keys: readonly ChainKey[]): Promise<ReadonlySet<string>> {
+/** @param month of contracts: the only one whose commands are shown; default: all are */
+export async function signersOf(
+  index: LedgerIndex,
+  keys: readonly ChainKey[],
+  month?: string,
+): Promise<ReadonlySet<string>> {
   const signers = new Set<string>();
   for (const key of keys) {
-    for await (const { stored } of index.commands(key)) signers.add(signerOf(stored.command));
+    for await (const { stored } of index.commands(key)) {
+      if (isShown(key, stored, month)) signers.add(signerOf(stored.command));
+    }
   }
   return signers;
 }

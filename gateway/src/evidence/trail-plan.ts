@@ -21,12 +21,21 @@ export interface TrailQuery {
   readonly from?: string;
   readonly to?: string;
   /** Of a grant: the contract that bills it, and its offers, whose chains stand in the file too. */
-  readonly billed?: { readonly contract: string; readonly offers: readonly string[] };
+  readonly billed?: Billed;
+}
+
+export interface Billed {
+  readonly contract: string;
+  readonly offers: readonly string[];
+  /** Commands on other months of the contract are counted and not shown. Absent: all are shown. */
+  readonly month?: string;
 }
 
 /** A command chain up to the head that its note states. */
 export interface PlannedChain extends StatedHead {
   readonly key: ChainKey;
+  /** Of a contract: the only month whose commands are shown. Absent: all are. */
+  readonly month?: string;
 }
 
 /** The part of a log that belongs to the trail's key: positions `start` … `end` − 1 of that key's chain. */
@@ -84,9 +93,10 @@ export async function planTrail(
   else if (audience.regulator && query.kind === "resource") await withLineage(index, touched);
   const own = query.kind === "grant" ? query.id : undefined;
   const market = marketKeys(net, index.collection, query);
-  const keys = await chainKeys(index, net, touched, audience, openings, { own, market });
+  const shown = query.billed?.month === undefined ? {} : { month: query.billed.month };
+  const keys = await chainKeys(index, net, touched, audience, openings, { own, market, ...shown });
   const chains: PlannedChain[] = [];
-  for (const key of keys) chains.push({ key, ...(await context.witness.state(sighting, key)) });
+  for (const key of keys) chains.push({ key, ...(await context.witness.state(sighting, key)), ...shown });
   chains.push(...openings);
   const opens = new Map(openings.map(({ key, head }) => [key.id, head?.n ?? 0]));
   return { net, opens: audience.regulator ? opens : undefined, chains, logs };
@@ -218,6 +228,7 @@ async function withLineage(index: LedgerIndex, { resources, grants }: Touched): 
 /**
  * Directory, boundary, orders, resources, parties, grants, offers and contract.
  * @param own the grant whose trail it is: who may have that may see the grant
+ * @param month of the contract: the only one whose commands are shown
  */
 export async function chainKeys(
   index: LedgerIndex,
@@ -225,7 +236,11 @@ export async function chainKeys(
   touched: Touched,
   audience: Audience,
   openings: readonly PlannedChain[],
-  { own, market = [] }: { readonly own?: string | undefined; readonly market?: readonly ChainKey[] } = {},
+  {
+    own,
+    market = [],
+    month,
+  }: { readonly own?: string | undefined; readonly market?: readonly ChainKey[]; readonly month?: string } = {},
 ): Promise<readonly PlannedChain["key"][]> {
   const common = (["directory", "boundary", "orders"] as const).map((kind) => publicChain(net, kind, net));
   const resources = [...touched.resources].sort().map((id) => publicChain(net, "resource", id));
@@ -233,7 +248,7 @@ export async function chainKeys(
     grantChain(net, index.collection, id),
   );
   const signed = [...common, ...resources, ...grants, ...market, ...openings.map(({ key }) => key)];
-  const signers = await signersOf(index, signed);
+  const signers = await signersOf(index, signed, month);
   const parties = await closure(index, net, [...touched.parties, ...signers]);
   return [...common, ...resources, ...parties, ...grants, ...market];
 }

@@ -17,6 +17,7 @@ import type { HeadWitness, StatedHead } from "../witness/heads.js";
 import { look } from "../witness/sighting.js";
 import { type Audience, type EvidenceContext, proofOf } from "./context.js";
 import { type PlannedChain, type PlannedLog, planTrail, type TrailPlan, type TrailQuery } from "./trail-plan.js";
+import { isShown } from "./withheld.js";
 
 export interface TrailContext extends Pick<EvidenceContext, "index" | "logs" | "cosigned"> {
   readonly ledger: Pick<Ledger, "view">;
@@ -97,13 +98,14 @@ async function* linesOf(context: TrailContext, query: TrailQuery, plan: TrailPla
 
 export async function* commandLines(
   { index }: Pick<TrailContext, "index">,
-  { key, note, head }: PlannedChain,
+  { key, note, head, month }: PlannedChain,
 ): AsyncGenerator<TrailLine, void> {
   yield { t: "chain", ...key };
   let left = head?.n ?? 0;
   if (left > 0) {
     for await (const { stored } of index.commands(key)) {
-      yield { t: "command", entry: stored.entry, request: stored.command };
+      const { entry, command: request } = stored;
+      yield isShown(key, stored, month) ? { t: "command", entry, request } : { t: "withheld", entry };
       if (--left === 0) break;
     }
   }

@@ -51,8 +51,11 @@ export interface TrailQuery {
   readonly id: string;
   readonly from?: string;
   readonly to?: string;
-  /** Of a grant: the contract that bills it, and its offers, whose chains stand in the file too. */
-  readonly billed?: { readonly contract: string; readonly offers: readonly string[] };
+  /**
+   * Of a grant: the contract that bills it, and its offers, whose chains stand in the file too. `month`: commands on other months of
+   * the contract are counted and not shown.
+   */
+  readonly billed?: { readonly contract: string; readonly offers: readonly string[]; readonly month?: string };
 }
 
 export interface SubjectTrailQuery {

@@ -5,10 +5,10 @@ import {
   contractMonth,
   instant,
   monthOf,
+  namedIn,
   type Offer,
   type Party,
   parseWith,
-  payeesOf,
   type Posted,
   QuanjiError,
   type Statement,
@@ -17,7 +17,7 @@ import { notFound } from "./answers.js";
 import { type Edge, ledgerNow, type TrailQuery } from "./edge.js";
 import type { ReadAnswer, ReadContext } from "./reads.js";
 import * as schemas from "./schemas.js";
-import { isRegulator } from "./visibility.js";
+import { isPayeeIn, isRegulator, isSideOf } from "./visibility.js";
 
 type MoneyRead = "statements" | "statement" | "books" | "allowances";
 
@@ -29,10 +29,6 @@ function found<T>(value: T | undefined): T {
 }
 
 const timeZoneOf = async ({ readModel }: Edge): Promise<string> => found(await readModel.network()).timeZone;
-
-/** Seller, buyer and exchange, of any of its versions. */
-const isSideOf = ({ versions }: Contract, party: string): boolean =>
-  versions.some(({ terms }) => [terms.seller, terms.buyer, terms.exchange].includes(party));
 
 const maySeeAll = (contract: Contract, party: Party): boolean => isRegulator(party) || isSideOf(contract, party.id);
 
@@ -59,7 +55,9 @@ function viewOf(
   party: Party,
 ): object | undefined {
   if (maySeeAll(contract, party)) return { ...statement, ...(posted !== undefined && { posted }) };
-  return payeesOf(statement).has(party.id) ? ownView(statement, party.id) : undefined;
+  // Portions fall to nobody else; where no weight was measured they fall to none of these either.
+  const { terms } = found(contract.versions.find(({ version }) => version === statement.contractVersion));
+  return namedIn(terms.payees).parties.includes(party.id) ? ownView(statement, party.id) : undefined;
 }
 
 export const MONEY_READS: Readonly<Record<MoneyRead, (edge: Edge, context: ReadContext) => Promise<ReadAnswer>>> = {
@@ -99,13 +97,15 @@ export const MONEY_READS: Readonly<Record<MoneyRead, (edge: Edge, context: ReadC
 };
 
 /**
- * The trail of the contract's grant over what the contract covers of a month. Errors: NOT_FOUND; STATE_CONFLICT: the contract covers
- * nothing of that month, or it is not over.
+ * The trail of the contract's grant over what the contract covers of a month. Who is no more than a payee of that month is shown no
+ * command on another. Errors: NOT_FOUND; STATE_CONFLICT: the contract covers nothing of that month, or it is not over.
  */
 export async function contractTrailQuery(edge: Edge, id: string, period: string, party: Party): Promise<TrailQuery> {
   const contract = found(await edge.readModel.contract(id));
-  if (!maySeeAll(contract, party)) throw notFound();
-  const { fromMs, toMs, version } = contractMonth(contract, period, await timeZoneOf(edge));
+  const timeZone = await timeZoneOf(edge);
+  const seesAll = maySeeAll(contract, party);
+  if (!seesAll && !isPayeeIn(contract, period, timeZone, party.id)) throw notFound();
+  const { fromMs, toMs, version } = contractMonth(contract, period, timeZone);
   if (toMs > (await ledgerNow(edge))) {
     throw new QuanjiError("STATE_CONFLICT", "the month is not over", { field: "period" });
   }
@@ -115,6 +115,6 @@ export async function contractTrailQuery(edge: Edge, id: string, period: string,
     id: version.terms.grant,
     from: instant(fromMs),
     to: instant(toMs),
-    billed: { contract: id, offers },
+    billed: { contract: id, offers, ...(!seesAll && { month: period }) },
   };
 }

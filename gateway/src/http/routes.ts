@@ -232,7 +232,7 @@ const READS: readonly ReadRoute[] = [
   read(
     "statements",
     "/v1/statements",
-    "Statements of a contract by month, a page: for its parties and who has a portion.",
+    "Statements of a contract by month, a page: for its parties; totals and own portions for who is paid by it in that month.",
     schemas.pageOf(schemas.StatementSchema),
     schemas.StatementsQuery,
   ),
@@ -252,7 +252,7 @@ const READS: readonly ReadRoute[] = [
   read(
     "contractTrail",
     "/v1/trails/contract/{id}",
-    "Evidence of a contract's month: its grant's trail with the chains of offer and contract (NDJSON, proves itself).",
+    "Evidence of a contract's month: its grant's trail with the chains of offer and contract (NDJSON, proves itself). For its parties, the regulator, and who is paid by it in that month: to the last, commands on other months are counted and not shown.",
     undefined,
     schemas.ContractTrailQuery,
   ),

@@ -4,7 +4,9 @@
  */
 import {
   type Contract,
+  contractMonth,
   type Grant,
+  isQuanjiError,
   namedIn,
   type Party,
   type Resource,
@@ -12,6 +14,7 @@ import {
   splitVersion,
 } from "@quanji/chaincode/domain";
 import { partyOf } from "@quanji/chaincode/log";
+import { monthNamedBy } from "../evidence/withheld.js";
 import type { KnownCommand, KnownRecord, ReadModel } from "../readmodel/readmodel.js";
 import { accessBodyOf } from "../service/records.js";
 
@@ -41,6 +44,21 @@ export async function maySeeRecord(readModel: ReadModel, record: KnownRecord, vi
   return grant !== undefined && (grant.grantor === viewer.id || grant.grantee === viewer.id);
 }
 
+/** Seller, buyer and exchange, of any of its versions. */
+export const isSideOf = ({ versions }: Contract, party: string): boolean =>
+  versions.some(({ terms }) => [terms.seller, terms.buyer, terms.exchange].includes(party));
+
+/** Whether the version of the contract that is in force in a month names the party among its payees. */
+export function isPayeeIn(contract: Contract, month: string, timeZone: string, party: string): boolean {
+  try {
+    return namedIn(contractMonth(contract, month, timeZone).version.terms.payees).parties.includes(party);
+  } catch (error) {
+    // The contract covers nothing of that month, so nothing of it is anybody's.
+    if (isQuanjiError(error, "STATE_CONFLICT")) return false;
+    throw error;
+  }
+}
+
 /** Its parties, whoever it pays or asks to measure, and the regulator. */
 export const maySeeContract = (contract: Contract, viewer: Party): boolean =>
   isRegulator(viewer) ||
@@ -51,7 +69,7 @@ export const maySeeContract = (contract: Contract, viewer: Party): boolean =>
       terms.measurer === viewer.id,
   );
 
-/** Signer and regulator; for a command on a grant or contract also those who may see it. */
+/** Signer and regulator; for a command on a grant or contract also those who may see it, and of a month of a contract only who was paid in it. */
 export async function maySeeCommand(
   readModel: ReadModel,
   known: KnownCommand,
@@ -62,7 +80,7 @@ export async function maySeeCommand(
   for (const { kind, id } of known.stored.chains) {
     if (kind === "contract") {
       const contract = await readModel.contract(id);
-      return contract !== undefined && maySeeContract(contract, viewer);
+      return contract !== undefined && maySeeOn(readModel, contract, monthNamedBy(known.stored), viewer);
     }
     if (kind === "grant") {
       const grant = await readModel.grant(id);
@@ -70,4 +88,17 @@ export async function maySeeCommand(
     }
   }
   return false;
+}
+
+/** @param month what the command is about; undefined: the contract itself */
+async function maySeeOn(
+  readModel: ReadModel,
+  contract: Contract,
+  month: string | undefined,
+  viewer: Party,
+): Promise<boolean> {
+  if (month === undefined) return maySeeContract(contract, viewer);
+  if (isSideOf(contract, viewer.id)) return true;
+  const timeZone = (await readModel.network())?.timeZone;
+  return timeZone !== undefined && isPayeeIn(contract, month, timeZone, viewer.id);
 }

@@ -1,5 +1,5 @@
 /** Under which names objects are found beside their ids: a contract under its parties, a product under what it is made from. */
-import { namedIn, type Resource, signatoriesOf, splitVersion } from "@quanji/chaincode/domain";
+import { namedIn, type PublicDocument, type Resource, signatoriesOf, splitVersion } from "@quanji/chaincode/domain";
 import { DECODE } from "./decode.js";
 import { type Found, KEYS } from "./layout.js";
 import type { Changes } from "./store.js";
@@ -15,7 +15,13 @@ export function fileOpen(changes: Changes, key: string, text: string): void {
   else if (key.startsWith("attestation/")) {
     const { id, subject } = DECODE.attestation(text);
     file(changes, "attestation", [subject, splitVersion(subject).id], id);
-  }
+  } else if (key.startsWith("document/")) fileDocument(changes, DECODE.document(text));
+}
+
+/** A revoked certificate never holds again, and no other takes its place in the list. */
+function fileDocument(changes: Changes, { kind, state, issuer, statusIndex }: PublicDocument): void {
+  if (kind !== "certificate" || state !== "revoked" || statusIndex === undefined) return;
+  changes.put(KEYS.revoked(issuer, statusIndex), "");
 }
 
 function fileResource(changes: Changes, { id, lineage = [] }: Resource): void {

@@ -5,7 +5,7 @@
 import type { ChainKey } from "@quanji/chaincode/log";
 
 /** Raised when the layout below changes: an index of another format is made anew. */
-export const FORMAT = 6;
+export const FORMAT = 7;
 
 const DIGITS = 16;
 const fixed = (value: number): string => String(value).padStart(DIGITS, "0");
@@ -52,6 +52,8 @@ export const KEYS = {
   grantOf: (party: string, grant: string) => `i|${party}|${grant}`,
   /** Present for each name that an object is found by, beside its id. */
   found: (what: Found, name: string, id: string) => `f|${what}|${name}|${id}`,
+  /** Present for each place of an issuer's status list whose certificate is revoked. */
+  revoked: (issuer: string, place: number) => `v|${issuer}|${fixed(place)}`,
   /** Id of the grant that a stop digest names. */
   digest: (digest: string) => `x|${digest}`,
 } as const;
@@ -71,7 +73,7 @@ export const range = (prefix: string): { readonly gte: string; readonly lt: stri
 });
 
 /** Prefix of everything of one log or chain under one letter. */
-export const under = (letter: "g" | "u" | "i" | "n" | "o" | "z", name: string): string => `${letter}|${name}|`;
+export const under = (letter: "g" | "u" | "i" | "n" | "o" | "v" | "z", name: string): string => `${letter}|${name}|`;
 
 /** Prefix of all that is found by a name. */
 export const foundBy = (what: Found, name: string): string => `f|${what}|${name}|`;

@@ -131,14 +131,9 @@ export class Objects {
     return { books, accounts: accounts.sort((a, b) => (a.party < b.party ? -1 : 1)) };
   }
 
-  /** Places in an issuer's status list whose certificates are revoked. */
+  /** Places in an issuer's status list whose certificates are revoked, in order. */
   async revokedStatuses(issuer: string): Promise<readonly number[]> {
-    const prefix = KEYS.publicState(publicKeys.document(""));
-    const found = await this.#list(prefix, ALL, undefined, (_id, text) => {
-      const { kind, state, issuer: by, statusIndex } = DECODE.document(text);
-      return kind === "certificate" && state === "revoked" && by === issuer ? statusIndex : undefined;
-    });
-    return found.items;
+    return (await this.#list(under("v", issuer), ALL, undefined, Number)).items;
   }
 
   listStatements(contract: string, limit: number, after?: string): Promise<Page<Statement>> {

@@ -49,6 +49,7 @@ LINES = {
     },
     "chain": {"t": string, "scope": string, "kind": one_of(*CHAINS), "id": string},
     "command": {"t": string, "entry": string, "request": JWS},
+    "withheld": {"t": string, "entry": string},
     "chainEnd": {"t": string, "note": string, "opening": HEAD},
     "log": {
         "t": string,
@@ -111,6 +112,11 @@ VERBS = set(
     "record.seal record.unseal attest attestation.withdraw price.cap offer.list offer.delist tariff.publish "
     "contract.sign contract.terminate".split()
 )
+#: Of a contract, what happens to one of its months.
+WITHHOLDABLE = set(
+    "statement.close statement.dispute statement.adjust invoice.issue invoice.settle certificate.issue "
+    "certificate.revoke indicator.sign".split()
+)
 ZERO = "A" * 43
 
 
@@ -149,16 +155,26 @@ class Trail:
         private = key[0].startswith(f"{self.net}/org-")
         named = key[1] not in ("directory", "boundary", "orders") or key[2] == self.net
         need(named and (private if key[1] in HIDDEN else key[0] == self.net), "CHAIN_KEY")
-        self.chain, self.head, self.commands = key, (0, start_of(key)), []
+        self.chain, self.head, self.commands, self.requests = key, (0, start_of(key)), [], set()
 
     def on_command(self, line):
         need(self.chain is not None, "LINE_ORDER")
         command = Command(line)
         need(command.payload.get("net") == self.net, "NETWORK_MISMATCH")
         need(command.belongs(*self.chain[1:]), "CHAIN_KEY")
-        need(all(each.jws.request != command.jws.request for each in self.commands), "REQUEST_REPLAYED")
-        self.head = extend(self.head, sha256(b"\x00" + line["entry"].encode()).digest())
+        self.extend(line, command.jws.request)
         self.commands.append(command)
+
+    def on_withheld(self, line):
+        need(self.chain is not None, "LINE_ORDER")
+        entry = opened_entry(line["entry"])
+        need(entry["verb"] in WITHHOLDABLE and self.chain[1] == "contract", "COMMAND_WITHHELD")
+        self.extend(line, entry["request"])
+
+    def extend(self, line, request):
+        need(request not in self.requests, "REQUEST_REPLAYED")
+        self.requests.add(request)
+        self.head = extend(self.head, sha256(b"\x00" + line["entry"].encode()).digest())
 
     def on_chainEnd(self, line):
         need(self.chain is not None, "LINE_ORDER")
@@ -284,12 +300,17 @@ def parse_head_note(text):
     return at, h0, state, seconds
 
 
+def opened_entry(text):
+    entry = parse_canonical(text)
+    need(entry.get("v") == "quanji.entry.v1", "VERSION_UNKNOWN")
+    schema = {"v": string, "request": is_hash, "tx": string, "verb": string, "time": is_instant}
+    need(fits(schema, entry) is None, "FIELD_UNKNOWN")
+    return entry
+
+
 class Command:
     def __init__(self, line):
-        entry = parse_canonical(line["entry"])
-        need(entry.get("v") == "quanji.entry.v1", "VERSION_UNKNOWN")
-        schema = {"v": string, "request": is_hash, "tx": string, "verb": string, "time": is_instant}
-        need(fits(schema, entry) is None, "FIELD_UNKNOWN")
+        entry = opened_entry(line["entry"])
         typ = parse_canonical(from_base64url(line["request"]["protected"])).get("typ")
         self.verb = typ[len("quanji-") : -len("+jws")] if isinstance(typ, str) else ""
         need(self.verb in VERBS, "TYP_MISMATCH")

@@ -2,12 +2,12 @@ import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { isQuanjiError } from "@quanji/chaincode/domain";
 import { type Issued } from "@quanji/client";
 import { openStatusList, verifyDocument } from "@quanji/client/verify";
 import { expect } from "chai";
-import { BilledMonth, DAY_MS, PRODUCT, textOf } from "../support/billed-month.js";
+import { BilledMonth } from "../support/billed-month.js";
 import type { LocalHost } from "../support/host.js";
+import { DAY_MS, expectCode, PRODUCT, textOf } from "../support/sale.js";
 import { IDS, type Stage } from "../support/stage.js";
 
 /** Documents of a month, from a gateway's evidence to files that verify without it. */
@@ -48,11 +48,7 @@ describe("G7: documents prove their figures from their files alone", function ()
       document: invoice.code,
     });
     await writeFile(path.join(folder, "march.invoice.ndjson"), text);
-    const again = await (await stage.client("bureau")).documents.issueInvoice(month()).then(
-      () => "issued",
-      (error: unknown) => (isQuanjiError(error) ? error.code : String(error)),
-    );
-    expect(again).to.equal("STATE_CONFLICT");
+    await expectCode((await stage.client("bureau")).documents.issueInvoice(month()), "STATE_CONFLICT");
   });
 
   it("one cent or one record changed in the file is refused with its code", async () => {
@@ -160,11 +156,7 @@ describe("G7: documents prove their figures from their files alone", function ()
     const { published, disclosure } = await regulator.disclosures.build(year, IDS.bureau);
     expect(disclosure.code).to.equal(published?.code);
     expect(disclosure.products).to.have.length(1);
-    const refused = await (await stage.client("insurer")).disclosures.build(year, IDS.bureau).then(
-      () => "answered",
-      (error: unknown) => (isQuanjiError(error) ? error.code : String(error)),
-    );
-    expect(refused).to.equal("NOT_FOUND");
+    await expectCode((await stage.client("insurer")).disclosures.build(year, IDS.bureau), "NOT_FOUND");
     const found = await fetch(`${stage.host.address}/v1/documents/${disclosure.code}`);
     expect(await found.json()).to.include({ kind: "disclosure", state: "issued", issuer: IDS.bureau });
   });

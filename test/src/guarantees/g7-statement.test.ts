@@ -1,74 +1,37 @@
 import { randomUUID } from "node:crypto";
 import { expect } from "chai";
-import { isQuanjiError, type Payload } from "@quanji/chaincode/domain";
-import { heldBy } from "@quanji/chaincode/testing";
 import { verifyTrail } from "@quanji/client/verify";
-import { IDS, type Name, RESOURCE, Stage } from "../support/stage.js";
-import { type LocalHost, NET } from "../support/host.js";
+import type { LocalHost } from "../support/host.js";
+import { DAY_MS, expectCode, monthAt, openMarket, sell, textOf, use } from "../support/sale.js";
+import { IDS, type Stage } from "../support/stage.js";
 import { linesOf, parsed, seal } from "../support/trails.js";
-
-const PRODUCT = "res/route.eta";
-const DAY_MS = 86_400_000;
 
 /** A contract over deliveries of a real source, through a whole month and its settlement. */
 describe("G7: a month is reckoned from its evidence by both sides", function () {
   this.timeout(0);
   let stage: Stage<LocalHost>;
   let contract: string;
-  let grant: string;
   let month: string;
 
-  const send = async <V extends "offer.list" | "contract.sign">(by: Name, verb: V, payload: Omit<Payload<V>, "net">) =>
-    (await stage.client(by)).send(verb, payload as never);
-
   before(async () => {
-    stage = await Stage.open({
-      resources: [RESOURCE, PRODUCT],
-      config: { network: { net: NET, testClock: true } },
-    });
-    await stage.register(PRODUCT, {
-      rights: [...heldBy(IDS.bureau), { kind: "operating", holder: IDS.bureau, basis: "own product" }],
-    });
-    grant = await stage.granted("insurer", {}, { resource: PRODUCT });
-    const offer = randomUUID();
-    await send("bureau", "offer.list", {
-      offer,
-      resource: `${PRODUCT}@1`,
-      purposes: ["risk.assessment"],
-      attestations: [],
-      tariff: {
-        unit: "call",
-        currency: "CNY",
-        tiers: [
-          { upTo: 5, amount: "80", per: 10 },
-          { amount: "50", per: 10 },
-        ],
-        from: "2020-01-01T00:00:00.000Z",
-      },
-    });
-    contract = randomUUID();
-    const terms = {
-      offer,
-      seller: IDS.bureau,
-      buyer: IDS.insurer,
-      grant,
-      until: "2098-01-01T00:00:00.000Z",
-      payees: {
-        shares: [
-          { weight: 4, to: IDS.regulator },
-          { weight: 3, to: IDS.bureau },
-          { weight: 3, to: IDS.adjuster },
-        ],
-      },
-      disputeDays: 10,
-      counterparts: ["acceptance" as const],
+    stage = await openMarket();
+    const payees = {
+      shares: [
+        { weight: 4, to: IDS.regulator },
+        { weight: 3, to: IDS.bureau },
+        { weight: 3, to: IDS.adjuster },
+      ],
     };
-    for (const by of ["bureau", "insurer"] as const) await send(by, "contract.sign", { contract, version: 1, terms });
-    month = new Date(stage.host.clock() + 8 * 3_600_000).toISOString().slice(0, 7);
-    const insurer = await stage.client("insurer", { accept: true });
-    for (let n = 0; n < 8; n++) await stage.handedOver(insurer, stage.access(grant, { resource: PRODUCT }));
+    const tiers = [
+      { upTo: 5, amount: "80", per: 10 },
+      { amount: "50", per: 10 },
+    ];
+    const sale = await sell(stage, tiers, { payees, counterparts: ["acceptance"] });
+    ({ contract } = sale);
+    month = monthAt(stage.host.clock());
+    await use(stage, sale, 8, true);
     // One that is not accepted waits for its other side.
-    await stage.handedOver(await stage.client("insurer"), stage.access(grant, { resource: PRODUCT }));
+    await use(stage, sale, 1);
     await expectCode((await stage.client("insurer")).statements.reckon(contract, month), "STATE_CONFLICT");
     await stage.later(40 * DAY_MS);
   });
@@ -92,8 +55,7 @@ describe("G7: a month is reckoned from its evidence by both sides", function () 
   });
 
   it("evidence with a command or a record less is refused", async () => {
-    let text = "";
-    for await (const line of (await stage.client("insurer")).contractTrail(contract, month)) text += `${line}\n`;
+    const text = await textOf((await stage.client("insurer")).contractTrail(contract, month), "\n");
     const trust = await stage.trust();
     const seen: string[] = [];
     const verdict = await verifyTrail(text, trust, {
@@ -156,11 +118,3 @@ describe("G7: a month is reckoned from its evidence by both sides", function () 
     }
   });
 });
-
-async function expectCode(call: Promise<unknown>, code: Parameters<typeof isQuanjiError>[1]): Promise<void> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(isQuanjiError(error, code), String(error)).to.equal(true);
-}

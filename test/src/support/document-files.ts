@@ -1,7 +1,8 @@
 /** Documents of every kind as files, from a month that was billed; and what those do who change them. */
 import { writeFile } from "node:fs/promises";
 import { fromBase64url, fromUtf8, toBase64url, utf8 } from "@quanji/chaincode/log";
-import { type BilledMonth, DAY_MS, textOf } from "./billed-month.js";
+import type { BilledMonth } from "./billed-month.js";
+import { DAY_MS, textOf } from "./sale.js";
 import { IDS } from "./stage.js";
 
 /** A status list of the bureau's, as its address answers. */

@@ -30,7 +30,7 @@ export interface StatementContext {
   readonly offer: Offer;
   readonly timeZone: string;
   /** The contract's statement of the month before; none before its first month. */
-  readonly before: Statement | undefined;
+  readonly before: Pick<Statement, "period"> | undefined;
   /** Signed for this month. */
   readonly indicator: SignedIndicator | undefined;
   /** The contract's statements of other months: who assigns what waits in suspense takes weights from them. */

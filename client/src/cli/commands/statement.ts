@@ -155,6 +155,9 @@ async function reckon(context: Context, [id = "", text = ""]: readonly string[])
   const notes = [
     ...(reckoned.verified ? [] : ["nothing was verified: give --trust FILE"]),
     ...(reckoned.attested.length === 0 ? [] : [`taken from the closed statement: ${reckoned.attested.join(", ")}`]),
+    ...(reckoned.withheld === undefined
+      ? []
+      : [`not shown to a payee: ${reckoned.withheld} commands, said to be on other months`]),
     ...(closed === undefined ? ["the month has no statement yet"] : []),
     ...(ok ? [] : [`TOTAL_MISMATCH: the closed statement differs in ${differs.join(", ")}`]),
   ];

@@ -99,6 +99,23 @@ const HEADERS: readonly (readonly [change: object, code: string])[] = [
 
 const isRecord = (line: object): boolean => (line as { t: string }).t === "record";
 
+/** The evidence with commands of the contract's chain shown by their entries alone. */
+async function withholding(
+  which: (verb: string, nth: number) => boolean,
+  change: (entry: string) => string = (entry) => entry,
+): Promise<string> {
+  let [isContract, nth] = [false, 0];
+  const lines = (await month.lines()).map((line) => {
+    const { t, kind, entry = "" } = line as { readonly t: string; readonly kind?: string; readonly entry?: string };
+    if (t === "chain") isContract = kind === "contract";
+    if (t !== "command" || !isContract) return line;
+    return which((JSON.parse(entry) as { readonly verb: string }).verb, nth++)
+      ? { t: "withheld", entry: change(entry) }
+      : line;
+  });
+  return month.file(invoice, sealed(lines));
+}
+
 /** A copy of the evidence's lines with one edit around its n-th record. */
 async function around(n: number, edit: (lines: object[], at: number) => object[]): Promise<string> {
   const lines = await month.lines();
@@ -171,6 +188,35 @@ export const ON_DOCUMENTS: readonly DocumentAttack[] = [
     name: "evidence: a trail that ends before the month",
     expected: "PROOF_INVALID · DOCUMENT_EVIDENCE",
     file: async () => month.file(invoice, await month.evidence({ to: "2026-03-20T00:00:00.000Z" })),
+  },
+  {
+    name: "evidence: a signature of the contract withheld",
+    expected: "TRAIL_INCOMPLETE · COMMAND_WITHHELD",
+    file: () => withholding((_verb, nth) => nth === 1),
+  },
+  {
+    name: "evidence: the statement withheld",
+    expected: "PROOF_INVALID · COMMAND_REFUSED",
+    file: () => withholding((verb) => verb === "statement.close"),
+  },
+  {
+    name: "evidence: the invoice's command withheld",
+    expected: "TRAIL_INCOMPLETE · COMMAND_WITHHELD",
+    file: () => withholding((verb) => verb === "invoice.issue"),
+  },
+  {
+    name: "evidence: the whole month withheld",
+    expected: "TRAIL_INCOMPLETE · COMMAND_WITHHELD",
+    file: () => withholding((verb) => !verb.startsWith("contract.")),
+  },
+  {
+    name: "evidence: a withheld command at another time",
+    expected: "PROOF_INVALID · LEAF_MISMATCH",
+    file: () =>
+      withholding(
+        (verb) => verb === "invoice.issue",
+        (entry) => entry.replace(/"time":"2026-0[1-9]/, '"time":"2025-01'),
+      ),
   },
   ...(["contract", "offer"] as const).map((chain) => ({
     name: `evidence: the ${chain}'s chain left out`,

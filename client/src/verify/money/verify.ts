@@ -136,6 +136,9 @@ class DocumentCheck {
     // 2. The evidence verifies, and is that of the document's contract and month.
     const { period, contract } = subjectOf(payload);
     const verdict = await this.#trail(begun.source, period);
+    if (verdict.withheld !== undefined) {
+      refuse("COMMAND_WITHHELD", "a dispute, credit note or payment of the document could be among what is withheld");
+    }
     const closed = this.#closed(contract);
     this.#assertPeriod(verdict);
     // 3. Records and tariff make the statement, and the statement the document.
