@@ -25,6 +25,7 @@ import {
   type Statement,
   type StatementLine,
   type Tariff,
+  type Weights,
   weightsFor,
 } from "../domain/index.js";
 import { hashText } from "../log/index.js";
@@ -263,8 +264,22 @@ class Market {
     });
   }
 
-  assign(contract: string, weights: readonly string[] | undefined, change: object = {}, by: Name = "legal") {
-    return this.adjust(contract, { kind: "assign", ...(weights !== undefined && { weights }), ...change }, by);
+  /** By the weights of months, as they were measured, or by equal parts. */
+  assign(contract: string, months: readonly string[], change: object = {}, by: Name = "legal") {
+    return this.adjust(contract, { kind: "assign", weights: this.weights(contract, months), ...change }, by);
+  }
+
+  weights(contract: string, months: readonly string[]): Weights[] {
+    const grants = grantsOf(contractMonth(this.contractOf(contract), "2026-03", ZONE).version.terms.payees);
+    const even = (grants.length > 0 ? grants : [A]).map((grant) => ({ grant, deliveries: 1 }));
+    if (months.length === 0) return [{ measured: even }];
+    return months.map((period) => {
+      const { measured = [] } = this.statement(contract, period) ?? {};
+      return {
+        period,
+        measured: measured.length > 0 ? measured.map(({ grant, deliveries }) => ({ grant, deliveries })) : even,
+      };
+    });
   }
 
   invoice(contract: string, change: object = {}, by: Name = "legal"): Promise<void> {
@@ -851,12 +866,25 @@ describe("contracts: settlement, what could lie", () => {
         { free: "1" },
         { dispute },
         { portions: [{ party: IDS.legal, amount: "6515" }] },
+        { weights: [] },
         { weights: ["2026-04", 7] },
         { weights: [{ period: "2026-04", measured: [] }] },
       ])
         await expectRefusal(market.assign(waiting, ["2026-04"], change), "MALFORMED");
-      await expectRefusal(market.assign(waiting, undefined), "MALFORMED");
-      await expectRefusal(market.adjust(waiting, { kind: "dismiss", dispute, weights: ["2026-04"] }), "MALFORMED");
+      await expectRefusal(market.adjust(waiting, { kind: "assign" }), "MALFORMED");
+      const weights = market.weights(waiting, ["2026-04"]);
+      await expectRefusal(market.adjust(waiting, { kind: "dismiss", dispute, weights }), "MALFORMED");
+      // The right month, and not what was measured in it.
+      for (const [a, b] of [
+        [1, 2],
+        [2, 2],
+        [20, 10],
+      ] as const) {
+        const liked = [
+          { period: "2026-04", measured: [A, B].sort().map((grant) => ({ grant, deliveries: grant === A ? a : b })) },
+        ];
+        await expectRefusal(market.assign(waiting, [], { weights: liked }), "STATE_CONFLICT", "2026-04");
+      }
       const creditNote = { code: newCode(), digest: digestOf("note") };
       await expectRefusal(market.assign(waiting, ["2026-04"], { creditNote }), "STATE_CONFLICT");
       // What is disputed stays so; whose it is has nothing to do with it.
@@ -1145,9 +1173,9 @@ async function attempt(market: Market, contract: string, period: string, what: n
     );
     const { terms } = contractMonth(market.contractOf(contract), period, ZONE).version;
     const context = { contract: market.contractOf(contract), others, timeZone: ZONE };
-    let weights = ["2026-03", "2026-04", "2026-05"].slice(0, n % 3);
+    let weights: readonly Weights[] = market.weights(contract, ["2026-03", "2026-04", "2026-05"].slice(0, n % 3));
     try {
-      if (n % 4 > 0) weights = weightsFor(statement, terms.payees, context).flatMap(({ period: of }) => of ?? []);
+      if (n % 4 > 0) weights = weightsFor(statement, terms.payees, context);
     } catch {
       // Nothing waits, or nothing tells: the ledger must say so too.
     }

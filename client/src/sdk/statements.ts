@@ -74,7 +74,7 @@ export interface ReckonedAdjustment {
 }
 
 export interface AdjustInput {
-  /** `assign`: what waits in suspense, by the months that the ledger's rule takes; it has no dispute and names no delivery. */
+  /** `assign`: what waits in suspense, by the weights that the ledger's rule takes; it has no dispute and names no delivery. */
   readonly kind: Adjustment["kind"];
   readonly dispute?: string;
   /** By default, of a withdrawal: those that are disputed. */
@@ -246,8 +246,8 @@ export class Statements {
     return this.#session.send("indicator.sign", { contract, period, indicator: { indicator, value } });
   }
 
-  /** The months that the rule takes. A gateway that hid one would have the command refused, and nothing else. */
-  async #weights({ contract: id, period, ...statement }: StatementView): Promise<string[]> {
+  /** The weights that the rule takes. A gateway that hid a month would have the command refused, and nothing else. */
+  async #weights({ contract: id, period, ...statement }: StatementView): Promise<Json> {
     const contract = (await this.#session.read(pathOf(["contracts", id]))) as unknown as Contract;
     const { timeZone } = this.#session.parts.network;
     const others: StatementView[] = [];
@@ -259,7 +259,7 @@ export class Statements {
     }
     const { payees } = contractMonth(contract, period, timeZone).version.terms;
     const taken = weightsFor({ ...statement, period }, payees, { contract, others, timeZone });
-    return taken.flatMap(({ period: month }) => month ?? []);
+    return taken.map(({ period: month, measured }) => ({ ...(month !== undefined && { period: month }), measured }));
   }
 
   async #moved(statement: Statement, kind: AdjustInput["kind"], named: readonly NamedPlace[]) {

@@ -177,7 +177,7 @@ class ContractReplay {
       ...this.#month(period),
       before: this.#statements.get(last) ?? (this.#isPartial ? { period: last } : undefined),
       indicator: this.#indicators.get(period),
-      others: [...this.#statements.values()].filter((each) => each.period !== period),
+      others: this.#isPartial ? undefined : [...this.#statements.values()].filter((each) => each.period !== period),
     };
     const statement = this.#statements.get(period);
     this.#statements.set(

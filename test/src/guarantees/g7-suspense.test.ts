@@ -127,7 +127,9 @@ describe("G7: money that nobody's weight claims waits, and is assigned by a rule
       (await stage.client("insurer")).statements.adjust(contract, months[0], { kind: "assign" }),
       "ROLE_REQUIRED",
     );
-    const chosen = { contract, period: months[0], adjustment: randomUUID(), kind: "assign", weights: [] };
+    const equal = (await statements.get(contract, months[1])).measured.map(({ grant }) => ({ grant, deliveries: 1 }));
+    const weights = [{ period: months[1], measured: equal }];
+    const chosen = { contract, period: months[0], adjustment: randomUUID(), kind: "assign", weights };
     await expectCode(
       bureau.send("statement.adjust", { ...chosen, quantity: "0", free: "0", amount: "0" }),
       "STATE_CONFLICT",

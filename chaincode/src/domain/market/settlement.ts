@@ -70,6 +70,15 @@ export const StatementDispute = z.strictObject({
   evidence: z.array(Digest).min(1).max(16),
   ground: Committed.optional(),
 });
+/** Deliveries by grant that a split is weighed by: those of a month, or without one, one each, for equal parts. */
+const Weights = z.strictObject({
+  period: Month.optional(),
+  measured: z
+    .array(z.strictObject({ grant: Uuid, deliveries: z.int().min(0) }))
+    .min(1)
+    .max(64),
+});
+export type Weights = z.infer<typeof Weights>;
 export const ADJUSTMENTS = ["withdraw", "release", "dismiss", "assign"] as const;
 /**
  * Takes deliveries back, or bills what was held once its counterpart is there; a dispute that takes none back is dismissed; what
@@ -85,8 +94,8 @@ export const StatementAdjust = z.strictObject({
   quantity: Price,
   free: Price,
   amount: Amount,
-  /** Of an assignment: the months whose weights the rule takes, in its order; without any, equal parts. */
-  weights: z.array(Month).max(256).optional(),
+  /** Of an assignment: what the rule takes, in its order. Nothing here is chosen; who does not see the other months reads it here. */
+  weights: z.array(Weights).min(1).max(256).optional(),
   ground: Committed.optional(),
   /** Of the credit note, where an invoice stands already. */
   creditNote: z.strictObject(document).optional(),
@@ -140,12 +149,6 @@ export const divided = (amount: bigint, portions: readonly Portion[], suspense: 
   portions: portions.map(({ party, amount: part }) => ({ party, amount: String(part) })),
   suspense: String(suspense),
 });
-
-/** Deliveries by grant that a split is weighed by: those of a month, or one each, for equal parts. */
-export interface Weights {
-  readonly period?: string;
-  readonly measured: readonly { readonly grant: string; readonly deliveries: number }[];
-}
 
 export interface Adjustment extends Divided {
   readonly id: string;

@@ -2,6 +2,7 @@
  * Transitions of statements: what a contract's commands make of a month. Pure: the chaincode and whoever replays the contract's
  * chain offline run the same. What depends on other objects (books, documents' codes, status lists) the contract checks.
  */
+import { canonical } from "../../log/canonical.js";
 import { QuanjiError } from "../errors.js";
 import { sumOf } from "../money/amount.js";
 import { countsUse, priceLines, totalOf, type Use, useOf } from "../money/price.js";
@@ -33,8 +34,11 @@ export interface StatementContext {
   readonly before: Pick<Statement, "period"> | undefined;
   /** Signed for this month. */
   readonly indicator: SignedIndicator | undefined;
-  /** The contract's statements of other months: who assigns what waits in suspense takes weights from them. */
-  readonly others: readonly Statement[];
+  /**
+   * The contract's statements of other months: who assigns what waits in suspense takes weights from them. Undefined where they are
+   * not all there, for a reader to whom other months are withheld: what was signed is then believed.
+   */
+  readonly others: readonly Statement[] | undefined;
 }
 
 /** Disputes, adjustments and certificates of one statement: it is one object. */
@@ -274,7 +278,7 @@ function adjusted(
 }
 
 /**
- * Undefined of any other kind. Errors: MALFORMED; STATE_CONFLICT: nothing waits, or the rule takes other months; EVIDENCE_MISSING:
+ * Undefined of any other kind. Errors: MALFORMED; STATE_CONFLICT: nothing waits, or the rule takes others; EVIDENCE_MISSING:
  * no month tells yet.
  */
 function assignedBy(
@@ -286,18 +290,19 @@ function assignedBy(
   if ((kind === "assign") !== (weights !== undefined)) {
     throw new QuanjiError(
       "MALFORMED",
-      "an assignment names the months whose weights it takes, and no other kind does",
+      "an assignment states the weights that it takes, and no other kind does",
       {
         field: "weights",
       },
     );
   }
   if (weights === undefined) return undefined;
-  const taken = weightsFor(statement, payees, context);
-  const months = taken.flatMap(({ period }) => period ?? []);
-  if (months.join() === weights.join()) return taken;
-  const detail = months.join(" ") || "equal parts";
-  throw new QuanjiError("STATE_CONFLICT", `nobody chooses whose weights are taken: ${detail}`, {
+  const { others } = context;
+  if (others === undefined) return weights;
+  const taken = weightsFor(statement, payees, { ...context, others });
+  if (canonical({ weights: taken }) === canonical({ weights })) return taken;
+  const detail = taken.map(({ period }) => period ?? "equal parts").join(" ");
+  throw new QuanjiError("STATE_CONFLICT", `nobody chooses which weights are taken: ${detail}`, {
     field: "weights",
     detail,
   });

@@ -22,7 +22,7 @@ describe("documents of a month whose split had no weights", () => {
     expect(before, told(before)).to.include({ ok: true, total: TOTAL });
     const dispute = await month.dispute(5);
     await month.closeIdle("2026-04", 2, 1);
-    await month.assign("2026-04");
+    await month.assign("2026-04", [2, 1]);
     const [assigned] = (await month.settled()).statement.adjustments;
     expect(assigned).to.deep.include({
       kind: "assign",
@@ -49,7 +49,7 @@ describe("documents of a month whose split had no weights", () => {
   it("an invoice states what was assigned before it, to the unit", async () => {
     const month = await waiting();
     await month.closeIdle("2026-04", 2, 1);
-    await month.assign("2026-04");
+    await month.assign("2026-04", [2, 1]);
     const invoice = await month.issue();
     const verdict = await month.verify(await month.file(invoice));
     expect(verdict, told(verdict)).to.include({ ok: true, total: TOTAL });
@@ -89,7 +89,7 @@ describe("documents of a month whose split had no weights", () => {
       measured: statement.measured.map((each) => ({ ...each, deliveries: 0 })),
     });
     month.world.edit(april, idle);
-    await month.assign("2026-05");
+    await month.assign("2026-05", [0, 1]);
     const verdict = await month.verify(await month.file(invoice));
     expect(told(verdict)).to.match(/^PROOF_INVALID · COMMAND_REFUSED/);
   });
@@ -99,10 +99,10 @@ describe("documents of a month whose split had no weights", () => {
     const invoice = await month.issue();
     await month.closeIdle("2026-04", 2, 1);
     const key = privateKeys.statement(month.contract, PERIOD);
-    await month.assign("2026-04");
+    await month.assign("2026-04", [2, 1]);
     expect(told(await month.verify(await month.file(invoice)))).to.equal("ok");
     month.world.edit(key, (statement: Statement): Statement => ({ ...statement, adjustments: [] }));
-    await month.assign("2026-04");
+    await month.assign("2026-04", [2, 1]);
     expect(told(await month.verify(await month.file(invoice)))).to.match(/^PROOF_INVALID · COMMAND_REFUSED/);
   });
 });

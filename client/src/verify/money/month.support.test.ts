@@ -262,7 +262,10 @@ export class SettledMonth {
     return this.weighing.map((grant, at) => ({ grant, deliveries: counts[at] ?? 0, root: "A".repeat(43) }));
   }
 
-  async assign(...weights: string[]): Promise<void> {
+  /** By what a month has measured. */
+  async assign(period: string, counts: readonly number[]): Promise<void> {
+    const measured = this.#measured(counts).map(({ grant, deliveries }) => ({ grant, deliveries }));
+    const weights = [{ period, measured }];
     const payload = { contract: this.contract, period: PERIOD, adjustment: this.world.uuid(), kind: "assign" as const };
     await this.world.command(
       "statement.adjust",

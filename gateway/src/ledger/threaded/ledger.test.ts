@@ -114,6 +114,16 @@ describe("the ledger on a thread of its own", () => {
     expect(await failure(ledger.height())).to.have.property("fault", "UNAVAILABLE");
   });
 
+  it("ends streams that are asked for while it closes", async () => {
+    const ledger = await open();
+    const early = ledger.blocks(1)[Symbol.asyncIterator]();
+    const closing = ledger.close();
+    const late = ledger.blocks(1)[Symbol.asyncIterator]();
+    const pulls = [early.next(), late.next(), early.next()];
+    await closing;
+    for (const pull of [...pulls, late.next()]) expect((await pull).done).to.equal(true);
+  });
+
   it("a stream that is left early ends while it waits", async () => {
     const ledger = await open();
     try {

@@ -62,6 +62,7 @@ class Caller {
   readonly #waiting = new Map<number, Waiting>();
   readonly #ended: Promise<void>;
   #last = 0;
+  #closing = false;
   #gone = false;
 
   constructor(thread: Worker, report: Report) {
@@ -75,7 +76,9 @@ class Caller {
     this.#ended = new Promise((resolve) => {
       thread.once("exit", () => {
         this.#gone = true;
-        for (const waiting of this.#waiting.values()) waiting.reject(lost(waiting.name));
+        for (const { name, reject } of this.#waiting.values()) {
+          reject(this.#closing && name !== "submit" ? closed() : lost(name));
+        }
         this.#waiting.clear();
         resolve();
       });
@@ -85,7 +88,7 @@ class Caller {
   call<N extends CallName>(name: N, argument: Calls[N][0]): Promise<Calls[N][1]> {
     return new Promise((resolve, reject) => {
       if (this.#gone) {
-        reject(new LedgerError("UNAVAILABLE", "the ledger is closed"));
+        reject(closed());
         return;
       }
       const id = ++this.#last;
@@ -94,8 +97,14 @@ class Caller {
     });
   }
 
+  /** Whether the ledger was told to close: what it leaves unanswered then is no fault. */
+  get isClosing(): boolean {
+    return this.#closing;
+  }
+
   /** Resolves when the thread is gone. */
   async close(): Promise<void> {
+    this.#closing = true;
     if (!this.#gone) await this.call("close", undefined);
     await this.#ended;
   }
@@ -107,6 +116,8 @@ class Caller {
     else waiting?.resolve(answer.value as never);
   }
 }
+
+const closed = (): LedgerError => new LedgerError("UNAVAILABLE", "the ledger is closed");
 
 /** Of a submit nobody knows then whether it was committed: the blocks do, once the gateway is started again. */
 const lost = (name: Waiting["name"]): LedgerError =>
@@ -169,6 +180,8 @@ class ThreadedLedger implements Ledger {
   }
 }
 
+const END = { done: true, value: undefined } as const;
+
 class ThreadedStream implements BlockStream {
   readonly #calls: Caller;
   readonly #id: number;
@@ -187,7 +200,7 @@ class ThreadedStream implements BlockStream {
       next: () => this.#pull(),
       return: async () => {
         await this.close();
-        return { done: true, value: undefined };
+        return END;
       },
     };
   }
@@ -204,9 +217,15 @@ class ThreadedStream implements BlockStream {
   }
 
   async #pull(): Promise<IteratorResult<LedgerBlock>> {
-    if (this.#closed) return { done: true, value: undefined };
-    await this.#opened;
-    const block = await this.#calls.call("next", this.#id);
-    return block === undefined ? { done: true, value: undefined } : { done: false, value: block };
+    if (this.#closed) return END;
+    try {
+      await this.#opened;
+      const block = await this.#calls.call("next", this.#id);
+      return block === undefined ? END : { done: false, value: block };
+    } catch (error) {
+      // Asked for too late to be answered: a ledger that closes ends its streams.
+      if (this.#calls.isClosing && error instanceof LedgerError && error.fault === "UNAVAILABLE") return END;
+      throw error;
+    }
   }
 }
