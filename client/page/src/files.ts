@@ -1,10 +1,9 @@
 /** Files that a person has chosen, as the verifier wants them: chunks, unpacked, never whole in memory. */
-
 import { isDocument } from "@quanji/client/documents";
 
 /**
- * By its first bytes: a document's file and a trail's say so, a status list is a compact JWS. By its name, where the bytes say
- * nothing and the name says document. Everything else has to be a receipt.
+ * Its first bytes say what a file is: a document, a trail, or a compact JWS, as status lists are; everything else has to be a
+ * receipt. But what is named a document has to be one: a trail that lost the invoice before it proves no invoice.
  */
 export type Kind = "receipt" | "trail" | "document" | "compact";
 
@@ -51,11 +50,11 @@ export async function kindOf(file: File): Promise<Kind> {
 }
 
 function kindOfStart(start: string, name: string): Kind {
-  if (isDocument(start)) return "document";
-  if (start.startsWith('{"payload"')) return "receipt";
   if (/^\s*eyJ[\w-]+\.[\w-]/.test(start)) return "compact";
-  if (start.startsWith("{") && (start.includes('"t":"trail"') || start.includes("\n{"))) return "trail";
-  return DOCUMENT_NAME.test(name) ? "document" : start.includes("\n{") ? "trail" : "receipt";
+  if (isDocument(start) || DOCUMENT_NAME.test(name)) return "document";
+  return !start.startsWith('{"payload"') && (start.includes('"t":"trail"') || start.includes("\n{"))
+    ? "trail"
+    : "receipt";
 }
 
 /** Of a file that has to be small: receipts, trust files and status lists are. */

@@ -13,7 +13,7 @@ import {
   verifyReceipt,
   verifyTrail,
 } from "@quanji/client/verify";
-import { chunksOf, kindOf, textOf } from "./files.js";
+import { chunksOf, type Kind, kindOf, textOf } from "./files.js";
 import type { Answer, Fault, GivenTrust, Job } from "./job.js";
 import type { Outcome } from "./runner.js";
 
@@ -67,7 +67,7 @@ async function said(job: Job & { readonly file: File }, trust: OpenedTrust, scop
     const text = (await textOf(file, MAX_SMALL_BYTES)).trim();
     if (isStatusList(text)) return aboutList(text, trust);
   }
-  const { chunks, progress } = told(job, scope);
+  const { chunks, progress } = told(job, kind, scope);
   if (kind === "trail") return { type: "verdict", verdict: await verifyTrail(chunks, trust, { progress }) };
   const statusList = await listFor(job, trust);
   return {
@@ -76,8 +76,8 @@ async function said(job: Job & { readonly file: File }, trust: OpenedTrust, scop
   };
 }
 
-/** The file, and how far it is read: a file whose records are not counted tells its bytes. */
-function told({ id, file }: Job & { readonly file: File }, scope: Scope) {
+/** The file, and how far it is read: by its records; a document's, which may hold none, by its bytes as well. */
+function told({ id, file }: Job & { readonly file: File }, kind: Kind, scope: Scope) {
   let [bytes, records, last] = [0, 0, 0];
   const tell = (): void => {
     if (performance.now() - last < TELL_MS) return;
@@ -87,7 +87,7 @@ function told({ id, file }: Job & { readonly file: File }, scope: Scope) {
   return {
     chunks: chunksOf(file, (read) => {
       bytes = read;
-      tell();
+      if (kind !== "trail") tell();
     }),
     progress: (count: number): void => {
       records = count;

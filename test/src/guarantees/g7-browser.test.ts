@@ -201,6 +201,7 @@ describe("G7 in a browser", function () {
       "paper.pdf": [Buffer.from("%PDF-1.3\n\xff\xfe", "latin1"), "PROOF_INVALID · NOT_CANONICAL"],
       "spaced.invoice.ndjson": [` ${whole}`, "PROOF_INVALID · NOT_CANONICAL"],
       "empty.invoice.ndjson": ["", "PROOF_INVALID · NOT_CANONICAL"],
+      "headless.invoice.ndjson": [whole.slice(first.length), "PROOF_INVALID · TYPE_UNKNOWN"],
       "year.invoice.ndjson": [
         first + textOf("year.disclosure.ndjson").split("\n").slice(1).join("\n"),
         "TRAIL_INCOMPLETE · DOCUMENT_UNPROVEN",
