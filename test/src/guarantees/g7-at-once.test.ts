@@ -136,7 +136,7 @@ describe("G7: closings of many parties at one moment all succeed, once each", fu
         ...nothing,
         lines,
         total: String(total),
-      } as never),
+      }),
     );
     await Promise.all(closings);
     // At one gateway they take turns, so none was endorsed in vain.
