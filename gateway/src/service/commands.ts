@@ -53,12 +53,23 @@ export interface CommandsOptions {
   readonly settled?: () => Promise<void>;
 }
 
+/** Commands that may make an entry into books. All of a month and currency change one object of this organisation's. */
+const POSTING: ReadonlySet<Verb> = new Set<Verb>([
+  "statement.close",
+  "statement.adjust",
+  "invoice.settle",
+  "books.close",
+]);
+/** More than these wait for books: whoever comes then is told to come again. */
+const MAX_POSTING = 1024;
+
 /** Positions of stops whose fold is not in the read model yet. */
 const MAX_STOPS = 1024;
 
 export class Commands {
   readonly #options: CommandsOptions;
   readonly #turns = new Turns();
+  readonly #books = new Turns(MAX_POSTING);
   readonly #underWay = new Map<string, Promise<CommandAnswer>>();
   readonly #stops = new Map<string, CommandAnswer>();
 
@@ -76,7 +87,7 @@ export class Commands {
 
   /**
    * Resolves once the command is committed. Sent twice at once, it is carried out once and both get the one answer.
-   * Errors: the chaincode's; NOT_RECORDED; NOT_FOUND for a stop of what the signer may not see.
+   * Errors: the chaincode's; NOT_RECORDED; LIMITED: too many wait for books; NOT_FOUND for a stop of what the signer may not see.
    */
   submit(command: CheckedCommand): Promise<CommandAnswer> {
     const known = this.#underWay.get(command.request);
@@ -114,7 +125,11 @@ export class Commands {
     // An order stops something and extends no chain of its signer: it waits for nobody.
     const committed = await (group === "orders" || command.signer === undefined
       ? this.#transact(command, transaction)
-      : this.#turns.take(command.signer.id, () => this.#afterStop(command, transaction)));
+      : this.#turns.take(command.signer.id, () =>
+          POSTING.has(command.verb)
+            ? this.#books.take("books", () => this.#transact(command, transaction))
+            : this.#afterStop(command, transaction),
+        ));
     return this.#settled(committed);
   }
 

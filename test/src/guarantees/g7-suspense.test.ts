@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
 import { expect } from "chai";
 import { isQuanjiError, monthAfter, type Payload } from "@quanji/chaincode/domain";
 import { heldBy } from "@quanji/chaincode/testing";
@@ -6,6 +8,7 @@ import { type Issued } from "@quanji/client";
 import { verifyDocument } from "@quanji/client/verify";
 import { IDS, type Name, RESOURCE, Stage } from "../support/stage.js";
 import { type LocalHost, NET } from "../support/host.js";
+import { QUANJI, type Ran, runProgram } from "../support/program.js";
 
 const PRODUCT = "res/route.eta";
 
@@ -18,6 +21,7 @@ describe("G7: money that nobody's weight claims waits, and is assigned by a rule
   let months: [string, string];
 
   let invoice: Issued;
+  let keyFile: string;
 
   /** How far the network's clock is ahead. */
   let aheadMs = 0;
@@ -30,6 +34,13 @@ describe("G7: money that nobody's weight claims waits, and is assigned by a rule
     await stage.later(ms);
     aheadMs += ms;
   };
+  const quanji = (...argv: readonly string[]): Promise<Ran> =>
+    runProgram([
+      QUANJI,
+      "statement",
+      ...argv,
+      ...["--gateway", stage.host.address, "--key", keyFile, "--trust", stage.trustFile],
+    ]);
   const verified = async () => {
     let text = "";
     for await (const line of (await stage.client("insurer")).documents.file(invoice.jws, {
@@ -47,6 +58,8 @@ describe("G7: money that nobody's weight claims waits, and is assigned by a rule
       resources: [RESOURCE, PRODUCT],
       config: { network: { net: NET, testClock: true } },
     });
+    keyFile = path.join(stage.host.data, "bureau.jwk");
+    await writeFile(keyFile, stage.keyFile("bureau"), { mode: 0o600 });
     await toNextMonth();
     await stage.register(PRODUCT, {
       rights: [...heldBy(IDS.bureau), { kind: "operating", holder: IDS.bureau, basis: "own product" }],
@@ -134,7 +147,15 @@ describe("G7: money that nobody's weight claims waits, and is assigned by a rule
       bureau.send("statement.adjust", { ...chosen, quantity: "0", free: "0", amount: "0" }),
       "STATE_CONFLICT",
     );
-    expect(await statements.adjust(contract, months[0], { kind: "assign" })).to.include({ amount: "0" });
+    const shown = await quanji("show", contract, months[0]);
+    expect(shown.out).to.match(/waits for weights\s+500/);
+    const sent = await quanji("adjust", contract, months[0], "--assign", "--json");
+    expect(sent.exitCode, sent.err).to.equal(0);
+    expect(JSON.parse(sent.out)).to.include({ amount: "0" });
+    const now = (await quanji("show", contract, months[0])).out;
+    expect(now)
+      .to.match(/assigned since/)
+      .and.not.match(/waits for weights/);
     const [assigned] = (await statements.get(contract, months[0])).adjustments;
     const parts = new Map(assigned?.portions.map(({ party, amount }) => [party, amount]));
     expect(parts).to.deep.equal(
