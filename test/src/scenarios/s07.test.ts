@@ -13,6 +13,7 @@ import { at, instantAt, month } from "./support/calendar.js";
 import { done, refused } from "./support/commands.js";
 import { assertSameEnding, endingOf, endsAlike } from "./support/ending.js";
 import {
+  contractTerms,
   graded,
   grantOf,
   HEAD,
@@ -39,7 +40,7 @@ import {
   statementOf,
   tariffOf,
 } from "./support/money.js";
-import { assertNothingTold } from "./support/secrets.js";
+import { assertNothingTold, headsOf } from "./support/secrets.js";
 import { Story, type Used } from "./support/story.js";
 import { assertTrail } from "./support/tampering.js";
 import { assertReceipts, cutOff, denied, permitted } from "./support/uses.js";
@@ -148,17 +149,14 @@ describe(`S7 weather for agricultural insurance${title}`, () => {
     const payload = {
       contract: id("K1"),
       version: 1,
-      terms: {
+      terms: contractTerms({
         offer: id("O1"),
         seller: PARTY.CDDG.id,
         buyer: PARTY.CDIN.id,
         exchange: PARTY.CDPF.id,
         grant: id("G8"),
-        until: instantAt("2026-12-31"),
         payees,
-        disputeDays: 10,
-        counterparts: [],
-      },
+      }),
     };
     for (const name of ["CDDG", "CDIN", "CDPF"] as const) await done(story, name, "contract.sign", payload);
   });
@@ -329,9 +327,8 @@ describe(`S7 weather for agricultural insurance${title}`, () => {
   });
 
   it("D5: no name and nothing told in confidence is public: no price, no quantity, no contract", async () => {
-    const heads = Object.entries(PARTY).map(([name, { head }]) => [`head of ${name}`, head] as const);
     await assertNothingTold(story, {
-      ...Object.fromEntries(heads),
+      ...headsOf(PARTY),
       "head of the resource": HEAD_NAME,
       "lawful basis": LAWFUL_BASIS,
       "id of G8": id("G8"),
