@@ -10,6 +10,8 @@ import {
   contractMonth,
   type ContractTerms,
   divide,
+  dividedFor,
+  grantsOf,
   type Metered,
   monthAfter,
   type Offer,
@@ -23,6 +25,7 @@ import {
   type Statement,
   type StatementLine,
   type Tariff,
+  weightsFor,
 } from "../domain/index.js";
 import { hashText } from "../log/index.js";
 import { expectRefusal } from "../testing/expect.js";
@@ -134,12 +137,12 @@ class Market {
       n: 1,
       at,
     };
-    this.#plant(privateKeys.offer(offer), sold);
-    this.#plant(privateKeys.contract(id), signed);
+    this.plant(privateKeys.offer(offer), sold);
+    this.plant(privateKeys.contract(id), signed);
     return id;
   }
 
-  #plant(key: string, value: unknown): void {
+  plant(key: string, value: unknown): void {
     this.network.state.values.set(`org-${MSP}\u0000${key}`, JSON.stringify({ salt: "x", value }));
   }
 
@@ -260,6 +263,10 @@ class Market {
     });
   }
 
+  assign(contract: string, weights: readonly string[] | undefined, change: object = {}, by: Name = "legal") {
+    return this.adjust(contract, { kind: "assign", ...(weights !== undefined && { weights }), ...change }, by);
+  }
+
   invoice(contract: string, change: object = {}, by: Name = "legal"): Promise<void> {
     const payload = {
       net: NET,
@@ -296,6 +303,31 @@ class Market {
     });
   }
 }
+
+const [A, B, C] = [randomUUID(), randomUUID(), randomUUID()].sort() as [string, string, string];
+/** Bureau and operator, by deliveries under two grants. */
+const BY_USE: ContractTerms["payees"] = {
+  shares: [
+    { weight: { grant: A }, to: IDS.bureau },
+    { weight: { grant: B }, to: IDS.operator },
+  ],
+};
+/** A fixed half; the other by two grants, of which the second's part is split on by the first and a third. */
+const NESTED: ContractTerms["payees"] = {
+  carveOuts: [{ party: IDS.stranger, bps: 500 }],
+  shares: [
+    { weight: 1, to: IDS.legal },
+    { weight: 1, to: BY_USE },
+    {
+      weight: 1,
+      to: { shares: [{ weight: { grant: C }, to: { shares: [{ weight: { grant: A }, to: IDS.bureau }] } }] },
+    },
+  ],
+};
+const measuredBy = (counts: Readonly<Record<string, number>>): Statement["measured"] =>
+  Object.entries(counts)
+    .map(([grant, deliveries]) => ({ grant, deliveries, root: digestOf("") }))
+    .sort((a, b) => (a.grant < b.grant ? -1 : 1));
 
 const amounts = ({ portions }: Pick<Statement, "portions">): string[] => portions.map(({ amount }) => amount);
 
@@ -768,6 +800,194 @@ describe("contracts: settlement, what could lie", () => {
     });
   });
 
+  describe("what waits in suspense is assigned", () => {
+    let waiting: string;
+    const closeMonth = (period: string, counts: Readonly<Record<string, number>>) =>
+      closeWith({ measured: measuredBy(counts) }, "legal", period, waiting);
+    const partsOf = ({ portions }: Pick<Statement, "portions">) =>
+      Object.fromEntries(portions.map(({ party, amount }) => [party, amount]));
+    const last = (period = "2026-03") => market.statement(waiting, period)!.adjustments.at(-1)!;
+    beforeEach(() => {
+      waiting = market.contract({ terms: { payees: BY_USE } });
+      market.network.nowMs = Date.parse("2026-06-02T00:00:00.000Z");
+    });
+
+    it("by the first later month that tells, and no month that the closer likes better", async () => {
+      await closeMonth("2026-03", { [A]: 0, [B]: 0 });
+      await closeMonth("2026-04", { [A]: 0, [B]: 0 });
+      for (const weights of [[], ["2026-03"], ["2026-04"], ["2026-05"]])
+        await expectRefusal(market.assign(waiting, weights), "EVIDENCE_MISSING");
+      await closeMonth("2026-05", { [A]: 2, [B]: 1 });
+      market.network.nowMs = Date.parse("2026-07-02T00:00:00.000Z");
+      await closeMonth("2026-06", { [A]: 0, [B]: 9 });
+      for (const weights of [[], ["2026-03"], ["2026-04"], ["2026-06"], ["2026-05", "2026-06"]])
+        await expectRefusal(market.assign(waiting, weights), "STATE_CONFLICT", "2026-05");
+      await market.assign(waiting, ["2026-05"]);
+      expect(last()).to.deep.include({ kind: "assign", amount: "0", suspense: "-6515" });
+      expect(partsOf(last())).to.deep.equal({ [IDS.bureau]: "4343", [IDS.operator]: "2172" });
+      expect(String(payableOf(market.statement(waiting)!))).to.equal("6515");
+      expect(market.books()?.suspense).to.deep.equal([]);
+      expect(market.balance(IDS.operator)).to.equal("2172");
+      expect(market.balance(IDS.insurer)).to.equal("-6515");
+      expect(market.sum()).to.equal(0n);
+      for (const weights of [["2026-05"], ["2026-06"], []])
+        await expectRefusal(market.assign(waiting, weights), "STATE_CONFLICT");
+      // The month between waits for the same one.
+      await market.assign(waiting, ["2026-05"], { period: "2026-04" });
+      expect(last("2026-04").suspense).to.equal("-6515");
+    });
+
+    it("names nothing at will: no amount, delivery, dispute, party or note, and by no one but who closed", async () => {
+      await closeMonth("2026-03", { [A]: 0, [B]: 0 });
+      await closeMonth("2026-04", { [A]: 2, [B]: 1 });
+      for (const by of ["bureau", "insurer", "operator", "regulator", "stranger"] as const)
+        await expectRefusal(market.assign(waiting, ["2026-04"], {}, by), "ROLE_REQUIRED");
+      const dispute = await market.dispute("insurer", waiting, 0, 1);
+      for (const amount of ["1", "-6515", "6515"])
+        await expectRefusal(market.assign(waiting, ["2026-04"], { amount }), "TOTAL_MISMATCH");
+      for (const change of [
+        { deliveries: market.places(0, 1) },
+        { quantity: "1" },
+        { free: "1" },
+        { dispute },
+        { portions: [{ party: IDS.legal, amount: "6515" }] },
+        { weights: ["2026-04", 7] },
+        { weights: [{ period: "2026-04", measured: [] }] },
+      ])
+        await expectRefusal(market.assign(waiting, ["2026-04"], change), "MALFORMED");
+      await expectRefusal(market.assign(waiting, undefined), "MALFORMED");
+      await expectRefusal(market.adjust(waiting, { kind: "dismiss", dispute, weights: ["2026-04"] }), "MALFORMED");
+      const creditNote = { code: newCode(), digest: digestOf("note") };
+      await expectRefusal(market.assign(waiting, ["2026-04"], { creditNote }), "STATE_CONFLICT");
+      // What is disputed stays so; whose it is has nothing to do with it.
+      await market.assign(waiting, ["2026-04"]);
+      expect(market.statement(waiting)?.disputes[0]?.state).to.equal("open");
+      await closeWith({});
+      await expectRefusal(market.assign(contract, ["2026-04"]), "STATE_CONFLICT");
+    });
+
+    it("the statement and each adjustment by itself, and what comes later at once", async () => {
+      await closeMonth("2026-03", { [A]: 0, [B]: 0 });
+      const take = (from: number) =>
+        market.adjust(waiting, { deliveries: market.places(from, from + 1), quantity: "1", amount: "-5" });
+      await take(600);
+      await take(601);
+      expect(market.books()?.suspense).to.deep.equal([{ contract: waiting, amount: "6505" }]);
+      await closeMonth("2026-04", { [A]: 2, [B]: 1 });
+      await market.assign(waiting, ["2026-04"]);
+      // 4,343 − 3 − 3 and 2,172 − 2 − 2; 6,505 at once would be 4,337 and 2,168 too, 5 are 3 and 2.
+      expect(partsOf(last())).to.deep.equal({ [IDS.bureau]: "4337", [IDS.operator]: "2168" });
+      expect(last().suspense).to.equal("-6505");
+      await take(602);
+      expect(partsOf(last())).to.deep.equal({ [IDS.bureau]: "-3", [IDS.operator]: "-2" });
+      expect(market.books()?.suspense).to.deep.equal([]);
+      expect(market.sum()).to.equal(0n);
+    });
+
+    it("node by node: one has weights in a month, another in a later one, and what was divided stays", async () => {
+      waiting = market.contract({ terms: { payees: NESTED } });
+      await closeMonth("2026-03", { [A]: 0, [B]: 0, [C]: 0 });
+      expect(market.statement(waiting)?.suspense).to.equal("4126");
+      await closeMonth("2026-04", { [A]: 3, [B]: 0, [C]: 0 });
+      await market.assign(waiting, ["2026-04"]);
+      expect(partsOf(last())).to.deep.equal({ [IDS.bureau]: "2063" });
+      await expectRefusal(market.assign(waiting, ["2026-04"]), "EVIDENCE_MISSING");
+      await closeMonth("2026-05", { [A]: 0, [B]: 8, [C]: 1 });
+      await expectRefusal(market.assign(waiting, ["2026-04"]), "STATE_CONFLICT", "2026-05");
+      // The node below the third share had its weights in April.
+      await market.assign(waiting, ["2026-05"]);
+      expect(partsOf(last())).to.deep.equal({ [IDS.bureau]: "2063" });
+      expect(market.books()?.suspense.map(({ contract: of }) => of)).to.deep.equal([]);
+      expect(market.statement(waiting)!.portions).to.deep.equal([
+        { party: IDS.stranger, amount: "326" },
+        { party: IDS.legal, amount: "2063" },
+      ]);
+    });
+
+    it("several months at once are named in the rule's order", async () => {
+      waiting = market.contract({ terms: { payees: NESTED } });
+      await closeMonth("2026-03", { [A]: 0, [B]: 0, [C]: 0 });
+      await closeMonth("2026-04", { [A]: 3, [B]: 0, [C]: 0 });
+      await closeMonth("2026-05", { [A]: 0, [B]: 8, [C]: 1 });
+      for (const weights of [["2026-04"], ["2026-05"], ["2026-05", "2026-04"]])
+        await expectRefusal(market.assign(waiting, weights), "STATE_CONFLICT");
+      await market.assign(waiting, ["2026-04", "2026-05"]);
+      expect(partsOf(last())).to.deep.equal({ [IDS.bureau]: "4126" });
+      expect(last().suspense).to.equal("-4126");
+    });
+
+    it("a contract that is over: the last month before that tells, or else equal parts", async () => {
+      const terms = { payees: BY_USE, until: "2026-05-15T00:00:00.000Z" };
+      waiting = market.contract({ terms });
+      await closeMonth("2026-03", { [A]: 5, [B]: 1 });
+      await closeMonth("2026-04", { [A]: 0, [B]: 0 });
+      // It is over, and its last month is not closed: that may tell yet.
+      const april = { period: "2026-04" };
+      await expectRefusal(market.assign(waiting, ["2026-03"], april), "EVIDENCE_MISSING");
+      await closeMonth("2026-05", { [A]: 0, [B]: 0 });
+      await expectRefusal(market.assign(waiting, [], april), "STATE_CONFLICT", "2026-03");
+      await market.assign(waiting, ["2026-03"], april);
+      expect(partsOf(last("2026-04"))).to.deep.equal({ [IDS.bureau]: "5429", [IDS.operator]: "1086" });
+      const never = market.contract({ terms });
+      waiting = never;
+      for (const month of ["2026-03", "2026-04", "2026-05"]) await closeMonth(month, { [A]: 0, [B]: 0 });
+      await expectRefusal(market.assign(never, ["2026-04"]), "STATE_CONFLICT", "equal parts");
+      await market.assign(never, []);
+      expect(partsOf(last())).to.deep.equal({ [IDS.bureau]: "3258", [IDS.operator]: "3257" });
+      await expectRefusal(market.assign(never, []), "STATE_CONFLICT");
+    });
+
+    it("a version that measures other grants tells nothing of those that it leaves out", async () => {
+      await closeMonth("2026-03", { [A]: 0, [B]: 0 });
+      const signed = market.contractOf(waiting);
+      const [first] = signed.versions;
+      const payees = { shares: [{ weight: { grant: A }, to: IDS.bureau }] };
+      market.plant(privateKeys.contract(waiting), {
+        ...signed,
+        version: 2,
+        versions: [
+          first,
+          { ...first, version: 2, from: "2026-03-31T16:00:00.000Z", terms: { ...first!.terms, payees } },
+        ],
+      });
+      await closeMonth("2026-04", { [A]: 9 });
+      await expectRefusal(market.assign(waiting, ["2026-04"]), "EVIDENCE_MISSING");
+    });
+
+    it("in a month whose books are closed: into the first open one, where its suspense went", async () => {
+      await closeMonth("2026-03", { [A]: 0, [B]: 0 });
+      await market.closeBooks("legal");
+      await market.closeBooks("legal", {}, "2026-04");
+      await closeMonth("2026-04", { [A]: 2, [B]: 1 });
+      await market.assign(waiting, ["2026-04"]);
+      expect(market.posted(waiting)?.entries.map(({ period, amount }) => [period, amount])).to.deep.equal([
+        ["2026-03", "6515"],
+        ["2026-05", "0"],
+      ]);
+      expect(market.books("2026-05")).to.deep.include({ suspense: [] });
+      expect(market.balance(IDS.operator, "2026-05")).to.equal(String(2172 + 2172));
+      await market.closeBooks("legal", {}, "2026-05");
+      for (const month of ["2026-03", "2026-04", "2026-05", "2026-06"]) {
+        expect(market.sum(month)).to.equal(0n);
+        expect(market.open(month)).to.deep.equal([]);
+      }
+      expect(market.books("2026-05")).to.include({ clearing: "0" });
+    });
+
+    it("an invoice that stands, or is settled, needs no note for it, and asks nobody anew", async () => {
+      await closeMonth("2026-03", { [A]: 0, [B]: 0 });
+      await market.invoice(waiting);
+      await market.settle("insurer", waiting);
+      await closeMonth("2026-04", { [A]: 2, [B]: 1 });
+      await market.assign(waiting, ["2026-04"]);
+      expect(market.statement(waiting)?.invoice?.settledBy).to.deep.equal([IDS.insurer]);
+      await market.settle("legal", waiting, { voucher: { code: newCode(), digest: digestOf("voucher") } });
+      expect(market.balance(IDS.insurer)).to.equal("0");
+      expect(market.balance(IDS.operator)).to.equal("2172");
+      expect(market.sum()).to.equal(0n);
+    });
+  });
+
   it("a figure is signed by the measurer, once, after the month and before its statement", async () => {
     const tariff: Tariff = { ...TARIFF, performance: { indicator: "uptime", none: 900, full: 1000, heldBps: 2000 } };
     const measured = market.contract({ tariff, terms: { measurer: IDS.operator } });
@@ -833,7 +1053,7 @@ describe("contracts: settlement, what could lie", () => {
 describe("contracts: settlement, conservation", () => {
   it("random closings, disputes, adjustments, payments and nettings leave all accounts at 0 in sum", async function () {
     this.timeout(0);
-    const step = fc.record({ what: fc.nat(9), which: fc.nat(2), n: fc.nat(60), month: fc.nat(2) });
+    const step = fc.record({ what: fc.nat(11), which: fc.nat(3), n: fc.nat(60), month: fc.nat(2) });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 30, maxLength: 60 }), async (steps) => {
         const market = await Market.begin();
@@ -842,7 +1062,8 @@ describe("contracts: settlement, conservation", () => {
         const contracts = [
           market.contract({ tariff, offer }),
           market.contract({ tariff, offer, terms: { counterparts: ["acceptance"] } }),
-          market.contract({ terms: { payees: { shares: [{ weight: { grant: randomUUID() }, to: IDS.bureau }] } } }),
+          market.contract({ terms: { payees: BY_USE } }),
+          market.contract({ terms: { payees: NESTED, until: "2026-05-20T00:00:00.000Z" } }),
         ];
         market.network.nowMs = Date.parse("2026-06-02T00:00:00.000Z");
         const periods = ["2026-03", "2026-04", "2026-05"];
@@ -850,7 +1071,11 @@ describe("contracts: settlement, conservation", () => {
           await attempt(market, contracts[which]!, periods[month]!, what, n);
           for (const period of [...periods, "2026-06"]) expect(market.sum(period)).to.equal(0n);
         }
-        for (const contract of contracts) for (const period of periods) assertReplays(market, contract, period);
+        for (const contract of contracts) {
+          assertReplays(market, contract);
+          for (const period of periods) assertDivided(market, contract, period);
+        }
+        assertSuspense(market, contracts, [...periods, "2026-06"]);
       }),
       { numRuns: 50 },
     );
@@ -871,8 +1096,8 @@ async function attempt(market: Market, contract: string, period: string, what: n
   };
   if (what <= 2 || statement === undefined) {
     const { terms } = contractMonth(market.contractOf(contract), period, ZONE).version;
-    const measured = terms.payees.shares.flatMap(({ weight }) =>
-      typeof weight === "number" ? [] : [{ grant: weight.grant, deliveries: n % 2, root: digestOf("") }],
+    const measured = measuredBy(
+      Object.fromEntries(grantsOf(terms.payees).map((grant, at) => [grant, Math.max(0, ((n >> at) % 4) - 1)])),
     );
     const held = terms.counterparts.map((side) => ({ for: side, quantity: "2", deliveries: 2, root: digestOf("") }));
     return send(
@@ -914,6 +1139,21 @@ async function attempt(market: Market, contract: string, period: string, what: n
       ...(needsNote && { creditNote: { code: newCode(), digest: digestOf("n") } }),
     });
   }
+  if (what >= 10) {
+    const others = ["2026-03", "2026-04", "2026-05"].flatMap((each) =>
+      each === period ? [] : (market.statement(contract, each) ?? []),
+    );
+    const { terms } = contractMonth(market.contractOf(contract), period, ZONE).version;
+    const context = { contract: market.contractOf(contract), others, timeZone: ZONE };
+    let weights = ["2026-03", "2026-04", "2026-05"].slice(0, n % 3);
+    try {
+      if (n % 4 > 0) weights = weightsFor(statement, terms.payees, context).flatMap(({ period: of }) => of ?? []);
+    } catch {
+      // Nothing waits, or nothing tells: the ledger must say so too.
+    }
+    const adjustment = { adjustment: randomUUID(), kind: "assign", weights, quantity: "0", free: "0", amount: "0" };
+    return send("legal", "statement.adjust", { ...base, ...adjustment });
+  }
   if (what === 7 && statement.invoice === undefined) {
     return send("legal", "invoice.issue", { ...base, invoice: randomUUID(), code: newCode(), digest: digestOf("i") });
   }
@@ -932,20 +1172,59 @@ async function attempt(market: Market, contract: string, period: string, what: n
 }
 
 /** The chain's commands, replayed by the pure function alone, lead to what is stored. */
-function assertReplays(market: Market, contract: string, period: string): void {
-  const stored = market.statement(contract, period);
-  let replayed: Statement | undefined;
+function assertReplays(market: Market, contract: string): void {
+  const replayed = new Map<string, Statement>();
   for (const { verb, payload, facts } of commandsOf(market, contract)) {
-    if (payload.period !== period) continue;
-    replayed = applyStatement(replayed, { verb, payload } as never, facts as never, {
+    const { period } = payload;
+    const after = applyStatement(replayed.get(period), { verb, payload } as never, facts as never, {
       contract: market.contractOf(contract),
       offer: market.offerOf(contract),
       timeZone: ZONE,
-      before: market.statement(contract, monthAfter(period, -1)),
+      before: replayed.get(monthAfter(period, -1)),
       indicator: undefined,
+      others: [...replayed.values()].filter((each) => each.period !== period),
     });
+    replayed.set(period, after);
   }
-  expect(replayed).to.deep.equal(stored);
+  for (const [period, statement] of replayed) expect(statement).to.deep.equal(market.statement(contract, period));
+}
+
+/** However it came about, every amount of a month is divided as if the weights that it has now had been known from the first. */
+function assertDivided(market: Market, contract: string, period: string): void {
+  const statement = market.statement(contract, period);
+  if (statement === undefined) return;
+  const { payees } = contractMonth(market.contractOf(contract), period, ZONE).version.terms;
+  const entries = [statement, ...statement.adjustments];
+  const sumsOf = (all: readonly Pick<Statement, "portions">[]) => {
+    const sums = new Map<string, bigint>();
+    for (const { party, amount } of all.flatMap(({ portions }) => portions)) {
+      sums.set(party, (sums.get(party) ?? 0n) + BigInt(amount));
+    }
+    return [...sums].filter(([, sum]) => sum !== 0n).sort();
+  };
+  const atOnce = entries.map(({ amount }) => dividedFor(statement, payees, BigInt(amount)));
+  expect(sumsOf(entries)).to.deep.equal(sumsOf(atOnce));
+  expect(suspenseIn(entries)).to.equal(suspenseIn(atOnce));
+  for (const { amount, portions, suspense } of entries) {
+    expect(portions.reduce((sum, each) => sum + BigInt(each.amount), BigInt(suspense))).to.equal(BigInt(amount));
+  }
+}
+
+const suspenseIn = (all: readonly Pick<Statement, "suspense">[]): bigint =>
+  all.reduce((sum, { suspense }) => sum + BigInt(suspense), 0n);
+
+/** What the books hold of a contract is what its statements say that nobody's weight claims. */
+function assertSuspense(market: Market, contracts: readonly string[], periods: readonly string[]): void {
+  for (const contract of contracts) {
+    const held = periods.flatMap((period) =>
+      (market.books(period)?.suspense ?? []).filter((each) => each.contract === contract),
+    );
+    const stated = periods.flatMap((period) => {
+      const statement = market.statement(contract, period);
+      return statement === undefined ? [] : [statement, ...statement.adjustments];
+    });
+    expect(held.reduce((sum, { amount }) => sum + BigInt(amount), 0n)).to.equal(suspenseIn(stated));
+  }
 }
 
 function commandsOf(market: Market, contract: string) {

@@ -1,4 +1,5 @@
 import {
+  activation,
   applyStatement,
   changed,
   type Contract,
@@ -6,6 +7,8 @@ import {
   earned,
   isOver,
   monthAfter,
+  monthOf,
+  msOf,
   type Offer,
   owedBy,
   paymentOf,
@@ -125,11 +128,29 @@ async function settleStatement(desk: Desk, command: OfStatement): Promise<void> 
     return state.putSealed(msp, privateKeys.indicator(id, period), signed, nonce);
   }
   const before = await state.sealed<Statement>(msp, privateKeys.statement(id, monthAfter(period, -1)));
-  const after = applyStatement(statement, command, command.facts, { contract, offer, timeZone, before, indicator });
+  const others = await othersOf(desk, command, contract);
+  const context = { contract, offer, timeZone, before, indicator, others };
+  const after = applyStatement(statement, command, command.facts, context);
   const posted = await posting(desk, command, month, after);
   if (posted !== month.posted) await state.putSealed(msp, privateKeys.posted(id, period), posted, nonce);
   await publish(state, command, after);
   await state.putSealed(msp, privateKeys.statement(id, period), after, nonce);
+}
+
+/** The contract's statements, month by month, for what takes weights from them: they close in order, without a gap. */
+async function othersOf(
+  { state, msp, timeZone }: Desk,
+  command: OfStatement,
+  contract: Contract,
+): Promise<Statement[]> {
+  const begun = activation(contract);
+  if (command.verb !== "statement.adjust" || command.payload.kind !== "assign" || begun === undefined) return [];
+  const found: Statement[] = [];
+  for (let month = monthOf(msOf(begun), timeZone); ; month = monthAfter(month)) {
+    const statement = await state.sealed<Statement>(msp, privateKeys.statement(contract.id, month));
+    if (statement === undefined) return found;
+    if (month !== command.payload.period) found.push(statement);
+  }
 }
 
 /** What the command does to books and allowance. */
@@ -166,7 +187,8 @@ async function bill(
   const into = await keeper.post(period, owedBy(buyer, divided, contract));
   if (into === undefined) return posted;
   await keeper.write(nonce);
-  const carried = await earn(desk, offer, statement, BigInt(divided.amount));
+  const amount = BigInt(divided.amount);
+  const carried = amount === 0n ? 0n : await earn(desk, offer, statement, amount);
   return {
     ...posted,
     entries: [...posted.entries, { of, period: into, amount: divided.amount }],

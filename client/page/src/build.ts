@@ -3,12 +3,22 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
 const FOLDER = fileURLToPath(new URL("..", import.meta.url));
 const OUT = path.join(FOLDER, "..", "dist", "verify.html");
 
 const hashOf = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+
+/** The command line's words are taken compiled, as the package's own entries are: or the page would hold what both use twice. */
+const COMPILED: Plugin = {
+  name: "compiled words",
+  setup(bundle) {
+    bundle.onResolve({ filter: /^\.\.\/\.\.\/src\/cli\/[a-z-]+\.js$/ }, ({ path: name }) => ({
+      path: path.join(FOLDER, "..", "dist", "cli", path.basename(name)),
+    }));
+  },
+};
 
 async function scriptText(): Promise<string> {
   const { outputFiles } = await build({
@@ -21,6 +31,7 @@ async function scriptText(): Promise<string> {
     minify: true,
     legalComments: "none",
     charset: "utf8",
+    plugins: [COMPILED],
   });
   // Inside an HTML script element nothing may end it early.
   return (outputFiles[0]?.text ?? "").trim().replaceAll("</", "<\\/").replaceAll("<!--", "<\\!--");

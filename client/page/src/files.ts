@@ -1,7 +1,14 @@
 /** Files that a person has chosen, as the verifier wants them: chunks, unpacked, never whole in memory. */
 
-/** A trail's first line says so; everything else has to be a receipt. */
-export type Kind = "receipt" | "trail";
+import { isDocument } from "@quanji/client/documents";
+
+/**
+ * By its first bytes: a document's file and a trail's say so, a status list is a compact JWS. By its name, where the bytes say
+ * nothing and the name says document. Everything else has to be a receipt.
+ */
+export type Kind = "receipt" | "trail" | "document" | "compact";
+
+const DOCUMENT_NAME = /\.(invoice|note|voucher|certificate|disclosure)\.(ndjson|jwt)(\.gz)?$|\.pdf$/i;
 
 const HEAD_BYTES = 4096;
 
@@ -38,14 +45,20 @@ export async function* chunksOf(
 export async function kindOf(file: File): Promise<Kind> {
   for await (const chunk of chunksOf(file)) {
     const start = new TextDecoder("latin1").decode(chunk.subarray(0, HEAD_BYTES));
-    return !start.startsWith('{"payload"') && (start.includes('"t":"trail"') || start.includes("\n{"))
-      ? "trail"
-      : "receipt";
+    return kindOfStart(start, file.name);
   }
-  return "receipt";
+  return DOCUMENT_NAME.test(file.name) ? "document" : "receipt";
 }
 
-/** Of a file that has to be small: receipts and trust files are. */
+function kindOfStart(start: string, name: string): Kind {
+  if (isDocument(start)) return "document";
+  if (start.startsWith('{"payload"')) return "receipt";
+  if (/^\s*eyJ[\w-]+\.[\w-]/.test(start)) return "compact";
+  if (start.startsWith("{") && (start.includes('"t":"trail"') || start.includes("\n{"))) return "trail";
+  return DOCUMENT_NAME.test(name) ? "document" : start.includes("\n{") ? "trail" : "receipt";
+}
+
+/** Of a file that has to be small: receipts, trust files and status lists are. */
 export async function textOf(file: File, maxBytes: number): Promise<string> {
   const chunks: BlobPart[] = [];
   let size = 0;

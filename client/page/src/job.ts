@@ -1,18 +1,36 @@
 /** What page and worker say to each other. */
-import type { Verdict } from "@quanji/client/verify";
+import type { DocumentVerdict, Verdict } from "@quanji/client/verify";
 
-/** The trust file as the person gave it; the worker opens it, and keeps it opened while it stays the same. */
+/** The trust file as the person gave it; the worker opens it for each job, by the clock of then. */
 export interface GivenTrust {
   readonly text: string;
   /** As it was told another way; undefined if it was not. */
   readonly digest: string | undefined;
 }
 
+/** A status list that was found good when it was given; the worker opens it again for each certificate that it is about. */
+export interface GivenList {
+  readonly url: string;
+  readonly text: string;
+}
+
 /** Without a file: open the trust file and say what it is. */
 export interface Job {
   readonly id: number;
   readonly trust: GivenTrust;
+  /** The newest last. */
+  readonly lists: readonly GivenList[];
   readonly file?: File;
+}
+
+/** What a status list says of itself. */
+export interface ListFacts {
+  readonly issuer: string;
+  readonly url: string;
+  readonly gateway: string;
+  readonly validFrom: string;
+  readonly validUntil: string;
+  readonly trustDigest: string;
 }
 
 /** What a person should see of a trust file before relying on it. */
@@ -34,5 +52,7 @@ export type Answer = { readonly id: number } & (
   | { readonly type: "progress"; readonly records: number; readonly bytes: number }
   | { readonly type: "trust"; readonly facts: TrustFacts }
   | { readonly type: "verdict"; readonly verdict: Verdict }
+  | { readonly type: "document"; readonly verdict: DocumentVerdict }
+  | { readonly type: "list"; readonly list: GivenList; readonly facts: ListFacts }
   | { readonly type: "fault"; readonly fault: Fault }
 );

@@ -5,7 +5,7 @@
 import type { Fault, GivenTrust, TrustFacts } from "./job.js";
 import { newRow, type Row } from "./rows.js";
 import { type Outcome, Runner } from "./runner.js";
-import { faultLines, viewOfFault, viewOfVerdict } from "./view.js";
+import { faultLines, viewOfDocument, viewOfFault, viewOfList, viewOfVerdict } from "./view.js";
 import { isWord, type Lang, say } from "./words.js";
 import { textOf } from "./files.js";
 import { MAX_SMALL_BYTES } from "./worker.js";
@@ -14,6 +14,15 @@ function element<T extends HTMLElement>(id: string, kind: new () => T): T {
   const found = document.getElementById(id);
   if (!(found instanceof kind)) throw new TypeError(`the page has no ${id}`);
   return found;
+}
+
+/** A file that was given, with what is known of it. */
+interface Item {
+  readonly file: File;
+  readonly row: Row;
+  readonly cancel: () => void;
+  /** A verdict on it would be another one with another status list. */
+  isCertificate: boolean;
 }
 
 /** `script`: the page's own script, which is the worker's as well. */
@@ -36,7 +45,7 @@ class Page {
   /** Counts the trust files that were given: an answer about an older one is not shown. */
   #given = 0;
   #renderState = (): void => undefined;
-  #rows: { readonly row: Row; readonly cancel: () => void }[] = [];
+  #items: Item[] = [];
 
   constructor(runner: Runner) {
     this.#runner = runner;
@@ -97,7 +106,7 @@ class Page {
     this.#language.textContent = say("other", this.#lang);
     this.#announce.textContent = ""; // said already, in the other language
     this.#renderState();
-    for (const { row } of this.#rows) row.translate(this.#lang);
+    for (const { row } of this.#items) row.translate(this.#lang);
   }
 
   #tell(bad: boolean, render: () => readonly string[]): void {
@@ -146,8 +155,9 @@ class Page {
   }
 
   #clear(): void {
-    for (const { cancel } of this.#rows) cancel();
-    this.#rows = [];
+    for (const { cancel } of this.#items) cancel();
+    this.#items = [];
+    this.#runner.forget();
     this.#verdicts.replaceChildren();
     this.#none.hidden = false;
     this.#announce.textContent = "";
@@ -168,19 +178,34 @@ class Page {
     const progress = (records: number, bytes: number): void => row.progress(records, bytes);
     const { outcome, cancel } = this.#runner.run(trust, file, progress);
     const row = newRow(this.#verdicts, file, this.#lang, cancel);
-    this.#rows.push({ row, cancel });
+    const item: Item = { file, row, cancel, isCertificate: false };
+    this.#items.push(item);
     void outcome.then((ended) => {
-      this.#end(file, row, ended);
+      if (!this.#items.includes(item)) return; // cleared away meanwhile
+      this.#end(item, ended, trust);
       this.#announce.textContent = row.title() ?? "";
     });
   }
 
-  #end(file: File, row: Row, outcome: Outcome): void {
+  #end(item: Item, outcome: Outcome, trust: GivenTrust): void {
+    const { row, file } = item;
+    const at = new Date();
     switch (outcome.type) {
       case "verdict": {
-        const at = new Date();
         const { verdict } = outcome;
         row.end(verdict.ok, (lang) => viewOfVerdict(file.name, verdict, at, lang));
+        return;
+      }
+      case "document": {
+        const { verdict } = outcome;
+        item.isCertificate = verdict.kind === "certificate";
+        row.end(verdict.ok, (lang) => viewOfDocument(file.name, verdict, at, lang));
+        return;
+      }
+      case "list": {
+        const { facts } = outcome;
+        row.end(true, (lang) => viewOfList(file.name, facts, at, lang));
+        this.#again(trust);
         return;
       }
       case "fault": {
@@ -191,6 +216,16 @@ class Page {
       case "cancelled":
       case "trust":
         row.cancelled();
+    }
+  }
+
+  /** A status list came: certificates that were verified without it are verified again. */
+  #again(trust: GivenTrust): void {
+    const again = this.#items.filter(({ isCertificate }) => isCertificate);
+    this.#items = this.#items.filter((item) => !again.includes(item));
+    for (const { file, row } of again) {
+      row.remove();
+      this.#verifyOne(file, trust);
     }
   }
 }

@@ -11,6 +11,7 @@ export interface Row {
   readonly translate: (lang: Lang) => void;
   /** The verdict in a sentence; undefined while there is none. */
   readonly title: () => string | undefined;
+  readonly remove: () => void;
 }
 
 const PERCENT = 100;
@@ -34,9 +35,14 @@ export function newRow(parent: HTMLElement, file: File, lang: Lang, cancel: () =
     ended = true;
     article.dataset["ok"] = ok === undefined ? "none" : String(ok);
     show(() => {
-      const { title: head, lead, facts } = view(language);
+      const { title: head, lead, figure, warning, facts } = view(language);
       title.textContent = head;
-      body.replaceChildren(...(lead === undefined ? [] : [paragraph(lead)]), ...factList(facts));
+      body.replaceChildren(
+        ...(lead === undefined ? [] : [paragraph(lead)]),
+        ...(figure === undefined ? [] : [figureOf(figure)]),
+        ...(warning === undefined ? [] : [paragraph(warning, "warning")]),
+        ...factList(facts),
+      );
     });
   };
   return {
@@ -48,6 +54,7 @@ export function newRow(parent: HTMLElement, file: File, lang: Lang, cancel: () =
       render();
     },
     title: () => (ended ? title.textContent : undefined),
+    remove: () => article.remove(),
   };
 }
 
@@ -77,7 +84,8 @@ function workBox(
     }
     const percent = Math.min(PERCENT, Math.floor((state.bytes * PERCENT) / bar.max));
     const records = state.records.toLocaleString(lang === "zh" ? "zh-CN" : "en");
-    text.textContent = `${say("working", lang)}: ${records} ${say("records", lang)}, ${percent} %`;
+    const counted = state.records === 0 ? "" : `${records} ${say("records", lang)}, `; // a year's file holds none
+    text.textContent = `${say("working", lang)}: ${counted}${percent} %`;
     bar.value = state.bytes;
   };
   return {
@@ -93,18 +101,25 @@ function workBox(
   };
 }
 
-function paragraph(text: string): HTMLElement {
+function paragraph(text: string, name = ""): HTMLElement {
   const element = document.createElement("p");
+  element.className = name;
   element.textContent = text;
+  return element;
+}
+
+function figureOf([label, amount]: NonNullable<View["figure"]>): HTMLElement {
+  const element = paragraph(`${label} `, "figure");
+  element.appendChild(document.createElement("strong")).textContent = amount;
   return element;
 }
 
 function factList(facts: View["facts"]): readonly HTMLElement[] {
   if (facts.length === 0) return [];
   const element = document.createElement("dl");
-  for (const [name, value] of facts) {
+  for (const [name, ...values] of facts) {
     element.appendChild(document.createElement("dt")).textContent = name;
-    element.appendChild(document.createElement("dd")).textContent = value;
+    element.appendChild(document.createElement("dd")).textContent = values.join("\n");
   }
   return [element];
 }

@@ -1,12 +1,9 @@
 /** Jobs for the worker, one at a time, and their end from outside. */
-import type { Answer, Fault, GivenTrust, TrustFacts } from "./job.js";
-import type { Verdict } from "@quanji/client/verify";
+import type { Answer, GivenList, GivenTrust, Job } from "./job.js";
 
-export type Outcome =
-  | { readonly type: "trust"; readonly facts: TrustFacts }
-  | { readonly type: "verdict"; readonly verdict: Verdict }
-  | { readonly type: "fault"; readonly fault: Fault }
-  | { readonly type: "cancelled" };
+type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+export type Outcome = Without<Exclude<Answer, { readonly type: "progress" }>, "id"> | { readonly type: "cancelled" };
 
 export interface Running {
   readonly outcome: Promise<Outcome>;
@@ -24,6 +21,8 @@ interface Waiting {
 }
 
 export class Runner {
+  /** Status lists that were found good, one an address: a job that begins has all of them. */
+  #lists: readonly GivenList[] = [];
   readonly #script: string;
   #worker: Worker | undefined;
   #count = 0;
@@ -49,7 +48,8 @@ export class Runner {
     if (first === undefined) return;
     this.#worker ??= this.#start();
     const { id, trust, file } = first;
-    this.#worker.postMessage({ id, trust, ...(file !== undefined && { file }) });
+    const job: Job = { id, trust, lists: this.#lists, ...(file !== undefined && { file }) };
+    this.#worker.postMessage(job);
   }
 
   #start(): Worker {
@@ -78,8 +78,18 @@ export class Runner {
   }
 
   #next(outcome: Outcome): void {
+    if (outcome.type === "list") this.#keep(outcome.list);
     this.#queue.shift()?.end(outcome);
     this.#begin();
+  }
+
+  #keep(list: GivenList): void {
+    this.#lists = [...this.#lists.filter(({ url }) => url !== list.url), list];
+  }
+
+  /** Status lists stand with the verdicts that they made, and under the trust file that they were opened with. */
+  forget(): void {
+    this.#lists = [];
   }
 
   #stop(): void {

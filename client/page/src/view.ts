@@ -1,6 +1,7 @@
 /** A verdict as a list of facts, in either language: what the command line says, in a form that a reader of pages expects. */
 import { isCode } from "@quanji/chaincode/domain";
-import type { RecordKey, TrailKey, Verdict } from "@quanji/client/verify";
+import type { DocumentVerdict, RecordKey, TrailKey, Verdict } from "@quanji/client/verify";
+import { documentFacts, documentKind, documentPlace } from "../../src/cli/document-text.js";
 import { adviceFor, word } from "../../src/cli/messages.js";
 import {
   anchorLines,
@@ -12,21 +13,27 @@ import {
   withheldLines,
 } from "../../src/cli/verdict.js";
 import { harmless } from "../../src/cli/width.js";
-import type { Fault } from "./job.js";
+import { major } from "@quanji/client/documents";
+import type { Fault, ListFacts } from "./job.js";
 import { type Lang, say, type Word } from "./words.js";
 
 export interface View {
   readonly title: string;
   /** One sentence: what is proven. */
   readonly lead?: string;
-  readonly facts: readonly (readonly [name: string, value: string])[];
+  /** Of a document about money: how much, in large type. */
+  readonly figure?: readonly [label: string, amount: string];
+  /** What nobody may overlook. */
+  readonly warning?: string;
+  /** Several values stand one under the other. */
+  readonly facts: readonly (readonly [name: string, ...values: readonly string[]])[];
 }
 
 export function viewOfVerdict(file: string, verdict: Verdict, at: Date, lang: Lang): View {
   const kind = say(verdict.kind, lang);
   const title = `${say(verdict.ok ? "ok" : "bad", lang)} · ${kind} · ${file}`;
   const rows = [
-    ...(verdict.ok ? proven(verdict, lang) : problem(verdict, lang)),
+    ...(verdict.ok ? proven(verdict, lang) : problem({ ...verdict, place: placeText(verdict.at) }, lang)),
     ["trustFile", verdict.trustDigest] as const,
     ["checkedAt", at.toISOString()] as const,
   ];
@@ -34,6 +41,73 @@ export function viewOfVerdict(file: string, verdict: Verdict, at: Date, lang: La
     title: harmless(title),
     ...(verdict.ok && { lead: say(verdict.kind === "trail" ? "okTrail" : "okReceipt", lang) }),
     facts: rows.map(([name, value]) => [say(name, lang), harmless(value)]),
+  };
+}
+
+/** The command line's own facts, and what the page says of every verdict. */
+export function viewOfDocument(file: string, verdict: DocumentVerdict, at: Date, lang: Lang): View {
+  const { ok, kind, evidence, total, currency, trustDigest } = verdict;
+  const title = `${say(ok ? "ok" : "bad", lang)} · ${documentKind(kind, lang)} · ${file}`;
+  const trusted: readonly Row[] = [
+    ...(ok ? trustRows(verdict, lang) : []),
+    ["trustFile", trustDigest],
+    ["checkedAt", at.toISOString()],
+  ];
+  const told = (rows: readonly Row[]) => rows.map(([name, value]) => [say(name, lang), harmless(value)] as const);
+  return {
+    title: harmless(title),
+    ...(ok && { lead: say(evidence === "issuer" ? "okShown" : "okDocument", lang) }),
+    ...(ok && total !== undefined && currency !== undefined && { figure: figure(total, currency, lang) }),
+    ...warningOf(file, verdict, lang),
+    facts: [
+      ...(ok ? [] : told(problem({ ...verdict, place: documentPlace(verdict.at) }, lang))),
+      ...documentFacts(verdict, lang).map(([label, ...values]) => [capital(label), ...values] as const),
+      ...told(trusted),
+    ],
+  };
+}
+
+const figure = (total: string, currency: string, lang: Lang): NonNullable<View["figure"]> => [
+  say("total", lang),
+  `${major(total, currency)} ${currency}`,
+];
+
+function warningOf(file: string, verdict: DocumentVerdict, lang: Lang): Pick<View, "warning"> {
+  if (!verdict.ok) return /\.pdf$/i.test(file) ? { warning: say("paper", lang) } : {};
+  if (verdict.status === "unknown") return { warning: say("unknownStatus", lang) };
+  if (verdict.status === "expired") return { warning: say("expired", lang) };
+  return verdict.kind === "invoice" ? beforePaying(verdict, lang) : {};
+}
+
+/** Who pays by the large figure alone might pay twice, or too much. */
+function beforePaying({ settled, total, payable, currency }: DocumentVerdict, lang: Lang): Pick<View, "warning"> {
+  if (settled === true) return { warning: say("paid", lang) };
+  if (payable === undefined || currency === undefined || payable === total) return {};
+  return { warning: `${say("noted", lang)} ${major(payable, currency)} ${currency}` };
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** A list that is good says whose certificates it is about, and for how long it may be relied on. */
+export function viewOfList(
+  file: string,
+  { issuer, url, gateway, validFrom, validUntil, trustDigest }: ListFacts,
+  at: Date,
+  lang: Lang,
+): View {
+  const rows: readonly Row[] = [
+    ["listIssuer", issuer],
+    ["listAt", url],
+    ["listGateway", gateway],
+    ["fromTime", validFrom],
+    ["expires", validUntil],
+    ["trustFile", trustDigest],
+    ["checkedAt", at.toISOString()],
+  ];
+  return {
+    title: harmless(`${say("ok", lang)} · ${say("list", lang)} · ${file}`),
+    lead: say("okList", lang),
+    facts: rows.map(([name, value]) => [capital(say(name, lang)), harmless(value)]),
   };
 }
 
@@ -47,8 +121,7 @@ function proven(verdict: Verdict, lang: Lang): readonly Row[] {
     ...(verdict.of === undefined ? [] : [["concerns", subject(verdict.of, lang)] as const]),
     ...(verdict.completeThrough === undefined ? [] : [["completeThrough", verdict.completeThrough] as const]),
     ...(verdict.kind === "trail" ? [["counts", countsText(verdict, lang)] as const] : []),
-    ["level", `${verdict.level}: ${say(verdict.level, lang)}`],
-    ["withstands", `${verdict.withstands} ${say("dishonest", lang)}`],
+    ...levelRows(verdict, lang),
     ...list("replayed", verdict.replayed),
     ...list("attested", verdict.attested),
     ...list("hosted", verdict.hosted ?? []),
@@ -56,10 +129,24 @@ function proven(verdict: Verdict, lang: Lang): readonly Row[] {
     ...sealedLines(verdict, lang).map((line) => ["sealed", line] as const),
     ...withheldLines(verdict, lang).map((line) => ["withheld", line] as const),
     ...erasedLines(verdict, lang).map((line) => ["erased", line] as const),
-    ...(verdict.singleOperator ? [["beware", word("singleOperator", lang)] as const] : []),
-    ...(verdict.testClock ? [["beware", word("testClock", lang)] as const] : []),
+    ...bewareRows(verdict, lang),
   ];
 }
+
+type Trusted = Pick<Verdict, "level" | "withstands" | "singleOperator" | "testClock">;
+
+const levelRows = ({ level, withstands }: Trusted, lang: Lang): readonly Row[] => [
+  ["level", `${level}: ${say(level, lang)}`],
+  ["withstands", `${withstands} ${say("dishonest", lang)}`],
+];
+const bewareRows = ({ singleOperator, testClock }: Trusted, lang: Lang): readonly Row[] => [
+  ...(singleOperator ? [["beware", word("singleOperator", lang)] as const] : []),
+  ...(testClock ? [["beware", word("testClock", lang)] as const] : []),
+];
+const trustRows = (verdict: Trusted, lang: Lang): readonly Row[] => [
+  ...levelRows(verdict, lang),
+  ...bewareRows(verdict, lang),
+];
 
 const USES = {
   grant: "usesGrant",
@@ -92,9 +179,9 @@ function subject(of: TrailKey | RecordKey, lang: Lang): string {
   return [tell(USES[kind], id), ...period].join(", ");
 }
 
-function problem(verdict: Verdict, lang: Lang): readonly Row[] {
-  const { code = "PROOF_INVALID", detail, message, at } = verdict;
-  const place = placeText(at);
+type Refusal = Pick<Verdict, "code" | "detail" | "message"> & { readonly place: string };
+
+function problem({ code = "PROOF_INVALID", detail, message, place }: Refusal, lang: Lang): readonly Row[] {
   return [
     ["problem", detail === undefined ? code : `${code} · ${detail}`],
     ["meaning", problemMeaning(code, detail, lang)],

@@ -4,8 +4,8 @@ export type Lang = "en" | "zh";
 const WORDS = {
   subtitle: ["verify evidence offline", "离线核验证据"],
   about: [
-    "Checks receipts and trails against a trust file, on this machine alone: this page cannot reach a network.",
-    "用信任文件在本机核验回执与轨迹：本页面无法访问网络。",
+    "Checks receipts, trails and documents against a trust file, on this machine alone: this page cannot reach a network.",
+    "用信任文件在本机核验回执、轨迹与单证：本页面无法访问网络。",
   ],
   trustStep: ["1. Whom do you trust?", "1. 信任依据"],
   filesStep: ["2. What is to be verified?", "2. 待核验文件"],
@@ -28,10 +28,13 @@ const WORDS = {
   trustFirst: ["Choose a trust file first.", "请先选择信任文件。"],
   trustBad: ["The trust file is refused", "信任文件被拒绝"],
   files: [
-    "Receipts and trails (*.receipt.json, *.trail.ndjson, .gz too)",
-    "回执与轨迹（*.receipt.json、*.trail.ndjson，含 .gz）",
+    "Receipts, trails, invoices, credit notes, vouchers, certificates, disclosures (.json, .ndjson, .gz too)",
+    "回执、轨迹、数据发票、红字发票、清算凭证、合规流通证书、年度披露（.json、.ndjson，含 .gz）",
   ],
-  dropHint: ["or drop files anywhere on this page", "也可将文件拖放到本页任意处"],
+  dropHint: [
+    "Or drop files anywhere on this page. With a certificate give its issuer's status list too, saved from its address: without one the page does not know whether it was revoked.",
+    "也可将文件拖放到本页任意处。核验证书时请一并提供签发机构的状态列表（自其网址另存）：否则本页无从得知证书是否已被撤销。",
+  ],
   dropHere: ["Drop to verify", "松开即核验"],
   waiting: ["waiting", "等待中"],
   working: ["verifying", "核验中"],
@@ -53,6 +56,40 @@ const WORDS = {
   okTrail: [
     "Every record shown is genuine, and none is missing up to the time below.",
     "所示存证均属实，且截至下列时间无一缺失。",
+  ],
+  okDocument: [
+    "The evidence in the file makes this document, to the last figure, and the ledger holds exactly it.",
+    "文件所附证据逐项得出本单证的全部数字，账本所载即此单证。",
+  ],
+  okShown: [
+    "Its issuer signed it, and the product is registered as it says. That the ledger holds it is not shown here.",
+    "确由签发机构签署，数据产品的登记与所载一致。此处未证明账本载有此单证。",
+  ],
+  okList: [
+    "Certificates of this issuer that are given here are checked against this list.",
+    "在此提供的该机构证书，均按本列表核验是否撤销。",
+  ],
+  list: ["status list", "状态列表"],
+  listIssuer: ["Certificates of", "证书签发机构"],
+  listAt: ["Served at", "网址"],
+  listGateway: ["Signed by gateway", "签署网关"],
+  unknownStatus: [
+    "Whether the certificate was revoked is not checked: this page reaches no network. Save the status list from the address below, and give it here too.",
+    "未核验证书是否已被撤销：本页面无法访问网络。请自下列网址另存状态列表，并在此一并提供。",
+  ],
+  expired: ["The certificate was valid, and its validity has ended.", "该证书曾有效，现已过有效期。"],
+  total: ["Total", "金额"],
+  noted: [
+    "Credit or debit notes stand beside this invoice. What is payable now:",
+    "本发票另有红字或补充发票。现应付：",
+  ],
+  paid: [
+    "Payer and collector have confirmed the payment of this invoice already.",
+    "付款方与收款方已确认本发票的付款，请勿重复支付。",
+  ],
+  paper: [
+    "A PDF shows a document and proves nothing: give the signed file that came with it (.ndjson).",
+    "PDF 仅供阅读，不能作为证明：请提供随附的签名文件（.ndjson）。",
   ],
   problem: ["Problem", "问题"],
   meaning: ["Meaning", "含义"],

@@ -3,11 +3,21 @@
  * it is ended from outside, so nothing of it need ask whether it should stop.
  */
 import { isQuanjiError } from "@quanji/chaincode/domain";
-import { type OpenedTrust, openTrust, type Verdict, verifyReceipt, verifyTrail } from "@quanji/client/verify";
+import { Certificate, isStatusList, openDocument, partyOfUrn, statusListPath } from "@quanji/client/documents";
+import {
+  type OpenedStatusList,
+  type OpenedTrust,
+  openStatusList,
+  openTrust,
+  verifyDocument,
+  verifyReceipt,
+  verifyTrail,
+} from "@quanji/client/verify";
 import { chunksOf, kindOf, textOf } from "./files.js";
 import type { Answer, Fault, GivenTrust, Job } from "./job.js";
+import type { Outcome } from "./runner.js";
 
-/** Receipts and trust files are small. */
+/** Receipts, trust files and status lists are small. */
 export const MAX_SMALL_BYTES = 8 * 1024 * 1024;
 /** Between two figures of a long trail. */
 const TELL_MS = 100;
@@ -27,42 +37,97 @@ export function serve(): void {
 }
 
 async function answer(job: Job, scope: Scope): Promise<void> {
-  const { id } = job;
+  const { id, file } = job;
   try {
     const trust = await opened(job.trust);
-    const { digest } = trust;
-    const { net, version, expires } = trust.trust;
-    if (job.file === undefined) scope.postMessage({ id, type: "trust", facts: { digest, net, version, expires } });
-    else scope.postMessage({ id, type: "verdict", verdict: await verdictOn(id, job.file, trust, scope) });
+    scope.postMessage({ id, ...(file === undefined ? aboutTrust(trust) : await said({ ...job, file }, trust, scope)) });
   } catch (error) {
     scope.postMessage({ id, type: "fault", fault: faultOf(error) });
   }
 }
 
-let known: { readonly given: GivenTrust; readonly trust: OpenedTrust } | undefined;
-
-async function opened(given: GivenTrust): Promise<OpenedTrust> {
-  if (known?.given.text === given.text && known.given.digest === given.digest) return known.trust;
-  const digest = given.digest === undefined ? {} : { digest: given.digest };
-  const trust = await openTrust(given.text, { now: Date.now(), ...digest });
-  known = { given, trust };
-  return trust;
+/** A page may stand open for days: what is in date is asked at every job. */
+function opened({ text, digest }: GivenTrust): Promise<OpenedTrust> {
+  return openTrust(text, { now: Date.now(), ...(digest !== undefined && { digest }) });
 }
 
-async function verdictOn(id: number, file: File, trust: OpenedTrust, scope: Scope): Promise<Verdict> {
-  if ((await kindOf(file)) === "receipt") return verifyReceipt(await textOf(file, MAX_SMALL_BYTES), trust);
-  let bytes = 0;
-  let told = 0;
-  const progress = (records: number): void => {
-    if (performance.now() - told < TELL_MS) return;
-    told = performance.now();
+type Said = Exclude<Outcome, { readonly type: "cancelled" }>;
+
+function aboutTrust({ digest, trust: { net, version, expires } }: OpenedTrust): Said {
+  return { type: "trust", facts: { digest, net, version, expires } };
+}
+
+async function said(job: Job & { readonly file: File }, trust: OpenedTrust, scope: Scope): Promise<Said> {
+  const { file } = job;
+  const kind = await kindOf(file);
+  if (kind === "receipt") {
+    return { type: "verdict", verdict: await verifyReceipt(await textOf(file, MAX_SMALL_BYTES), trust) };
+  }
+  if (kind === "compact") {
+    const text = (await textOf(file, MAX_SMALL_BYTES)).trim();
+    if (isStatusList(text)) return aboutList(text, trust);
+  }
+  const { chunks, progress } = told(job, scope);
+  if (kind === "trail") return { type: "verdict", verdict: await verifyTrail(chunks, trust, { progress }) };
+  const statusList = await listFor(job, trust);
+  return {
+    type: "document",
+    verdict: await verifyDocument(chunks, trust, { progress, ...(statusList !== undefined && { statusList }) }),
+  };
+}
+
+/** The file, and how far it is read: a file whose records are not counted tells its bytes. */
+function told({ id, file }: Job & { readonly file: File }, scope: Scope) {
+  let [bytes, records, last] = [0, 0, 0];
+  const tell = (): void => {
+    if (performance.now() - last < TELL_MS) return;
+    last = performance.now();
     scope.postMessage({ id, type: "progress", records, bytes });
   };
-  return verifyTrail(
-    chunksOf(file, (read) => (bytes = read)),
-    trust,
-    { progress },
-  );
+  return {
+    chunks: chunksOf(file, (read) => {
+      bytes = read;
+      tell();
+    }),
+    progress: (count: number): void => {
+      records = count;
+      tell();
+    },
+  };
+}
+
+async function aboutList(text: string, trust: OpenedTrust): Promise<Said> {
+  const { url, gateway, validFrom, validUntil } = await openStatusList(text, trust);
+  const issuer = url.slice(url.lastIndexOf("/") + 1);
+  return {
+    type: "list",
+    list: { url, text },
+    facts: { issuer, url, gateway, validFrom, validUntil, trustDigest: trust.digest },
+  };
+}
+
+/** Of the lists that were given the newest one of a certificate's issuer. Errors: STATUS_LIST_STALE, for one. */
+async function listFor(
+  { file, lists }: Job & { readonly file: File },
+  trust: OpenedTrust,
+): Promise<OpenedStatusList | undefined> {
+  if (lists.length === 0) return undefined;
+  const path = await listPathOf(file);
+  const list = lists.findLast(({ url }) => path !== undefined && url.endsWith(path));
+  return list === undefined ? undefined : openStatusList(list.text, trust);
+}
+
+/** Undefined for what is no certificate; what is wrong with it is the verifier's to say. */
+async function listPathOf(file: File): Promise<string | undefined> {
+  try {
+    const { document, evidence } = await openDocument(chunksOf(file));
+    await evidence[Symbol.asyncIterator]().return?.();
+    return document.kind === "certificate"
+      ? statusListPath(partyOfUrn(Certificate.parse(document.payload).issuer))
+      : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function faultOf(error: unknown): Fault {

@@ -30,8 +30,23 @@ describe("quanji invoice", () => {
     const { exitCode, out } = await desk.run(VERIFY);
     expect([exitCode, out], out).to.satisfy(([code]: [number]) => code === 0);
     expect(out).to.include("VALID  data invoice march.invoice.ndjson").and.include("total 3687.75 CNY");
+    for (const line of [
+      "payer urn:quanji:insurer",
+      "payee urn:quanji:bureau “气象局”",
+      "lines tier 1: 2 calls × 1288.88 CNY = 2577.76 CNY",
+      "lines tier 2: 1 calls × 1109.99 CNY = 1109.99 CNY",
+      "split urn:quanji:bureau “气象局”: 1475.10 CNY",
+      "split urn:quanji:operator: 1106.33 CNY",
+      "checked its issuer's signature, by a key that counted then",
+      "not checked what came later: disputes, notes, payment",
+    ]) {
+      expect(out).to.include(`\n  ${line}\n`);
+    }
     const { json } = await desk.run([...VERIFY, "--json"]);
     expect(json).to.include({ ok: true, kind: "invoice", total: "368775", evidence: "ledger" });
+    expect(json).to.include({ seller: "urn:quanji:bureau", payer: "urn:quanji:insurer", payee: "urn:quanji:bureau" });
+    const { split } = json as { split: { portions: { amount: string }[]; suspense: string } };
+    expect(split.portions.map(({ amount }) => amount)).to.deep.equal(["147510", "110633", "110632"]);
     expect((await desk.run([...VERIFY, "--lang", "zh"])).out)
       .to.include("数据发票")
       .and.include("已证明账本载有此单证");
@@ -81,6 +96,36 @@ describe("quanji invoice", () => {
   it("needs a trust file, and a code that is one", async () => {
     expect((await desk.run(VERIFY.slice(0, 3))).exitCode).to.equal(2);
     expect((await desk.run(["document", "abc"])).exitCode).to.equal(2);
+  });
+});
+
+describe("quanji document", () => {
+  const CODE = "DG18E4RNVTM9E1DT7E3CY9YHV8";
+  const at = { time: "2026-04-01T01:00:00.000Z", tx: "a" };
+  const since = { time: "2026-04-02T01:00:00.000Z", tx: "b" };
+  const found = { v: "quanji.document.v1", kind: "invoice", state: "issued", issuer: "X", digest: "A".repeat(43), at };
+  let desk: Desk;
+  beforeEach(async () => (desk = await Desk.open()));
+  afterEach(() => desk.close());
+  const lookUp = (status: number, body: unknown, ...flags: string[]) =>
+    desk.run(["document", CODE, ...flags], { fetch: () => Promise.resolve(Response.json(body, { status })) });
+
+  it("says what the gateway says of a code, and that this proves nothing", async () => {
+    const { exitCode, out, err } = await lookUp(200, found);
+    expect([exitCode, err.includes("not proven")]).to.deep.equal([0, true]);
+    expect(out).to.match(/state +issued\nsince +2026-04-01/);
+    const paid = await lookUp(200, { ...found, state: "settled", since }, "--json");
+    expect(paid.json).to.deep.include({ code: CODE, state: "settled", since });
+  });
+
+  it("a code that nobody knows has exit code 1, and an answer that is none is refused", async () => {
+    const unknown = await lookUp(404, { code: "NOT_FOUND" });
+    expect([unknown.exitCode, unknown.out.includes("unknown")]).to.deep.equal([1, true]);
+    for (const answer of [{ state: "issued" }, [], { ...found, at: 7 }, { ...found, since: { time: "soon" } }]) {
+      const { exitCode, err } = await lookUp(200, answer);
+      expect([exitCode, err.includes("MALFORMED")], err).to.deep.equal([1, true]);
+    }
+    expect((await lookUp(500, {})).exitCode).to.equal(3);
   });
 });
 

@@ -238,6 +238,21 @@ describe("quanji", () => {
       });
     });
 
+    it("resource register --parent makes a product of it, and says how one is written", async () => {
+      const register = ["resource", "register", "prd/rain.index", "--fields", "index:integer"];
+      const [one, two] = [`${RESOURCE}@1=${GRANT}`, `res/soil@3=${GRANT}`];
+      expect((await desk.run([...register, "--parent", one, "--parent", two])).exitCode).to.equal(0);
+      expect(gateway.callsOf("resource.register")[0]?.parsed.payload).to.deep.include({
+        kind: "product",
+        lineage: [
+          { resource: `${RESOURCE}@1`, grant: GRANT },
+          { resource: "res/soil@3", grant: GRANT },
+        ],
+      });
+      expect((await desk.run([...register, "--parent", one, "--kind", "output"])).exitCode).to.equal(0);
+      expect(gateway.callsOf("resource.register")[1]?.parsed.payload).to.include({ kind: "output" });
+    });
+
     it("grant request fills resource version, grantor, route, log and terms from the resource", async () => {
       const { exitCode, json } = await desk.run([
         ...[
@@ -343,6 +358,13 @@ describe("quanji", () => {
         const argv = ["offer", "list", RESOURCE, "--tariff", "tariff.json", "--purpose", "navigation"];
         expect((await desk.run(argv)).exitCode).to.equal(0);
         expect(sent("offer.list")).to.deep.include({ resource: `${RESOURCE}@1`, tariff: TARIFF, attestations: [] });
+        const { from: _from, ...undated } = TARIFF;
+        await file("undated.json", undated);
+        const now = [...argv.slice(0, 4), "undated.json", ...argv.slice(5)];
+        const clock = () => Date.parse("2026-03-02T01:00:00.000Z");
+        expect((await desk.run(now, { clock })).exitCode).to.equal(0);
+        const dated = { tariff: { ...TARIFF, from: "2026-03-02T01:00:00.000Z" } };
+        expect(gateway.callsOf("offer.list")[1]?.parsed.payload).to.deep.include(dated);
         gateway.answer(`/v1/offers/${OFFER}`, { id: OFFER, tariffs: [{ version: 1, tariff: TARIFF }] });
         const published = await desk.run(["tariff", "publish", OFFER, "tariff.json", "--from", "2026-04"]);
         expect(published.exitCode).to.equal(0);

@@ -101,6 +101,7 @@ describe("an invoice's figures", () => {
       code: "0".repeat(26),
       digest: "A".repeat(43),
       issued: adjustment.at,
+      adjustments: 0,
       creditNotes: [{ code: "1".repeat(26), digest: "B".repeat(43), adjustment: adjustment.id }],
       settledBy: [],
     };

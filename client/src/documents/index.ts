@@ -15,6 +15,7 @@ export { assertMajor, major, minorDigits } from "./currency.js";
 export { type Billed, buildDisclosure, Disclosure, type DisclosureFacts } from "./disclosure.js";
 export { documentLine, isDocument, openDocument, type OpenedFile, parseDocumentLine } from "./file.js";
 export {
+  adjustmentsIn,
   buildInvoice,
   daysOf,
   evidenceRoot,
@@ -40,6 +41,7 @@ export {
   decodeBits,
   encodeBits,
   isSet,
+  isStatusList,
   STATUS_LIST_MINUTES,
   STATUS_LIST_SIZE,
   StatusList,

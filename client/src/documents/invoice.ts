@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import {
+  ADJUSTMENTS,
   type Adjustment,
   Currency,
   DocumentCode,
@@ -61,7 +62,7 @@ const Own = z.strictObject({
         amount: Minor,
         free: Minor,
         id: Uuid,
-        kind: z.enum(["withdraw", "release", "dismiss"]),
+        kind: z.enum(ADJUSTMENTS),
         quantity: Minor,
         split: Portions,
       }),
@@ -145,11 +146,9 @@ export function tariffVersion(offer: Pick<Offer, "tariffs">, version: number): T
   return found.tariff;
 }
 
-/** Adjustments that are settled by a credit or debit note of their own are no part of the invoice. */
-export function adjustmentsIn({ adjustments, invoice }: Statement): readonly Adjustment[] {
-  const noted = new Set(invoice?.creditNotes.map(({ adjustment }) => adjustment));
-  return adjustments.filter(({ id }) => !noted.has(id));
-}
+/** Adjustments that came after the invoice are no part of it: one that changes what it asks for has a note of its own. */
+export const adjustmentsIn = ({ adjustments, invoice }: Statement): readonly Adjustment[] =>
+  adjustments.slice(0, invoice?.adjustments);
 
 const leafOf = (value: unknown): ReturnType<typeof prefixed> => prefixed(PREFIX.leaf, utf8(canonical(value)));
 
@@ -165,7 +164,7 @@ export function evidenceRoot(
   return hashText(rootOf(appendLeaves(emptyFrontier(), [...lines, ...held, ...adjustments].map(leafOf))));
 }
 
-/** What the invoice asks for: the statement's total with the adjustments that have no note of their own. */
+/** What the invoice asks for: the statement's total with the adjustments made before it. */
 export const invoicedOf = (statement: Statement): bigint =>
   BigInt(statement.amount) + sumOf(adjustmentsIn(statement).map(({ amount }) => BigInt(amount)));
 

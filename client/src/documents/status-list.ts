@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { Instant, PartyId, QuanjiError } from "@quanji/chaincode/domain";
-import { fromBase64url, toBase64url } from "@quanji/chaincode/log";
+import { fromBase64url, fromUtf8, toBase64url } from "@quanji/chaincode/log";
 
 /** Bits: 16 KiB, the least that the specification allows. */
 export const STATUS_LIST_SIZE = 131_072;
@@ -121,6 +121,17 @@ export async function buildStatusList({
     validFrom,
     validUntil,
   };
+}
+
+/** Whether a compact JWS claims to be a status list: what it is worth, only who opens it can say. */
+export function isStatusList(compact: string): boolean {
+  const [, payload = ""] = compact.split(".");
+  try {
+    const { type } = JSON.parse(fromUtf8(fromBase64url(payload))) as { readonly type?: unknown };
+    return Array.isArray(type) && type.includes("BitstringStatusListCredential");
+  } catch {
+    return false;
+  }
 }
 
 /** Path at which a gateway serves an issuer's list. */

@@ -7,15 +7,13 @@ import {
   type AttestationKind,
   contractMonth,
   defined,
-  divide,
-  divided,
+  dividedFor,
   type Divided,
   instant,
   isQuanjiError,
   offsetMs,
   payableOf,
   QuanjiError,
-  splitOf,
   type Statement,
 } from "@quanji/chaincode/domain";
 import type { FlattenedJws, JsonObject } from "@quanji/chaincode/log";
@@ -231,10 +229,10 @@ export class Documents {
     for await (const line of this.#trail(month)) yield `${line}\n`;
   }
 
-  /** A certificate's file for strangers: without contract, prices and records. Errors: those of the trail. */
+  /** A certificate's file for strangers: without contract, prices, buyer and records. Errors: MALFORMED, those of the trail. */
   async *publicFile(jws: FlattenedJws, month: Month): AsyncGenerator<string, void, void> {
     yield documentLine(jws);
-    yield* extractOf(ended(this.#trail(month)), this.#session.net);
+    yield* extractOf(ended(this.#trail(month)), jws);
   }
 
   async #issue(
@@ -291,8 +289,7 @@ export class Documents {
 /** As the ledger will divide it. */
 function dividedBy({ contract, statement, timeZone }: Closed, amount: bigint): Divided {
   const { terms } = contractMonth(contract, statement.period, timeZone).version;
-  const { portions, suspense } = divide(amount, splitOf(terms.payees, statement.measured));
-  return divided(amount, portions, suspense);
+  return dividedFor(statement, terms.payees, amount);
 }
 
 async function* ended(lines: AsyncIterable<string>): AsyncGenerator<string> {

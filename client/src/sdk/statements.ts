@@ -1,7 +1,9 @@
 /** Statements: reckoned from evidence, closed, disputed, adjusted and paid. The gateway's word is not needed for any figure. */
 import {
   type AccessRange,
+  type Adjustment,
   billedUse,
+  type Contract,
   contractMonth,
   Contribution,
   defined,
@@ -21,6 +23,7 @@ import {
   type Statement,
   Month,
   TallyReview,
+  weightsFor,
 } from "@quanji/chaincode/domain";
 import type { Hash, Json, JsonObject } from "@quanji/chaincode/log";
 import { verifyTrail } from "../verify/index.js";
@@ -71,7 +74,8 @@ export interface ReckonedAdjustment {
 }
 
 export interface AdjustInput {
-  readonly kind: "withdraw" | "release" | "dismiss";
+  /** `assign`: what waits in suspense, by the months that the ledger's rule takes; it has no dispute and names no delivery. */
+  readonly kind: Adjustment["kind"];
   readonly dispute?: string;
   /** By default, of a withdrawal: those that are disputed. */
   readonly deliveries?: readonly NamedPlace[];
@@ -179,7 +183,10 @@ export class Statements {
     return { ...(await this.#session.send("statement.dispute", payload, values)), dispute };
   }
 
-  /** Takes deliveries back, bills what was held, or dismisses a dispute: its price is reckoned from the evidence. */
+  /**
+   * Takes deliveries back, bills what was held, or dismisses a dispute: its price is reckoned from the evidence. Or assigns what
+   * waits in suspense. Errors: STATE_CONFLICT: nothing waits; EVIDENCE_MISSING: no month tells the weights yet.
+   */
   async adjust(
     contract: string,
     period: string,
@@ -190,7 +197,8 @@ export class Statements {
     if (input.dispute !== undefined && dispute === undefined) {
       throw new QuanjiError("EVIDENCE_MISSING", "there is no such dispute of the statement", { field: "dispute" });
     }
-    const named = input.kind === "dismiss" ? [] : (input.deliveries ?? dispute?.deliveries ?? []);
+    const weights = input.kind === "assign" ? await this.#weights(statement) : undefined;
+    const named = isFree(input.kind) ? [] : (input.deliveries ?? dispute?.deliveries ?? []);
     const moved = await this.#moved(statement, input.kind, named);
     const adjustment = this.#session.newId();
     const { amount, quantity, free } = moved;
@@ -206,6 +214,7 @@ export class Statements {
       kind: input.kind,
       dispute: input.dispute,
       creditNote,
+      weights,
       ...moved,
     });
     const values = input.ground === undefined ? {} : { ground: { value: input.ground } };
@@ -237,8 +246,24 @@ export class Statements {
     return this.#session.send("indicator.sign", { contract, period, indicator: { indicator, value } });
   }
 
+  /** The months that the rule takes. A gateway that hid one would have the command refused, and nothing else. */
+  async #weights({ contract: id, period, ...statement }: StatementView): Promise<string[]> {
+    const contract = (await this.#session.read(pathOf(["contracts", id]))) as unknown as Contract;
+    const { timeZone } = this.#session.parts.network;
+    const others: StatementView[] = [];
+    for (let cursor: string | undefined; ;) {
+      const { items, next } = await this.list(id, cursor === undefined ? {} : { cursor });
+      others.push(...items.filter((each) => each.period !== period));
+      if (next === undefined) break;
+      cursor = next;
+    }
+    const { payees } = contractMonth(contract, period, timeZone).version.terms;
+    const taken = weightsFor({ ...statement, period }, payees, { contract, others, timeZone });
+    return taken.flatMap(({ period: month }) => month ?? []);
+  }
+
   async #moved(statement: Statement, kind: AdjustInput["kind"], named: readonly NamedPlace[]) {
-    if (kind === "dismiss") return { quantity: "0", free: "0", amount: "0" };
+    if (isFree(kind)) return { quantity: "0", free: "0", amount: "0" };
     const { reckoning } = await this.#reckon(statement.contract, statement.period, named);
     const { charged, free, places } = reckoning.named;
     const { tariff } = reckoning.tariff;
@@ -332,6 +357,9 @@ export class Statements {
   }
 }
 
+/** Moves no delivery, and so no price. */
+const isFree = (kind: AdjustInput["kind"]): boolean => kind === "dismiss" || kind === "assign";
+
 async function* ended(lines: AsyncIterable<string>): AsyncGenerator<string, void, void> {
   for await (const line of lines) yield line.endsWith("\n") ? line : `${line}\n`;
 }
@@ -352,11 +380,13 @@ function differencesOf(reckoned: Omit<ClosePayload, "contract" | "period">, clos
   return differs;
 }
 
-/** The transactions that have made a statement's amounts. */
+/** The transactions that have made a statement's amounts: what was assigned of suspense changes none. */
 const madeBy = (statement: Pick<Statement, "closed" | "adjustments"> | undefined): string =>
   statement === undefined
     ? ""
-    : [statement.closed, ...statement.adjustments.map(({ at }) => at)].map(({ tx }) => tx).join(" ");
+    : [statement.closed, ...statement.adjustments.filter(({ kind }) => kind !== "assign").map(({ at }) => at)]
+        .map(({ tx }) => tx)
+        .join(" ");
 
 /** Members in one order, so that equal values are equal texts. */
 function sorted(value: unknown): unknown {

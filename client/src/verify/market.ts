@@ -172,11 +172,14 @@ class ContractReplay {
 
   #settle(command: SettlementCommand, facts: CommandFacts): void {
     const { period } = command.payload;
+    // It takes weights from other months, which such a file does not show: amounts hold without it, its portions are not claimed.
+    if (this.#isPartial && command.verb === "statement.adjust" && command.payload.kind === "assign") return;
     const last = monthAfter(period, -1);
     const parts = {
       ...this.#month(period),
       before: this.#statements.get(last) ?? (this.#isPartial ? { period: last } : undefined),
       indicator: this.#indicators.get(period),
+      others: [...this.#statements.values()].filter((each) => each.period !== period),
     };
     const statement = this.#statements.get(period);
     this.#statements.set(

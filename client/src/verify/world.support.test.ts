@@ -188,6 +188,13 @@ export class SmallWorld {
     return result;
   }
 
+  /** Edits what the organisation's peers hold, behind the chains' back: for ledgers that lie. */
+  edit(key: string, edit: (value: never) => unknown): void {
+    const name = `org-${MSP} ${key}`;
+    const sealed = JSON.parse(this.#private.get(name) ?? "{}") as { readonly value: never };
+    this.#private.set(name, JSON.stringify({ ...sealed, value: edit(sealed.value) }));
+  }
+
   #grow({ log, leaves }: LeavesEvent): void {
     const tree = this.#tree(log);
     const hashes = leaves.map(parseHash);

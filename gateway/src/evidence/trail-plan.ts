@@ -88,7 +88,9 @@ export async function planTrail(
   const touched = await touchedBy(index, query, logs);
   const isOpened = audience.regulator || logs.some(({ hidden }) => hidden.size > 0);
   const openings = isOpened ? await planOpenings(context, net, touched.resources, sighting) : [];
-  if (audience.regulator && query.kind === "resource") await withLineage(index, touched);
+  // A bill names what its product was made from; on whose word that was, the regulator sees.
+  if (query.billed !== undefined) await withLineage(index, { ...touched, grants: new Set() });
+  else if (audience.regulator && query.kind === "resource") await withLineage(index, touched);
   const own = query.kind === "grant" ? query.id : undefined;
   const market = marketKeys(net, index.collection, query);
   const shown = query.billed?.month === undefined ? {} : { month: query.billed.month };

@@ -1,5 +1,6 @@
 /** What comes in beside the command itself (reads, queries) and what goes out. The API's description is made of these. */
 import {
+  ADJUSTMENTS,
   AttestationKind,
   type Code,
   CODES,
@@ -182,7 +183,18 @@ export const StatementSchema = z.looseObject({
   currency: z.string(),
   amount: amount.describe("Total of the lines, in minor units."),
   portions,
-  adjustments: z.array(z.looseObject({ id: z.string(), kind: z.string(), amount, portions })),
+  adjustments: z.array(
+    z.looseObject({
+      id: z.string(),
+      kind: z
+        .enum(ADJUSTMENTS)
+        .describe(
+          "withdraw: deliveries taken back. release: held ones, billed. dismiss: a dispute that changes nothing. assign: what waited in suspense, by other months' weights; its amount is 0.",
+        ),
+      amount,
+      portions,
+    }),
+  ),
   closed: z.strictObject({ time: Instant, tx: z.string() }),
   posted: z.looseObject({}).optional().describe("What it did to books and allowance."),
 });

@@ -5,8 +5,9 @@ import path from "node:path";
 import { type Issued } from "@quanji/client";
 import { openStatusList, verifyDocument } from "@quanji/client/verify";
 import { expect } from "chai";
+import { BilledMonth } from "../support/billed-month.js";
 import type { LocalHost } from "../support/host.js";
-import { DAY_MS, expectCode, monthAt, openMarket, PRODUCT, sell, textOf, use } from "../support/sale.js";
+import { DAY_MS, expectCode, PRODUCT, textOf } from "../support/sale.js";
 import { IDS, type Stage } from "../support/stage.js";
 
 /** Documents of a month, from a gateway's evidence to files that verify without it. */
@@ -17,22 +18,13 @@ describe("G7: documents prove their figures from their files alone", function ()
   let contract: string;
   let period: string;
   let invoice: Issued;
-
-  const month = () => ({ contract, period });
+  let billed: BilledMonth;
+  const month = () => billed.key;
 
   before(async () => {
     folder = await mkdtemp(path.join(tmpdir(), "quanji-documents-"));
-    stage = await openMarket();
-    const tiers = [
-      { upTo: 2, amount: "128888", per: 1 },
-      { amount: "95001", per: 1 },
-    ];
-    const sale = await sell(stage, tiers);
-    ({ contract } = sale);
-    period = monthAt(stage.host.clock());
-    await use(stage, sale, 3);
-    await stage.later(40 * DAY_MS);
-    await (await stage.client("bureau")).statements.close(contract, period);
+    billed = await BilledMonth.open();
+    ({ stage, contract, period } = billed);
   });
   after(async () => {
     await stage.close();

@@ -1,10 +1,10 @@
-/** The README is run, not read: what it tells a new user to type works, in that order, against a fresh gateway. */
+/** Documents are run, not read: what they tell a new user to type works, in that order, against a fresh gateway. */
 import { spawn } from "node:child_process";
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect } from "chai";
-import { type GatewayProcess, ROOT, startGateway } from "@quanji/scripts/process";
+import { ROOT, startGateway } from "@quanji/scripts/process";
 
 const REGISTERED = "http://127.0.0.1:8080";
 
@@ -32,34 +32,53 @@ function bash(script: string, cwd: string, env: Readonly<Record<string, string>>
   });
 }
 
-describe("README", () => {
-  let folder: string;
-  let gateway: GatewayProcess;
-  before(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), "quanji-readme-"));
-    await symlink(path.join(ROOT, "node_modules"), path.join(folder, "node_modules"));
-    await cp(path.join(ROOT, "package.json"), path.join(folder, "package.json"));
-    gateway = await startGateway(path.join(folder, "data"));
-  });
-  after(async () => {
-    await gateway.stop();
-    await rm(folder, { recursive: true });
-  });
-
-  it("its story runs word by word (only the port is another), and ends with two valid verdicts", async () => {
-    const readme = await readFile(path.join(ROOT, "README.md"), "utf8");
-    const story = storyOf(readme);
-    expect(story.match(/^(?:\S+=\$\()?npx quanji/gm)?.length).to.be.greaterThan(10);
+/** Runs the story of a document, against a gateway of its own; only the port is another. */
+async function played(
+  file: string,
+  folder: string,
+  { data, config = {} }: { readonly data: string; readonly config?: Readonly<Record<string, unknown>> },
+): Promise<Ran> {
+  await symlink(path.join(ROOT, "node_modules"), path.join(folder, "node_modules"));
+  await cp(path.join(ROOT, "package.json"), path.join(folder, "package.json"));
+  const gateway = await startGateway(path.join(folder, data), config);
+  try {
+    const story = storyOf(await readFile(path.join(ROOT, file), "utf8"));
+    expect(story.match(/npx quanji/g)?.length).to.be.greaterThan(10);
     const script = path.join(folder, "story.sh");
     await writeFile(script, story.replaceAll(REGISTERED, gateway.url));
-    const { status, out, err } = await bash(script, folder, {
-      QUANJI_GATEWAY: gateway.url,
-      QUANJI_CONFIG: path.join(folder, "config.json"),
-    });
+    const env = { QUANJI_GATEWAY: gateway.url, QUANJI_CONFIG: path.join(folder, "config.json") };
+    return await bash(script, folder, env);
+  } finally {
+    await gateway.stop();
+  }
+}
+
+describe("stories of the documents, word by word", () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), "quanji-readme-"));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it("README.md ends with two valid verdicts", async () => {
+    const { status, out, err } = await played("README.md", folder, { data: "data" });
     expect(status, err).to.equal(0);
     expect(out.match(/^VALID/gm), out).to.have.length(2);
     expect(out).to.contain('{"date":"2026-03-02","city":"Shenzhen","rain":13}');
     expect(err).to.contain("PURPOSE_OUTSIDE_GRANT");
     expect(err).to.contain("GRANT_REVOKED");
+  });
+
+  it("docs/market.md goes from an offer to a paid invoice, and refuses what was made shorter", async () => {
+    const config = { network: { testClock: true } };
+    const { status, out, err } = await played("docs/market.md", folder, { data: "market", config });
+    expect(status, `${out}\n${err}`).to.equal(0);
+    // An invoice, a certificate, a voucher, a trail and three receipts.
+    expect(out.match(/^VALID/gm), out).to.have.length(7);
+    expect(err).to.contain("OFF_EXCHANGE");
+    expect(`${out}${err}`).to.contain("TRAIL_INCOMPLETE");
+    expect(out.match(/total +210\.00 CNY/g), out).to.have.length(2);
+    expect(out).to.match(/11510100MBQJ006115 +8400/);
+    expect(out).to.contain("settled");
   });
 });

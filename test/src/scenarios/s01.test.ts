@@ -7,6 +7,7 @@ import { fromBase64url, fromUtf8, type JsonObject, partyOf, sha256Text } from "@
 import { linesOf } from "../support/trails.js";
 import { at, month } from "./support/calendar.js";
 import { done, refused } from "./support/commands.js";
+import { issued, monthOf, refusalOf, reworded, verified } from "./support/documents.js";
 import { assertSameEnding, endingOf, endsAlike } from "./support/ending.js";
 import {
   contractTerms,
@@ -345,6 +346,16 @@ describe(`S1 real-time traffic for a map platform${title}`, () => {
     const own = story.uses.filter(({ use }) => use.grant === G("G1p"));
     expect(own).to.have.length(1_005);
     assertRecomputed(story, own, month, await statementOf(story, "RSVC", month));
+  });
+
+  it("12, 14, 15 the invoice of 6,515 opens, in RSVC's hands and offline, to 1,003 deliveries; the 2 failed are in none", async () => {
+    const of = { contract: story.id("K1"), period: MARCH };
+    const invoice = await issued(story, "MAPC", "invoice.issue", ({ documents }) =>
+      documents.issueInvoice(monthOf(of)),
+    );
+    const { file, verdict } = await verified(story, "RSVC", invoice, of);
+    expect(verdict).to.include({ kind: "invoice", total: "6515", payable: "6515", deliveries: 1_003, lines: 2 });
+    expect(await refusalOf(story, reworded(file, '"6515"', '"6514"'))).to.match(/^TOTAL_MISMATCH · /);
   });
 
   endsAlike(async (endings) => {

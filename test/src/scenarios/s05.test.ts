@@ -3,15 +3,26 @@
  * with the step's number.
  *
  * Left out, because what they rest on does not exist yet: the objection of step 4 (异议, RIGHT_ENCUMBERED) and the broker's licence
- * of step 7, so that BUY2 buys from DQSP itself; the county's other 7 products, which are listed as this one is. What steps 11, 12
- * and 14 say of documents as files is in the suites of the documents; here are their places on the ledger.
+ * of step 7, so that BUY2 buys from DQSP itself; the county's other 7 products, which are listed as this one is.
  */
 import { expect } from "chai";
 import { reckon } from "@quanji/chaincode/domain";
 import { type JsonObject, sha256Text } from "@quanji/chaincode/log";
-import { send } from "@quanji/gateway/testing";
+import type { Issued } from "@quanji/client";
+import { linesOf, recordsAt, seal } from "../support/trails.js";
 import { at, month } from "./support/calendar.js";
 import { done, refused } from "./support/commands.js";
+import {
+  issued,
+  lookedUp,
+  monthOf,
+  refusalOf,
+  reworded,
+  shown,
+  statusListOf,
+  verdictOf,
+  verified,
+} from "./support/documents.js";
 import { assertSameEnding, endingOf, endsAlike } from "./support/ending.js";
 import {
   contractTerms,
@@ -66,7 +77,7 @@ const TIERS = [
   { amount: "95001", per: 1 },
 ];
 const PRICE = tariffOf({ tiers: TIERS });
-const CODES = { invoice: "0123456789ABCDEFGHJKMNPQRS", certificate: "ZYXWVTSRQPNMKJHGFEDCBA9876" } as const;
+const NO_DOCUMENT = { code: "0123456789ABCDEFGHJKMNPQRS", digest: sha256Text("none") } as const;
 
 const { ground, title } = await groundOfRun();
 
@@ -295,8 +306,7 @@ describe(`S5 a product of the internet of vehicles on an exchange${title}`, () =
       deliveries: [place],
       evidence: [sha256Text("zs11 digest of the catalogue"), sha256Text("zs11 digest of what came")],
     });
-    const invoice = { ...at, invoice: id("I1"), code: CODES.invoice, digest: sha256Text("invoice") };
-    await refused(story, "ZJEX", "invoice.issue", invoice, "EVIDENCE_MISSING");
+    await refused(story, "ZJEX", "invoice.issue", { ...at, invoice: id("I1"), ...NO_DOCUMENT }, "EVIDENCE_MISSING");
     const adjustment = {
       ...at,
       adjustment: id("J1"),
@@ -330,28 +340,50 @@ describe(`S5 a product of the internet of vehicles on an exchange${title}`, () =
     });
   });
 
-  const lookedUp = async (code: string): Promise<string> => {
-    const { status, text } = await send(story.host.address, { path: `/v1/documents/${code}` });
-    return status === 200 ? (JSON.parse(text) as { state: string }).state : "unknown";
-  };
+  const K1 = () => ({ contract: id("K1"), period: MARCH });
+  let invoice: Issued;
+  let certificate: Issued;
 
-  it("11, 14, 15 ZJEX issues one invoice and a certificate; its code answers valid, then revoked; another's, unknown", async () => {
-    const where = { contract: id("K1"), period: month(MARCH) };
-    const invoice = { ...where, invoice: id("I1"), code: CODES.invoice, digest: sha256Text("invoice") };
-    await done(story, "ZJEX", "invoice.issue", invoice);
-    const second = { ...invoice, invoice: id("I2"), code: "11111111111111111111111111" };
-    await refused(story, "ZJEX", "invoice.issue", second, "STATE_CONFLICT");
-    await done(story, "ZJEX", "certificate.issue", {
-      ...where,
-      certificate: id("C1"),
-      code: CODES.certificate,
-      digest: sha256Text("certificate"),
-      statusIndex: 0,
-    });
-    expect([await lookedUp(CODES.invoice), await lookedUp(CODES.certificate)]).to.deep.equal(["issued", "valid"]);
-    expect(await lookedUp("22222222222222222222222222")).to.equal("unknown");
-    await done(story, "ZJEX", "certificate.revoke", { ...where, certificate: id("C1") });
-    expect(await lookedUp(CODES.certificate)).to.equal("revoked");
+  it("11, 15 ZJEX issues the invoice, once; 12, 13: BUY1's file opens it to 57 deliveries and refuses an altered fen", async () => {
+    invoice = await issued(story, "ZJEX", "invoice.issue", ({ documents }) => documents.issueInvoice(monthOf(K1())));
+    await refused(
+      story,
+      "ZJEX",
+      "invoice.issue",
+      { ...monthOf(K1()), invoice: id("I2"), ...NO_DOCUMENT },
+      "STATE_CONFLICT",
+    );
+    for (const holder of ["BUY1", "ZJEX", "ZJDB"] as const) {
+      const { file, verdict } = await verified(story, holder, invoice, K1());
+      expect(verdict).to.include({ kind: "invoice", total: "6298846", payable: "6298846", deliveries: 57, lines: 3 });
+      expect(verdict).to.include({ issuer: PARTY.ZJEX.id, contract: id("K1"), evidence: "ledger" });
+      // Whose data it is, is in everybody's file; under which terms, is not in the buyer's.
+      expect(file).to.include(`"id":"${RAW}","kind":"resource"`);
+      if (holder !== "BUY1") continue;
+      expect(file).to.not.include(`"id":"${id("G5")}","kind":"grant"`);
+      expect(await refusalOf(story, reworded(file, '"6298846"', '"6298845"'))).to.match(/^TOTAL_MISMATCH · /);
+      const without = seal(linesOf(file).toSpliced(recordsAt(linesOf(file))[5] ?? 0, 1));
+      expect(await refusalOf(story, without)).to.match(/^(TRAIL_INCOMPLETE|PROOF_INVALID) · /);
+    }
+  });
+
+  it("11, 14 a certificate is valid and names no price; revoked, the same file says so, and was valid when issued", async () => {
+    certificate = await issued(story, "ZJEX", "certificate.issue", ({ documents }) =>
+      documents.issueCertificate(monthOf(K1())),
+    );
+    const before = await shown(story, "ZJEX", certificate, K1());
+    expect(before.verdict).to.include({ kind: "certificate", status: "valid", evidence: "issuer" });
+    for (const told of ["128888", "6393847", PARTY.BUY1.id]) expect(before.file).to.not.include(told);
+    expect([await lookedUp(story, invoice.code), await lookedUp(story, certificate.code)]).to.deep.equal([
+      "issued",
+      "valid",
+    ]);
+    expect(await lookedUp(story, "22222222222222222222222222")).to.equal("unknown");
+    await done(story, "ZJEX", "certificate.revoke", { ...monthOf(K1()), certificate: certificate.id });
+    expect(await lookedUp(story, certificate.code)).to.equal("revoked");
+    const after = await verdictOf(story, before.file, await statusListOf(story, "ZJEX"));
+    expect(after).to.include({ ok: false, detail: "DOCUMENT_REVOKED" });
+    expect(after.message).to.match(/^the certificate was valid when issued/);
   });
 
   it("15 April's delivery is April's statement: 128,888", async () => {

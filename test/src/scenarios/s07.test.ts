@@ -11,6 +11,7 @@ import { apportion, byParty, divide, reckon, type Split } from "@quanji/chaincod
 import { type JsonObject, sha256Text } from "@quanji/chaincode/log";
 import { at, instantAt, month } from "./support/calendar.js";
 import { done, refused } from "./support/commands.js";
+import { issued, monthOf, refusalOf, reworded, verified } from "./support/documents.js";
 import { assertSameEnding, endingOf, endsAlike } from "./support/ending.js";
 import {
   contractTerms,
@@ -255,6 +256,23 @@ describe(`S7 weather for agricultural insurance${title}`, () => {
     const shares = { CDFN: "-87", CDMB: "-661", CDDG: "-496", CDPF: "-495" };
     expect(adjusted && sharesOf(story, adjusted)).to.deep.equal(shares);
     expect((await allowances())[month("2026-04")]).to.include({ allowed: "74900" });
+  });
+
+  it("11, 13 CDPF issues the invoice: CDIN's file opens it to 85,100; computed at 40 fen, TOTAL_MISMATCH", async () => {
+    const of = { contract: id("K1"), period: MARCH };
+    const invoice = await issued(story, "CDPF", "invoice.issue", ({ documents }) =>
+      documents.issueInvoice(monthOf(of)),
+    );
+    const { file, verdict } = await verified(story, "CDIN", invoice, of);
+    expect(verdict).to.include({
+      kind: "invoice",
+      total: "85100",
+      payable: "85100",
+      deliveries: SOLD + FREE,
+      lines: 2,
+    });
+    const at40 = reworded(reworded(file, '"37"', '"40"'), '"0.37"', '"0.40"');
+    expect(await refusalOf(story, at40)).to.match(/^TOTAL_MISMATCH · /);
   });
 
   it("11 CDMB has 32,338 of 85,100; every party's account is one transfer, and they sum to 0", async () => {

@@ -7,3 +7,4 @@ export * from "./offer.js";
 export * from "./period.js";
 export * from "./settlement.js";
 export * from "./statements.js";
+export * from "./weights.js";

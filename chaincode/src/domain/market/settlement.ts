@@ -70,17 +70,23 @@ export const StatementDispute = z.strictObject({
   evidence: z.array(Digest).min(1).max(16),
   ground: Committed.optional(),
 });
-/** Takes deliveries back, or bills what was held once its counterpart is there; a dispute that takes none back is dismissed. */
+export const ADJUSTMENTS = ["withdraw", "release", "dismiss", "assign"] as const;
+/**
+ * Takes deliveries back, or bills what was held once its counterpart is there; a dispute that takes none back is dismissed; what
+ * waits in suspense is assigned, once other months tell the weights.
+ */
 export const StatementAdjust = z.strictObject({
   ...of,
   adjustment: Uuid,
   dispute: Uuid.optional(),
-  kind: z.enum(["withdraw", "release", "dismiss"]),
+  kind: z.enum(ADJUSTMENTS),
   deliveries: Deliveries.optional(),
   /** Units of the tariff in them, free ones apart. */
   quantity: Price,
   free: Price,
   amount: Amount,
+  /** Of an assignment: the months whose weights the rule takes, in its order; without any, equal parts. */
+  weights: z.array(Month).max(256).optional(),
   ground: Committed.optional(),
   /** Of the credit note, where an invoice stands already. */
   creditNote: z.strictObject(document).optional(),
@@ -135,13 +141,21 @@ export const divided = (amount: bigint, portions: readonly Portion[], suspense: 
   suspense: String(suspense),
 });
 
+/** Deliveries by grant that a split is weighed by: those of a month, or one each, for equal parts. */
+export interface Weights {
+  readonly period?: string;
+  readonly measured: readonly { readonly grant: string; readonly deliveries: number }[];
+}
+
 export interface Adjustment extends Divided {
   readonly id: string;
-  readonly kind: z.infer<typeof StatementAdjust>["kind"];
+  readonly kind: (typeof ADJUSTMENTS)[number];
   readonly dispute?: string;
   readonly deliveries?: readonly Place[];
   readonly quantity: string;
   readonly free: string;
+  /** Of an assignment: what nodes of the split without weights of their own take from then on. */
+  readonly weights?: readonly Weights[];
   readonly at: Changed;
 }
 
@@ -179,6 +193,8 @@ export interface Statement extends Divided {
     readonly code: string;
     readonly digest: string;
     readonly issued: Changed;
+    /** How many adjustments it states: those that were made before it. */
+    readonly adjustments: number;
     readonly creditNotes: readonly { readonly code: string; readonly digest: string; readonly adjustment: string }[];
     /** Who has confirmed the payment so far, and which. Both: it is settled. */
     readonly settledBy: readonly string[];

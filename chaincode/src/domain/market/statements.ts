@@ -5,26 +5,25 @@
 import { QuanjiError } from "../errors.js";
 import { sumOf } from "../money/amount.js";
 import { countsUse, priceLines, totalOf, type Use, useOf } from "../money/price.js";
-import { divide, type Split } from "../money/split.js";
 import type { Circumstances } from "../money/statement.js";
 import type { Tariff } from "../money/tariff.js";
 import { changed, type CommandFacts, defined, existing } from "../shared.js";
 import { instant } from "../time.js";
-import type { Contract, ContractTerms, Payees, Weight } from "./contract.js";
+import type { Contract, ContractTerms } from "./contract.js";
 import { contractMonth, isOver, monthAfter, tariffOf } from "./month.js";
 import type { Offer } from "./offer.js";
 import {
   type Adjustment,
   type Certificate,
   type Dispute,
-  divided,
-  type Divided,
   type Place,
   type SettlementCommand,
   type SettlementPayload,
   type SignedIndicator,
   type Statement,
+  type Weights,
 } from "./settlement.js";
+import { assignment, dividedFor, grantsOf, weightsFor } from "./weights.js";
 
 export interface StatementContext {
   readonly contract: Contract;
@@ -34,6 +33,8 @@ export interface StatementContext {
   readonly before: Pick<Statement, "period"> | undefined;
   /** Signed for this month. */
   readonly indicator: SignedIndicator | undefined;
+  /** The contract's statements of other months: who assigns what waits in suspense takes weights from them. */
+  readonly others: readonly Statement[];
 }
 
 /** Disputes, adjustments and certificates of one statement: it is one object. */
@@ -98,7 +99,7 @@ export function signedIndicator(
     offer,
     timeZone,
     statement,
-  }: Omit<StatementContext, "before" | "indicator"> & {
+  }: Omit<StatementContext, "before" | "indicator" | "others"> & {
     readonly statement: Statement | undefined;
   },
 ): SignedIndicator {
@@ -155,7 +156,7 @@ function closed(
     lines: payload.lines,
     held: payload.held,
     measured: payload.measured,
-    ...dividedBy(total, terms.payees, payload.measured),
+    ...dividedFor({ period, measured: payload.measured, adjustments: [] }, terms.payees, total),
     disputes: [],
     adjustments: [],
     certificates: [],
@@ -180,40 +181,6 @@ function assertSides({ logs, held, measured }: SettlementPayload<"statement.clos
   if (given.length !== asked.length || asked.some((grant, at) => given[at] !== grant)) {
     refuse("each grant that the contract weighs by is measured, by the grants' order", "measured");
   }
-}
-
-/** Grants that a contract's payees are weighed by, sorted. */
-export function grantsOf(payees: Payees): string[] {
-  const found = new Set<string>();
-  const visit = ({ shares }: Payees): void => {
-    for (const { weight, to } of shares) {
-      if (typeof weight !== "number") found.add(weight.grant);
-      if (typeof to !== "string") visit(to);
-    }
-  };
-  visit(payees);
-  return [...found].sort();
-}
-
-/** The split of a month, its weights known. */
-export function splitOf(payees: Payees, measured: Statement["measured"]): Split {
-  const weightOf = (weight: Weight): bigint =>
-    BigInt(
-      typeof weight === "number" ? weight : (measured.find(({ grant }) => grant === weight.grant)?.deliveries ?? 0),
-    );
-  const { carveOuts, shares } = payees;
-  return {
-    ...(carveOuts !== undefined && { carveOuts }),
-    shares: shares.map(({ weight, to }) => ({
-      weight: weightOf(weight),
-      to: typeof to === "string" ? to : splitOf(to, measured),
-    })),
-  };
-}
-
-function dividedBy(amount: bigint, payees: Payees, measured: Statement["measured"]): Divided {
-  const { portions, suspense } = divide(amount, splitOf(payees, measured));
-  return divided(amount, portions, suspense);
 }
 
 const circumstancesOf = ({
@@ -267,7 +234,10 @@ function adjusted(
   if (adjustments.some(({ id }) => id === payload.adjustment)) {
     throw conflict("an adjustment of that id stands", "adjustment");
   }
-  if (adjustments.length >= MAX_ENTRIES) throw conflict("the statement has as many adjustments as it may");
+  // Assignments are never too many: each gives weights to a node of the split that had none.
+  if (payload.kind !== "assign" && adjustments.filter(({ kind }) => kind !== "assign").length >= MAX_ENTRIES) {
+    throw conflict("the statement has as many adjustments as it may");
+  }
   const { tariff } = tariffFor(statement, context.offer);
   const disputes = answered(statement, payload);
   const amount = priceOf(statement, payload, tariff);
@@ -280,6 +250,7 @@ function adjusted(
     throw conflict("an adjustment that changes an invoice brings its credit note, and no other does", "creditNote");
   }
   const { terms } = contractMonth(context.contract, statement.period, context.timeZone).version;
+  const weights = assignedBy(statement, payload, terms, context);
   const { adjustment: id, kind, dispute, deliveries, quantity, free } = payload;
   const added: Adjustment = defined({
     id,
@@ -288,14 +259,47 @@ function adjusted(
     deliveries,
     quantity,
     free,
+    weights,
     at: changed(facts),
-    ...dividedBy(amount, terms.payees, statement.measured),
+    ...(weights === undefined
+      ? dividedFor(statement, terms.payees, amount)
+      : assignment(statement, terms.payees, weights)),
   });
   return defined({
     ...statement,
     disputes,
     adjustments: [...adjustments, added],
     invoice: invoice === undefined ? undefined : credited(invoice, id, payload.creditNote),
+  });
+}
+
+/**
+ * Undefined of any other kind. Errors: MALFORMED; STATE_CONFLICT: nothing waits, or the rule takes other months; EVIDENCE_MISSING:
+ * no month tells yet.
+ */
+function assignedBy(
+  statement: Statement,
+  { kind, weights }: SettlementPayload<"statement.adjust">,
+  { payees }: ContractTerms,
+  context: StatementContext,
+): readonly Weights[] | undefined {
+  if ((kind === "assign") !== (weights !== undefined)) {
+    throw new QuanjiError(
+      "MALFORMED",
+      "an assignment names the months whose weights it takes, and no other kind does",
+      {
+        field: "weights",
+      },
+    );
+  }
+  if (weights === undefined) return undefined;
+  const taken = weightsFor(statement, payees, context);
+  const months = taken.flatMap(({ period }) => period ?? []);
+  if (months.join() === weights.join()) return taken;
+  const detail = months.join(" ") || "equal parts";
+  throw new QuanjiError("STATE_CONFLICT", `nobody chooses whose weights are taken: ${detail}`, {
+    field: "weights",
+    detail,
   });
 }
 
@@ -335,8 +339,10 @@ function answered(
   if (kind === "dismiss" && dispute === undefined) {
     throw new QuanjiError("MALFORMED", "name the dispute that is dismissed", { field: "dispute" });
   }
-  if (kind === "release" && dispute !== undefined) {
-    throw new QuanjiError("MALFORMED", "what was held is billed without a dispute", { field: "dispute" });
+  if ((kind === "release" || kind === "assign") && dispute !== undefined) {
+    throw new QuanjiError("MALFORMED", "what was held is billed, and what waits is assigned, without a dispute", {
+      field: "dispute",
+    });
   }
   if (dispute === undefined) return disputes;
   const found = disputes.find(({ id }) => id === dispute);
@@ -354,11 +360,14 @@ function answered(
 function priceOf(statement: Statement, payload: SettlementPayload<"statement.adjust">, tariff: Tariff): bigint {
   const { kind, deliveries, quantity, free } = payload;
   const moved = { charged: BigInt(quantity), free: BigInt(free) };
-  if ((kind === "dismiss") !== (deliveries === undefined)) {
-    throw new QuanjiError("MALFORMED", "name the deliveries; a dismissal has none", { field: "deliveries" });
+  const isFree = kind === "dismiss" || kind === "assign";
+  if (isFree !== (deliveries === undefined)) {
+    throw new QuanjiError("MALFORMED", "name the deliveries; a dismissal and an assignment have none", {
+      field: "deliveries",
+    });
   }
   assertUnits(tariff, moved, deliveries?.length ?? 0);
-  if (kind === "dismiss") return 0n;
+  if (isFree) return 0n;
   const taken = placesOf(statement.adjustments, kind);
   if (deliveries?.some((place) => taken.has(placeName(place))) === true) {
     throw missing(`a delivery can be ${kind === "release" ? "released" : "taken back"} once`, "deliveries");
@@ -409,7 +418,9 @@ function invoiced(
   if (facts.signer !== statement.closedBy) throw notYours("who closed the statement issues its invoice");
   if (statement.invoice !== undefined) throw conflict("the statement has an invoice", "invoice");
   assertUndisputed(statement);
-  return { ...statement, invoice: { id, code, digest, issued: changed(facts), creditNotes: [], settledBy: [] } };
+  const { length: adjustments } = statement.adjustments;
+  const invoice = { id, code, digest, issued: changed(facts), adjustments, creditNotes: [], settledBy: [] };
+  return { ...statement, invoice };
 }
 
 function settled(

@@ -3,7 +3,8 @@ import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { type Command } from "commander";
-import { Digest, DocumentCode, LEVELS, Month, parseWith, QuanjiError, Uuid } from "@quanji/chaincode/domain";
+import { z } from "zod";
+import { Digest, DocumentCode, Instant, LEVELS, Month, parseWith, QuanjiError, Uuid } from "@quanji/chaincode/domain";
 import {
   Certificate,
   compactOf,
@@ -305,6 +306,17 @@ async function get(context: Context, url: string): Promise<{ readonly status: nu
   }
 }
 
+const When = z.looseObject({ time: Instant });
+/** What a gateway says of a code. */
+const LookedUp = z.looseObject({
+  kind: z.string(),
+  state: z.string(),
+  issuer: z.string(),
+  digest: Digest,
+  at: When,
+  since: When.optional(),
+});
+
 async function lookUp(context: Context, [typed = ""]: readonly string[]): Promise<Result> {
   const code = typedCode(typed);
   if (!DocumentCode.safeParse(code).success) throw new UsageError("a code has 26 letters and digits");
@@ -314,9 +326,11 @@ async function lookUp(context: Context, [typed = ""]: readonly string[]): Promis
     return { json: facts, text: pairs(facts), exitCode: 1 };
   }
   if (status !== 200) throw new QuanjiError("UNREACHABLE", `the gateway answers ${status}`);
-  const facts = { code, ...(JSON.parse(text) as Record<string, unknown>) };
+  const found = parseWith(LookedUp, JSON.parse(text));
+  const facts = { code, ...found };
   const notes = ["said by the gateway, not proven: the document's file proves itself"];
-  return { json: facts, text: pairs(facts), notes };
+  const { kind, state, issuer, digest, at, since = at } = found;
+  return { json: facts, text: pairs({ code, kind, state, since: since.time, issuer, issued: at.time, digest }), notes };
 }
 
 async function opened(context: Context, file: string): Promise<SignedDocument> {

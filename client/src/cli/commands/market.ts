@@ -106,7 +106,7 @@ export function offerCommands(program: Command, runtime: Runtime): void {
       usage: "list <resource>",
       summary: "Offer a product in which you hold the operating right, by its newest version.",
       options: [
-        ["--tariff <file>", "JSON: unit, currency, tiers, from and so on"],
+        ["--tariff <file>", "JSON: unit, currency, tiers and so on; without a member from, it applies from now on"],
         ["--purpose <codes>", "purposes for which it is sold"],
         ["--exchange <party>", "the exchange; needed where a list says so"],
         ["--attestations <ids>", "attestations of this version"],
@@ -233,14 +233,18 @@ async function cap(context: Context, [resource = ""]: readonly string[], options
   return sentResult(sent, { resource, version, unit, currency, amount, from });
 }
 
+const UndatedTariff = Tariff.partial({ from: true });
+
 async function list(context: Context, [resource = ""]: readonly string[], options: Options): Promise<Result> {
   const purposes = options.list("purpose") ?? [];
   if (purposes.length === 0) throw new UsageError("for which purposes? give --purpose");
-  const tariff = await read(context, options.required("tariff", "--tariff"), Tariff);
+  // The network says what time it is: until it is known, any stands for it.
+  const { from, ...rest } = await read(context, options.required("tariff", "--tariff"), UndatedTariff);
   const at = options.text("exchange");
   const exchange = at === undefined ? {} : { exchange: toPartyId(at, "--exchange") };
   const attestations = options.list("attestations") ?? [];
   const client = await context.client();
+  const tariff = { ...rest, from: from ?? instant(client.nowMs()) };
   const { offer, ...sent } = await client.offers.offer({ resource, purposes, attestations, tariff, ...exchange });
   return sentResult(sent, { offer, resource, state: "listed" });
 }

@@ -1,5 +1,5 @@
 import { type Command } from "commander";
-import { FIELD_TYPES, GRADES, type Payload } from "@quanji/chaincode/domain";
+import { FIELD_TYPES, GRADES, type Payload, ResourceVersionId, Uuid } from "@quanji/chaincode/domain";
 import type { ResourceInput } from "../../sdk/index.js";
 import type { Context } from "../context.js";
 import { type Options, toInstant, toJson, toOneOf, UsageError } from "../options.js";
@@ -22,7 +22,7 @@ export function resourceCommands(program: Command, runtime: Runtime): void {
         ["--duty <text>", "duty under it (default: the title)"],
         ["--head <name>", "who answers for the data; committed to, never public"],
         ["--head-title <title>", "that person's office (default: responsible head)"],
-        ["--kind <kind>", "dataset, service, product or output (default: dataset)"],
+        ["--kind <kind>", "dataset, service, product or output (default: dataset; product, where it has parents)"],
         ["--class <code>", "class of the data (default: the id without its prefix)"],
         ["--source-of <codes>", "element classes for which this is the authoritative source"],
         ["--grade <grade>", `one of ${GRADES.join(", ")} (default: the highest of its fields)`],
@@ -36,6 +36,10 @@ export function resourceCommands(program: Command, runtime: Runtime): void {
           "--route <route>",
           "who approves: parties of one stage joined by +, stages by commas (default: the grantor alone)",
         ],
+        [
+          "--parent <version=grant>...",
+          "what a product was made from, under which grant: res/weather.daily@1=5f0f2c52-…",
+        ],
         ["--origin <text>", "where a product without parents comes from"],
         ["--valid-until <time>", "when the registration ends"],
         ["--file <file>", "JSON with any of the command's members; flags win over it"],
@@ -43,6 +47,7 @@ export function resourceCommands(program: Command, runtime: Runtime): void {
       examples: [
         'resource register res/weather.daily --fields date:date,location:string,temp_max:number --law "Meteorology Law" --head "Han Mei"',
         "resource register res/weather.daily --file weather.json",
+        'resource register prd/rain.index --parent res/weather.daily@1=5f0f2c52-… --fields date:date,index:integer --law "Contract law" --head "Li Lei"',
       ],
       run: register,
     },
@@ -96,13 +101,15 @@ export function resourceInput(id: string, given: Partial<ResourceInput>, options
   const head = options.text("head");
   const rangeField =
     options.text("rangeField") ?? given.rangeField ?? fields.find(({ type }) => type.startsWith("date"))?.name;
+  const lineage = options.many("parent").map(parseParent);
   return {
     ...given,
     ...optional(given, options),
+    ...(lineage.length > 0 && { lineage }),
     resource: id,
     title,
     fields,
-    ...choices(options, given),
+    ...choices(options, { ...(lineage.length > 0 && { kind: "product" }), ...given }),
     class: options.text("class") ?? given.class ?? id.slice(id.indexOf("/") + 1).replaceAll("@", "."),
     grade: { standard: "GB/T 43697-2024", level: gradeOf(options, given, fields) },
     ...basisOf(options, given, title),
@@ -156,6 +163,15 @@ function gradeOf(options: Options, given: Partial<ResourceInput>, fields: Regist
 /** `a+b,c`: first a and b, in any order, then c. */
 export const parseRoute = (text: string): string[][] =>
   text.split(",").map((stage) => stage.split("+").map((party) => party.trim()));
+
+/** `res/weather.daily@1=GRANT`. */
+function parseParent(text: string): NonNullable<Register["lineage"]>[number] {
+  const [resource = "", grant = ""] = text.split("=");
+  if (!ResourceVersionId.safeParse(resource).success || !Uuid.safeParse(grant).success) {
+    throw new UsageError(`--parent looks like res/weather.daily@1=GRANT, and ${JSON.stringify(text)} does not`);
+  }
+  return { resource, grant };
+}
 
 /** `name:type[:grade],…`; the type defaults to string, the grade to general-1. */
 export function parseFields(text: string): Register["fields"] {

@@ -65,11 +65,12 @@ export function statementCommands(program: Command, runtime: Runtime): void {
     {
       usage: "adjust <contract> <month>",
       summary:
-        "Answer a dispute, take deliveries back, or bill what was held; the amount is reckoned from the evidence.",
+        "Answer a dispute, take deliveries back, bill what was held, or assign what waits in suspense; the amount is reckoned from the evidence.",
       options: [
         ["--dispute <id>", "the dispute that is answered: its deliveries are taken back"],
         ["--dismiss", "the dispute is answered, and nothing is taken back"],
         ["--release", "the deliveries named were held, and their counterpart is there"],
+        ["--assign", "what waits in suspense goes to its parties, by the months' weights that the rule takes"],
         DELIVERY,
         ["--credit-note <code>", "where an invoice stands: code of its credit note"],
         ["--digest <digest>", "digest of that credit note"],
@@ -79,6 +80,7 @@ export function statementCommands(program: Command, runtime: Runtime): void {
         "statement adjust 0b0f2c52-… 2026-03 --dispute 6b1c…",
         "statement adjust 0b0f2c52-… 2026-03 --dispute 6b1c… --dismiss",
         "statement adjust 0b0f2c52-… 2026-03 --release --delivery quanji.example/demo/holder/0#17",
+        "statement adjust 0b0f2c52-… 2026-03 --assign",
       ],
       run: adjust,
     },
@@ -212,7 +214,10 @@ function adjustInputOf(options: Options): AdjustInput {
   const [dispute, ground] = [options.text("dispute"), options.text("ground")];
   const deliveries = placesOf(options);
   const kind = adjustKindOf(options, dispute);
-  if (kind !== "dismiss" && dispute === undefined && deliveries.length === 0) {
+  if (kind === "assign" && deliveries.length > 0) {
+    throw new UsageError("--assign is without --delivery: what waits is assigned, whatever was delivered");
+  }
+  if (kind !== "dismiss" && kind !== "assign" && dispute === undefined && deliveries.length === 0) {
     throw new UsageError("--dispute or --delivery is needed: what is taken back or released?");
   }
   const creditNote = creditNoteOf(options);
@@ -226,13 +231,16 @@ function adjustInputOf(options: Options): AdjustInput {
 }
 
 function adjustKindOf(options: Options, dispute: string | undefined): AdjustInput["kind"] {
-  const [dismisses, releases] = [options.flag("dismiss"), options.flag("release")];
-  if (dismisses && releases) throw new UsageError("--dismiss or --release, not both");
-  if (dismisses && dispute === undefined) throw new UsageError("--dismiss needs --dispute");
-  if (releases && dispute !== undefined) {
-    throw new UsageError("--release is without --dispute: what was held is billed");
+  const [kind = "withdraw", ...others] = (["dismiss", "release", "assign"] as const).filter((name) =>
+    options.flag(name),
+  );
+  if (others.length > 0)
+    throw new UsageError(`one of --dismiss, --release and --assign, not --${kind} --${others.join(" --")}`);
+  if (kind === "dismiss" && dispute === undefined) throw new UsageError("--dismiss needs --dispute");
+  if ((kind === "release" || kind === "assign") && dispute !== undefined) {
+    throw new UsageError(`--${kind} is without --dispute: what was held is billed, and what waits is assigned`);
   }
-  return dismisses ? "dismiss" : releases ? "release" : "withdraw";
+  return kind;
 }
 
 function creditNoteOf(options: Options): { readonly code: string; readonly digest: string } | undefined {
@@ -304,14 +312,23 @@ function statementText(statement: StatementView): string {
   const { contract, period, currency, seller, buyer, amount, portions, adjustments } = statement;
   // A payee's view has no lines.
   const { lines = [], disputes = [], invoice, held = [] } = statement as Partial<Statement>;
+  const waits = [statement, ...adjustments].reduce(
+    (sum, { suspense }: { readonly suspense?: string }) => sum + BigInt(suspense ?? 0),
+    0n,
+  );
   const split = portions.map(({ party, amount: part }) => [party, part]);
   const changes = adjustments.map((each) => [each.id, each.kind, each.amount]);
+  const assigned = adjustments
+    .filter(({ kind }) => kind === "assign")
+    .flatMap((each) => each.portions.map(({ party, amount: part }) => [party, part]));
   return [
     pairs({ contract, month: period, seller, buyer, currency, disputable: `until ${statement.disputeUntil}` }),
     ...(lines.length > 0 ? [linesText(lines)] : []),
     ...held.map((line) => `held for ${line.for}: ${line.deliveries} deliveries, ${line.quantity} units`),
     pairs({ total: amount }),
     table(["party", "portion"], split),
+    ...(assigned.length > 0 ? [table(["party", "assigned since"], assigned)] : []),
+    ...(waits === 0n ? [] : [pairs({ "waits for weights": String(waits) })]),
     ...(disputes.length > 0
       ? [
           table(

@@ -53,6 +53,13 @@ export async function verifyDisclosure(
     contracts: new Set(billed.map(({ contract }) => contract.id)).size,
     statements: billed.length,
     later: opened.later,
+    products: given.products.map(({ resource, unit, quantity, currency, revenue }) => ({
+      resource,
+      unit,
+      quantity,
+      currency,
+      revenue,
+    })),
     completeThrough: opened.time,
     asOf: published.time,
     attested: [],

@@ -1,7 +1,8 @@
 /** Each kind of document made again from what the evidence leads to, and where the ledger holds its digest. */
-import { payableOf, type Statement } from "@quanji/chaincode/domain";
+import { byParty, payableOf, type Statement, sumOf } from "@quanji/chaincode/domain";
 import type { JsonObject } from "@quanji/chaincode/log";
 import {
+  adjustmentsIn,
   buildCertificate,
   buildCreditNote,
   buildInvoice,
@@ -16,6 +17,7 @@ import {
 } from "../../documents/index.js";
 import { refuse } from "../verdict.js";
 import type { Settled } from "./settled.js";
+import type { Item, Shares } from "./verdict.js";
 
 /** A statement that is there. */
 export type Closed = Settled & { readonly statement: Statement };
@@ -26,6 +28,13 @@ export interface Expected {
   readonly payload: unknown;
   /** In minor units. */
   readonly total?: string;
+  /** Of `total`. */
+  readonly split?: Shares;
+  /** Of an invoice. */
+  readonly items?: readonly Item[];
+  readonly unit?: string;
+  /** Of parties, as the issuer states them. */
+  readonly names?: ReadonlyMap<string, string>;
   /** Entry of the ledger that names the code; absent: there is none. */
   readonly held: { readonly digest: string; readonly time: string; readonly issuer: string } | undefined;
 }
@@ -43,9 +52,23 @@ const namesOf = (...traders: readonly (Named | undefined)[]): ReadonlyMap<string
     ),
   );
 
+type Divided = Pick<Statement, "portions" | "suspense">;
+
+/** Of several amounts, each divided by itself. */
+function together(...parts: readonly Divided[]): Shares {
+  const portions = parts.flatMap((part) =>
+    part.portions.map(({ party, amount }) => ({ party, amount: BigInt(amount) })),
+  );
+  return {
+    portions: [...byParty(portions)].map(([party, amount]) => ({ party, amount: String(amount) })),
+    suspense: String(sumOf(parts.map(({ suspense }) => BigInt(suspense)))),
+  };
+}
+
 export function expectedInvoice(given: Invoice, closed: Closed): Expected {
   const { statement, contract, offer, net, resource } = closed;
   const { invoice } = statement;
+  const names = namesOf(given.AccountingSupplierParty.Party, given.AccountingCustomerParty.Party, given.PayeeParty);
   const payload = buildInvoice({
     net,
     statement,
@@ -55,12 +78,16 @@ export function expectedInvoice(given: Invoice, closed: Closed): Expected {
     invoice: invoice?.code === given.ID ? invoice.id : given.UUID,
     code: given.ID,
     issueDate: given.IssueDate,
-    names: namesOf(given.AccountingSupplierParty.Party, given.AccountingCustomerParty.Party, given.PayeeParty),
+    names,
     ...(given.PaymentTerms !== undefined && { paymentTerms: given.PaymentTerms.Note }),
   });
   return {
     payload,
     total: String(invoicedOf(statement)),
+    split: together(statement, ...adjustmentsIn(statement)),
+    items: itemsOf(payload),
+    unit: payload.quanji.unit,
+    names,
     held:
       invoice?.code === given.ID
         ? { digest: invoice.digest, time: invoice.issued.time, issuer: statement.closedBy }
@@ -68,10 +95,27 @@ export function expectedInvoice(given: Invoice, closed: Closed): Expected {
   };
 }
 
+/** Lines, then allowances and charges, as the invoice has them. */
+const itemsOf = ({ InvoiceLine, AllowanceCharge = [] }: Invoice): readonly Item[] => [
+  ...InvoiceLine.map(({ InvoicedQuantity, Price, LineExtensionAmount, quanji: { kind, tier } }) => ({
+    kind,
+    ...(tier !== undefined && { tier }),
+    quantity: InvoicedQuantity.value,
+    price: Price.PriceAmount.minor,
+    per: Price.BaseQuantity.value,
+    amount: LineExtensionAmount.minor,
+  })),
+  ...AllowanceCharge.map(({ AllowanceChargeReasonCode: kind, ChargeIndicator, Amount: { minor } }) => ({
+    kind,
+    amount: ChargeIndicator ? minor : String(-BigInt(minor)),
+  })),
+];
+
 export function expectedCreditNote(given: CreditNote, { statement, contract, net }: Closed): Expected {
   const adjustment = statement.adjustments.find(({ id }) => id === given.quanji.adjustment);
   if (adjustment === undefined)
     return refuse("DOCUMENT_UNKNOWN", "the ledger holds no such adjustment of the statement");
+  const names = namesOf(given.AccountingSupplierParty.Party, given.AccountingCustomerParty.Party);
   const payload = buildCreditNote({
     net,
     statement,
@@ -79,13 +123,15 @@ export function expectedCreditNote(given: CreditNote, { statement, contract, net
     adjustment,
     code: given.ID,
     issueDate: given.IssueDate,
-    names: namesOf(given.AccountingSupplierParty.Party, given.AccountingCustomerParty.Party),
+    names,
   });
   const note = statement.invoice?.creditNotes.find(({ code }) => code === given.ID);
   const isHeld = note?.adjustment === adjustment.id;
   return {
     payload,
     total: adjustment.amount,
+    split: together(adjustment),
+    names,
     held: isHeld ? { digest: note.digest, time: adjustment.at.time, issuer: statement.closedBy } : undefined,
   };
 }
@@ -108,6 +154,7 @@ export function expectedVoucher(given: Voucher, { statement, contract, net }: Cl
   return {
     payload,
     total: amount,
+    split: together(statement, ...statement.adjustments),
     held: isHeld ? { digest: voucher.digest, time: settled.time, issuer: settledBy.at(-1) ?? "" } : undefined,
   };
 }

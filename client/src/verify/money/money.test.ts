@@ -366,6 +366,10 @@ describe("after an invoice", () => {
     const verdict = await month.verify(await month.file(jws));
     isGood(verdict);
     expect(verdict.total).to.equal("574775");
+    expect(verdict.items?.at(-1)).to.deep.equal({ kind: "adjustment", amount: "-95001" });
+    const shares = verdict.split?.portions.map(({ amount }) => BigInt(amount)) ?? [];
+    expect(shares).to.have.length(3);
+    expect(String(shares.reduce((sum, amount) => sum + amount))).to.equal("574775");
     const hidden = tampered(jws, (payload) => set(payload, "quanji.adjustments", () => []));
     expect((await month.verify(await month.file(hidden))).code).to.equal("TOTAL_MISMATCH");
   });
@@ -394,9 +398,10 @@ describe("a certificate", () => {
   const openedList = async (...input: Parameters<typeof list>) =>
     openStatusList(await list(...input), await month.world.trust());
 
-  const publicFile = async (jws: FlattenedJws): Promise<string> => {
-    let text = documentLine({ payload: jws.payload, protected: jws.protected, signature: jws.signature });
-    for await (const line of extractOf(await month.evidence(), "quanji.test/city")) text += line;
+  const publicFile = async ({ payload, protected: header, signature }: FlattenedJws): Promise<string> => {
+    const jws = { payload, protected: header, signature };
+    let text = documentLine(jws);
+    for await (const line of extractOf(await month.evidence(), jws)) text += line;
     return text;
   };
 
@@ -411,7 +416,7 @@ describe("a certificate", () => {
     isGood(whole);
     expect(whole).to.include({ kind: "certificate", status: "valid", evidence: "ledger", deliveries: 3 });
     const text = await publicFile(certificate);
-    for (const secret of ["128888", month.contract, month.offer, month.grant, PARTIES.insurer.id + '","seller']) {
+    for (const secret of ["128888", month.contract, month.offer, month.grant, PARTIES.insurer.id]) {
       expect(text).not.to.include(secret);
     }
     expect(text).not.to.include('"t":"record"');
@@ -498,6 +503,21 @@ describe("a certificate", () => {
     const smuggled = lines.with(-1, lines.at(-1)!);
     const records = (await month.evidence()).split("\n").filter((line) => line.includes('"t":"record"'));
     refusedWith(await month.verify(`${[...smuggled, records[0]].join("\n")}\n`), "PROOF_INVALID · LINE_ORDER");
+  });
+
+  it("whose validity has ended says so, whether or not a list stands beside it", async () => {
+    const until = instant(month.world.nowMs + 60_000);
+    const edit = (payload: object): object => ({ ...payload, validUntil: until });
+    const ending = await month.certify({ edit, statusIndex: 3 });
+    const text = await publicFile(ending);
+    expect(await month.verify(text)).to.include({ ok: true, status: "unknown", validUntil: until });
+    const trust = { ...(await month.world.trust()), nowMs: month.world.nowMs + 120_000 };
+    expect(await month.verify(text, {}, trust)).to.include({ ok: true, status: "expired" });
+    const statusList = await openedList([]);
+    expect(await month.verify(text, { statusList }, trust)).to.include({ ok: true, status: "expired" });
+    expect(await month.verify(await month.file(ending), {}, trust)).to.include({ ok: true, status: "expired" });
+    const revoked = await openedList([3]);
+    refusedWith(await month.verify(text, { statusList: revoked }, trust), "PROOF_INVALID · DOCUMENT_REVOKED");
   });
 });
 

@@ -4,14 +4,13 @@
  */
 import {
   contractMonth,
+  dividedFor,
   instant,
   msOf,
   type Payload,
   Reckoner,
-  splitOf,
   type Statement,
   type Tariff,
-  divide,
 } from "@quanji/chaincode/domain";
 import { type FlattenedJws, fromBase64url, toBase64url, utf8 } from "@quanji/chaincode/log";
 import {
@@ -70,6 +69,8 @@ export interface MonthOptions {
   /** Which deliveries are accepted, where that is asked for; default: all. */
   readonly accepted?: (n: number) => boolean;
   readonly purposes?: (n: number) => string;
+  /** Bureau and operator share by deliveries under two other grants, instead of by fixed weights. */
+  readonly measured?: boolean;
 }
 
 export class SettledMonth {
@@ -78,6 +79,8 @@ export class SettledMonth {
   contract = "";
   grant = "";
   deliveries: number[] = [];
+  /** Grants that the split is weighed by. */
+  weighing: string[] = [];
   #codes = 0;
 
   constructor(world: SmallWorld) {
@@ -110,8 +113,10 @@ export class SettledMonth {
     return months;
   }
 
-  async #sell({ tariff = {}, counterparts = [] }: MonthOptions): Promise<void> {
+  async #sell({ tariff = {}, counterparts = [], measured = false }: MonthOptions): Promise<void> {
     const { world } = this;
+    if (measured) this.weighing = [await world.grant(), await world.grant()].sort();
+    const [first, second] = this.weighing.map((grant) => ({ grant }));
     const purposes = ["insurance.pricing", "disaster.warning"];
     this.grant = await world.grant({ purposes });
     this.offer = world.uuid();
@@ -135,9 +140,9 @@ export class SettledMonth {
       until: "2027-01-01T00:00:00.000Z",
       payees: {
         shares: [
-          { weight: 4, to: PARTIES.bureau.id },
-          { weight: 3, to: PARTIES.operator.id },
-          { weight: 3, to: PARTIES.approver.id },
+          { weight: first ?? 4, to: PARTIES.bureau.id },
+          { weight: second ?? 3, to: PARTIES.operator.id },
+          ...(measured ? [] : [{ weight: 3, to: PARTIES.approver.id }]),
         ],
       },
       disputeDays: 10,
@@ -161,6 +166,11 @@ export class SettledMonth {
   /** Another use, after the month. */
   async later(): Promise<void> {
     await this.world.deliver(await this.world.access(this.grant));
+  }
+
+  /** Calendar day in the network's time zone. */
+  #today(): string {
+    return instant(this.world.nowMs + 8 * 3_600_000).slice(0, 10);
   }
 
   code(): string {
@@ -232,10 +242,43 @@ export class SettledMonth {
       logs: [{ log: LOG, from: 0, to: this.world.logState(LOG).size }],
       lines: [...lines],
       held: held as Payload<"statement.close">["held"],
-      measured: [],
+      measured: this.#measured([0, 0]),
       total: String(total),
     });
     await this.world.command("statement.close", payload, "bureau");
+  }
+
+  /** A later month in which nothing is billed, with deliveries under the grants that weigh. */
+  async closeIdle(period: string, ...counts: number[]): Promise<void> {
+    const [year = 0, month = 0] = period.split("-").map(Number);
+    this.world.nowMs = Math.max(this.world.nowMs, Date.UTC(year, month, 1));
+    const logs = [{ log: LOG, from: 0, to: this.world.logState(LOG).size }];
+    const nothing = { tariff: 1, logs, lines: [], held: [], total: "0" };
+    const payload = { contract: this.contract, period, ...nothing, measured: this.#measured(counts) };
+    await this.world.command("statement.close", payload, "bureau");
+  }
+
+  #measured(counts: readonly number[]): Payload<"statement.close">["measured"] {
+    return this.weighing.map((grant, at) => ({ grant, deliveries: counts[at] ?? 0, root: "A".repeat(43) }));
+  }
+
+  async assign(...weights: string[]): Promise<void> {
+    const payload = { contract: this.contract, period: PERIOD, adjustment: this.world.uuid(), kind: "assign" as const };
+    await this.world.command(
+      "statement.adjust",
+      { ...payload, weights, quantity: "0", free: "0", amount: "0" },
+      "bureau",
+    );
+  }
+
+  /** Answers a dispute, and takes nothing back. */
+  async dismiss(dispute: string): Promise<void> {
+    const payload = { contract: this.contract, period: PERIOD, adjustment: this.world.uuid(), dispute };
+    await this.world.command(
+      "statement.adjust",
+      { ...payload, kind: "dismiss", quantity: "0", free: "0", amount: "0" },
+      "bureau",
+    );
   }
 
   async issue(
@@ -251,7 +294,7 @@ export class SettledMonth {
       item: { resource: closed.offer.resource, title: closed.resource.title },
       invoice,
       code,
-      issueDate: "2026-04-01",
+      issueDate: this.#today(),
       names: new Map([[PARTIES.bureau.id, "气象局"]]),
     });
     const jws = await this.sign("invoice", (over.edit ?? ((same) => same))(payload), over.by ?? "bureau", over.key);
@@ -312,8 +355,7 @@ export class SettledMonth {
     const { statement, contract, timeZone } = await this.settled();
     const [code, adjustment] = [this.code(), this.world.uuid()];
     const { terms } = contractMonth(contract, PERIOD, timeZone).version;
-    const { portions, suspense } = divide(BigInt(amount), splitOf(terms.payees, []));
-    const shares = portions.map(({ party, amount: share }) => ({ party, amount: String(share) }));
+    const divided = dividedFor(statement, terms.payees, BigInt(amount));
     const note = buildCreditNote({
       net: NET,
       statement,
@@ -321,14 +363,12 @@ export class SettledMonth {
       adjustment: {
         id: adjustment,
         dispute,
-        amount,
         quantity: "1",
         free: "0",
-        portions: shares,
-        suspense: String(suspense),
+        ...divided,
       },
       code,
-      issueDate: "2026-04-01",
+      issueDate: this.#today(),
       names: new Map(),
     });
     const jws = await this.sign("creditNote", note);
@@ -344,7 +384,7 @@ export class SettledMonth {
     const payload = { contract: this.contract, period: PERIOD, invoice: invoice!.id, amount, payment };
     await this.world.command("invoice.settle", payload, "insurer");
     const code = this.code();
-    const input = { net: NET, statement, contract: this.contract, amount, payment, code, issueDate: "2026-04-01" };
+    const input = { net: NET, statement, contract: this.contract, amount, payment, code, issueDate: this.#today() };
     const jws = await this.sign("voucher", buildVoucher(input));
     await this.world.command("invoice.settle", { ...payload, voucher: { code, digest: digestOf(jws) } }, "bureau");
     return jws;

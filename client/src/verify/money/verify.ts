@@ -3,8 +3,7 @@
  * then who signed it, and that the ledger holds exactly it. Figures come before signatures, so that a changed cent is called one
  * whoever changed it.
  */
-import { isDisputed, instant, msOf, parseWith, payableOf, QuanjiError, type Statement } from "@quanji/chaincode/domain";
-import type { JsonObject } from "@quanji/chaincode/log";
+import { isDisputed, instant, msOf, parseWith, QuanjiError, type Statement } from "@quanji/chaincode/domain";
 import type { z } from "zod";
 import {
   assertMajor,
@@ -34,6 +33,7 @@ import {
   subjectOf,
 } from "./expected.js";
 import { openExtract } from "./extract.js";
+import { factsOf } from "./facts.js";
 import { Meter } from "./meter.js";
 import { fromEvidence, lineageOf, registered, type Settled, settledOf } from "./settled.js";
 import { verifyIssuer } from "./signer.js";
@@ -153,7 +153,7 @@ class DocumentCheck {
     }
     return accepted(
       kind,
-      { ...this.#facts(closed, made, verdict), ...this.#status(closed.statement, verdict) },
+      { ...factsOf(this.#document, closed, made, verdict), ...this.#status(closed.statement, verdict) },
       this.#trust,
     );
   }
@@ -218,31 +218,6 @@ class DocumentCheck {
     return held;
   }
 
-  #facts({ statement, contract }: Closed, { total, held }: Expected, verdict: Verdict): DocumentFacts {
-    const { invoice, currency, period } = statement;
-    const isMoney = total !== undefined;
-    const notes = invoice?.creditNotes.map(({ code }) => code) ?? [];
-    return {
-      level: verdict.level,
-      evidence: "ledger",
-      document: codeOf(this.#document),
-      digest: this.#document.digest,
-      contract: contract.id,
-      period,
-      ...(held !== undefined && { issuer: held.issuer, issued: held.time }),
-      ...(isMoney && { currency, total, payable: String(payableOf(statement)) }),
-      lines: statement.lines.length,
-      deliveries: statement.lines.reduce((sum, line) => sum + ("deliveries" in line ? line.deliveries : 0), 0),
-      ...(notes.length > 0 && { notes }),
-      ...(isMoney && { settled: invoice?.settled !== undefined }),
-      ...(verdict.completeThrough !== undefined && {
-        completeThrough: verdict.completeThrough,
-        asOf: verdict.completeThrough,
-      }),
-      attested: [...verdict.attested, ...(statement.measured.length > 0 ? ["measured"] : [])],
-    };
-  }
-
   /** Errors: DOCUMENT_REVOKED. */
   #status({ certificates }: Statement, { completeThrough }: Verdict): Partial<DocumentFacts> {
     const { kind, payload } = this.#document;
@@ -252,22 +227,34 @@ class DocumentCheck {
     if (found?.revoked !== undefined) {
       refuse("DOCUMENT_REVOKED", `the certificate was valid when issued, and is revoked since ${found.revoked.time}`);
     }
-    return { status: "valid", ...(completeThrough !== undefined && { asOf: completeThrough }), ...this.#listed(given) };
+    return { ...(completeThrough !== undefined && { asOf: completeThrough }), ...this.#listed(given, "valid") };
   }
 
-  /** Errors: DOCUMENT_REVOKED, STATUS_LIST_FOREIGN. */
-  #listed({ credentialStatus, issuer }: Certificate): Partial<DocumentFacts> {
+  /**
+   * `known`: its status without a list.
+   * Errors: DOCUMENT_REVOKED, STATUS_LIST_FOREIGN.
+   */
+  #listed(
+    { credentialSubject, credentialStatus, issuer, validUntil }: Certificate,
+    known: NonNullable<DocumentFacts["status"]>,
+  ): Partial<DocumentFacts> {
     const { statusList } = this.#options;
     const party = partyOfUrn(issuer);
     assertOwnList(credentialStatus, party, this.#trust);
-    if (statusList === undefined) return {};
-    if (isRevoked(credentialStatus, party, statusList, this.#trust)) {
+    if (statusList !== undefined && isRevoked(credentialStatus, party, statusList, this.#trust)) {
       refuse(
         "DOCUMENT_REVOKED",
         `the certificate was valid when issued, and is revoked (status list of ${statusList.validFrom})`,
       );
     }
-    return { status: "valid", asOf: statusList.validFrom };
+    const isOver = validUntil !== undefined && msOf(validUntil) < this.#trust.nowMs;
+    return {
+      resource: credentialSubject.resource,
+      ...(validUntil !== undefined && { validUntil }),
+      statusList: credentialStatus.statusListCredential,
+      status: isOver ? "expired" : statusList === undefined ? known : "valid",
+      ...(statusList !== undefined && { asOf: statusList.validFrom }),
+    };
   }
 
   /** A certificate among strangers: its issuer's key and the registration are proven, its contract and counts are the issuer's word. */
@@ -301,23 +288,13 @@ class DocumentCheck {
       deliveries: subject.deliveries.count,
       completeThrough: time,
       attested: ["attestations", "contract", "deliveries"],
-      status: "unknown",
-      ...this.#listed(given),
+      ...this.#listed(given, "unknown"),
     };
     return accepted(kind, facts, this.#trust);
   }
 }
 
 const dayStart = (text: string): string => (text.length === 10 ? `${text}T00:00:00.000Z` : text);
-
-function codeOf({ payload }: SignedDocument): string {
-  const subject = payload["credentialSubject"];
-  const code =
-    payload["ID"] ??
-    payload["code"] ??
-    (typeof subject === "object" && !Array.isArray(subject) ? (subject as JsonObject)["code"] : undefined);
-  return typeof code === "string" ? code : "";
-}
 
 /** Each amount stands there in minor and in major units. Errors: AMOUNT_DIFFERS, with the path. */
 function assertAmounts(value: unknown, path: readonly string[] = []): void {

@@ -61,14 +61,18 @@ export const SETTLEMENT_MAKERS: Readonly<Record<SettlementVerb, Maker>> = {
     deliveries: [{ log: LOG, index: 1, leaf: digest }],
     evidence: [digest],
   })),
-  "statement.adjust": ofMonth(() => ({
-    adjustment: randomUUID(),
-    kind: "withdraw",
-    deliveries: [{ log: LOG, index: 1, leaf: digest }],
-    quantity: "1",
-    free: "0",
-    amount: "-1",
-  })),
+  "statement.adjust": ofMonth(({ dice }) =>
+    dice.once(3)
+      ? { adjustment: randomUUID(), kind: "assign", weights: [], quantity: "0", free: "0", amount: "0" }
+      : {
+          adjustment: randomUUID(),
+          kind: "withdraw",
+          deliveries: [{ log: LOG, index: 1, leaf: digest }],
+          quantity: "1",
+          free: "0",
+          amount: "-1",
+        },
+  ),
   "invoice.issue": ofMonth((scene) => ({ invoice: randomUUID(), code: code(scene), digest })),
   "invoice.settle": ofMonth(() => ({ invoice: randomUUID(), amount: "0", payment: digest })),
   "certificate.issue": ofMonth((scene) => ({ certificate: randomUUID(), code: code(scene), digest, statusIndex: 0 })),

@@ -493,6 +493,8 @@ describe("G9 the contracts on both ledgers", () => {
     expect(codeOf(await send("bureau", "invoice.issue", issued))).to.equal("EVIDENCE_MISSING");
     const dismissed = { adjustment: randomUUID(), dispute, kind: "dismiss", quantity: "0", free: "0", amount: "0" };
     await done("bureau", "statement.adjust", { ...of, ...dismissed }, { secrets: GROUND });
+    const assigned = { adjustment: randomUUID(), kind: "assign", weights: [], quantity: "0", free: "0", amount: "0" };
+    expect(codeOf(await send("bureau", "statement.adjust", { ...of, ...assigned }))).to.equal("STATE_CONFLICT");
     await done("bureau", "invoice.issue", issued);
     expect(codeOf(await send("bureau", "invoice.issue", { ...issued, invoice: randomUUID() }))).to.equal(
       "STATE_CONFLICT",

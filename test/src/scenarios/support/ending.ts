@@ -21,14 +21,21 @@ const INCIDENTAL = new Set([
   "keys",
   "responsibleHead",
   "registered",
+  "code",
+  "digest",
 ]);
+/** A document's code is drawn, and so is its id. */
+const isDocument = (value: JsonObject): boolean => "code" in value && "digest" in value;
 
 /** Objects without what is incidental; dates as the text has them. */
 function plain(value: Json): Json {
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value === "string") return written(value);
   if (typeof value !== "object") return value;
-  const entries = Object.entries(value as JsonObject).filter(([name]) => !INCIDENTAL.has(name));
+  const drawn = isDocument(value as JsonObject);
+  const entries = Object.entries(value as JsonObject).filter(
+    ([name]) => !INCIDENTAL.has(name) && !(drawn && name === "id"),
+  );
   return Object.fromEntries(entries.map(([name, item]) => [name, plain(item)]));
 }
 

@@ -1,0 +1,171 @@
+import { randomUUID } from "node:crypto";
+import { expect } from "chai";
+import { isQuanjiError, monthAfter, type Payload } from "@quanji/chaincode/domain";
+import { heldBy } from "@quanji/chaincode/testing";
+import { type Issued } from "@quanji/client";
+import { verifyDocument } from "@quanji/client/verify";
+import { IDS, type Name, RESOURCE, Stage } from "../support/stage.js";
+import { type LocalHost, NET } from "../support/host.js";
+
+const PRODUCT = "res/route.eta";
+
+/** A derived product's revenue goes to those whose data went into it, by how often that was used; in one month nobody's was. */
+describe("G7: money that nobody's weight claims waits, and is assigned by a rule", function () {
+  this.timeout(0);
+  let stage: Stage<LocalHost>;
+  let contract: string;
+  let weighing: { readonly grant: string; readonly resource: string }[];
+  let months: [string, string];
+
+  let invoice: Issued;
+
+  /** How far the network's clock is ahead. */
+  let aheadMs = 0;
+
+  const nowMs = (): number => stage.host.clock() + aheadMs;
+  const present = (): string => new Date(nowMs() + 8 * 3_600_000).toISOString().slice(0, 7);
+  /** To its middle, so that nothing here crosses the end of a month. */
+  const toNextMonth = async (): Promise<void> => {
+    const ms = Date.parse(`${monthAfter(present())}-15T00:00:00.000Z`) - nowMs();
+    await stage.later(ms);
+    aheadMs += ms;
+  };
+  const verified = async () => {
+    let text = "";
+    for await (const line of (await stage.client("insurer")).documents.file(invoice.jws, {
+      contract,
+      period: months[0],
+    }))
+      text += line;
+    return verifyDocument(text, await stage.trust());
+  };
+  const sign = async <V extends "offer.list" | "contract.sign">(by: Name, verb: V, payload: Omit<Payload<V>, "net">) =>
+    (await stage.client(by)).send(verb, payload as never);
+
+  before(async () => {
+    stage = await Stage.open({
+      resources: [RESOURCE, PRODUCT],
+      config: { network: { net: NET, testClock: true } },
+    });
+    await toNextMonth();
+    await stage.register(PRODUCT, {
+      rights: [...heldBy(IDS.bureau), { kind: "operating", holder: IDS.bureau, basis: "own product" }],
+    });
+    const sold = await stage.granted("insurer", {}, { resource: PRODUCT });
+    weighing = [];
+    for (const resource of [RESOURCE, PRODUCT]) {
+      weighing.push({ grant: await stage.granted("adjuster", {}, { resource }), resource });
+    }
+    const [first, second] = weighing.map(({ grant }) => ({ grant })) as [{ grant: string }, { grant: string }];
+    const offer = randomUUID();
+    await sign("bureau", "offer.list", {
+      offer,
+      resource: `${PRODUCT}@1`,
+      purposes: ["risk.assessment"],
+      attestations: [],
+      tariff: {
+        unit: "call",
+        currency: "CNY",
+        tiers: [{ amount: "1000", per: 1 }],
+        from: "2020-01-01T00:00:00.000Z",
+      },
+    });
+    contract = randomUUID();
+    const terms = {
+      offer,
+      seller: IDS.bureau,
+      buyer: IDS.insurer,
+      grant: sold,
+      until: "2098-01-01T00:00:00.000Z",
+      payees: {
+        carveOuts: [{ party: IDS.bureau, bps: 5000 }],
+        shares: [
+          { weight: first, to: IDS.regulator },
+          { weight: second, to: IDS.stranger },
+        ],
+      },
+      disputeDays: 10,
+      counterparts: [],
+    };
+    for (const by of ["bureau", "insurer"] as const) await sign(by, "contract.sign", { contract, version: 1, terms });
+    const insurer = await stage.client("insurer");
+    months = [present(), ""];
+    await stage.handedOver(insurer, stage.access(sold, { resource: PRODUCT }));
+    await toNextMonth();
+    months = [months[0], present()];
+    const adjuster = await stage.client("adjuster");
+    for (const [{ grant, resource }, uses] of [
+      [weighing[0]!, 2],
+      [weighing[1]!, 1],
+    ] as const) {
+      for (let n = 0; n < uses; n++) await stage.handedOver(adjuster, stage.access(grant, { resource }));
+    }
+    await toNextMonth();
+  });
+  after(() => stage.close());
+
+  it("the month is billed whole, half of it waits, and nobody can assign it yet", async () => {
+    const { statements, documents } = await stage.client("bureau");
+    await statements.close(contract, months[0]);
+    const statement = await statements.get(contract, months[0]);
+    expect(statement).to.include({ amount: "1000", suspense: "500" });
+    await expectCode(statements.adjust(contract, months[0], { kind: "assign" }), "EVIDENCE_MISSING");
+    invoice = await documents.issueInvoice({ contract, period: months[0] });
+    expect(await verified()).to.include({ ok: true, total: "1000" });
+    const { suspense } = await (await stage.client("regulator")).books.get(months[0], "CNY");
+    expect(suspense).to.deep.equal([{ contract, amount: "500" }]);
+  });
+
+  it("the first later month with weights decides; payees see their part, and the invoice stands as it was", async () => {
+    const bureau = await stage.client("bureau");
+    const { statements } = bureau;
+    await statements.close(contract, months[1]);
+    expect((await statements.get(contract, months[1])).measured.map(({ deliveries }) => deliveries)).to.have.members([
+      2, 1,
+    ]);
+    await expectCode(
+      (await stage.client("insurer")).statements.adjust(contract, months[0], { kind: "assign" }),
+      "ROLE_REQUIRED",
+    );
+    const chosen = { contract, period: months[0], adjustment: randomUUID(), kind: "assign", weights: [] };
+    await expectCode(
+      bureau.send("statement.adjust", { ...chosen, quantity: "0", free: "0", amount: "0" }),
+      "STATE_CONFLICT",
+    );
+    expect(await statements.adjust(contract, months[0], { kind: "assign" })).to.include({ amount: "0" });
+    const [assigned] = (await statements.get(contract, months[0])).adjustments;
+    const parts = new Map(assigned?.portions.map(({ party, amount }) => [party, amount]));
+    expect(parts).to.deep.equal(
+      new Map([
+        [IDS.regulator, "333"],
+        [IDS.stranger, "167"],
+      ]),
+    );
+    const payee = await (await stage.client("stranger")).statements.get(contract, months[0]);
+    expect(payee.adjustments.flatMap(({ portions }) => portions)).to.deep.equal([
+      { party: IDS.stranger, amount: "167" },
+    ]);
+    await expectCode(statements.adjust(contract, months[0], { kind: "assign" }), "STATE_CONFLICT");
+    const books = await (await stage.client("regulator")).books.get(months[0], "CNY");
+    expect(books.suspense).to.deep.equal([]);
+    expect(new Map(books.accounts.map(({ party, balance }) => [party, balance]))).to.deep.equal(
+      new Map([
+        [IDS.insurer, "-1000"],
+        [IDS.bureau, "500"],
+        [IDS.regulator, "333"],
+        [IDS.stranger, "167"],
+      ]),
+    );
+    const reckoned = await (await stage.client("insurer")).statements.reckon(contract, months[0]);
+    expect(reckoned).to.deep.include({ verified: true, total: "1000", differs: [] });
+    expect(await verified()).to.include({ ok: true, total: "1000", payable: "1000" });
+  });
+});
+
+async function expectCode(call: Promise<unknown>, code: Parameters<typeof isQuanjiError>[1]): Promise<void> {
+  const error = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(isQuanjiError(error, code), String(error)).to.equal(true);
+}
