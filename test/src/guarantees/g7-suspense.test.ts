@@ -168,6 +168,9 @@ describe("G7: money that nobody's weight claims waits, and is assigned by a rule
     expect(payee.adjustments.flatMap(({ portions }) => portions)).to.deep.equal([
       { party: IDS.stranger, amount: "167" },
     ]);
+    // A payee is shown no other month, and divides by the weights that the command states.
+    const own = await (await stage.client("stranger")).statements.reckon(contract, months[0]);
+    expect(own).to.deep.include({ verified: true, total: "1000", differs: [] });
     await expectCode(statements.adjust(contract, months[0], { kind: "assign" }), "STATE_CONFLICT");
     const books = await (await stage.client("regulator")).books.get(months[0], "CNY");
     expect(books.suspense).to.deep.equal([]);

@@ -4,12 +4,22 @@
 import { expect } from "chai";
 import { stopDigest } from "@quanji/chaincode/domain";
 import { fromBase64url, fromUtf8, type JsonObject, partyOf, sha256Text } from "@quanji/chaincode/log";
-import { LOG } from "../support/host.js";
 import { linesOf } from "../support/trails.js";
-import { at, instantAt, month } from "./support/calendar.js";
+import { at, month } from "./support/calendar.js";
 import { done, refused } from "./support/commands.js";
 import { issued, monthOf, refusalOf, reworded, verified } from "./support/documents.js";
 import { assertSameEnding, endingOf, endsAlike } from "./support/ending.js";
+import {
+  contractTerms,
+  graded,
+  grantOf,
+  HEAD,
+  HEAD_NAME,
+  held as heldBy,
+  registration,
+  terms as usualTerms,
+  until,
+} from "./support/forms.js";
 import { groundOfRun } from "./support/ground.js";
 import {
   accountsOf,
@@ -21,7 +31,7 @@ import {
   statementOf,
   tariffOf,
 } from "./support/money.js";
-import { assertNothingTold } from "./support/secrets.js";
+import { assertNothingTold, headsOf } from "./support/secrets.js";
 import { Story } from "./support/story.js";
 import { assertTrail, textOf } from "./support/tampering.js";
 import { assertReceipts, cutOff, denied, permitted } from "./support/uses.js";
@@ -46,7 +56,7 @@ const FIELDS = [
   { name: "id", type: "string", grade: "general-1" },
   { name: "flow", type: "integer", grade: "general-1" },
 ];
-const HEAD = { responsibleHead: { value: { name: "Zs6 Li Qiang", title: "director" } } };
+const BASIS = "zs8 contract on road traffic data";
 const ROUTE = { resource: ETA, purpose: "navigation" } as const;
 const TRAFFIC = { resource: LIVE, purpose: "navigation" } as const;
 
@@ -81,45 +91,19 @@ describe(`S1 real-time traffic for a map platform${title}`, () => {
   });
   after(() => story.close());
 
-  const terms = (change: JsonObject = {}): JsonObject => ({
-    actions: ["query"],
-    purposes: ["navigation"],
-    fields: ["id", "flow"],
-    window: { from: instantAt("2026-03-02"), until: instantAt("2027-03-01") },
-    environments: ["api"],
-    jurisdictions: ["CN"],
-    lawfulBasis: "zs8 contract on road traffic data",
-    onStop: "stop",
-    ...change,
-  });
-  const until = (day: string): JsonObject => ({ window: { from: instantAt("2026-03-02"), until: instantAt(day) } });
-  const common = (label: Parameters<typeof G>[0], resource: string): JsonObject => ({
-    grant: G(label),
-    resource: `${resource}@1`,
-    depth: 0,
-    logs: [LOG],
-  });
-  const register = (resource: string, steward: keyof typeof PARTY, change: JsonObject): JsonObject => ({
-    resource,
-    kind: "dataset",
-    steward: PARTY[steward].id,
-    servedBy: "HolderMSP",
-    logs: [LOG],
-    sharing: "conditional",
-    subjectKind: "none",
-    fields: FIELDS,
-    ...change,
-  });
-  const level = (grade: string): JsonObject => ({ grade: { standard: "GB/T 43697-2024", level: grade } });
-  const held = (...rights: readonly (readonly [kind: string, holder: keyof typeof PARTY])[]): JsonObject => ({
-    rights: rights.map(([kind, holder]) => ({ kind, holder: PARTY[holder].id, basis: "registration" })),
-  });
+  const terms = (change: JsonObject = {}): JsonObject =>
+    usualTerms({ purposes: ["navigation"], fields: ["id", "flow"], lawfulBasis: BASIS, ...change });
+  const common = (label: Parameters<typeof G>[0], resource: string): JsonObject => grantOf(G(label), resource);
+  const register = (resource: string, steward: keyof typeof PARTY, change: JsonObject): JsonObject =>
+    registration(resource, PARTY[steward].id, { fields: FIELDS, ...change });
+  const held = (...rights: readonly (readonly [kind: string, holder: keyof typeof PARTY])[]): JsonObject =>
+    heldBy(...rights.map(([kind, holder]) => [kind, PARTY[holder].id] as const));
 
   it("2 TRAF registers res/traffic.live: holding TRAF, processing PLAT, operating MAPC", async () => {
     const payload = register(LIVE, "TRAF", {
       title: "实时交通流量",
       class: "traffic.flow",
-      ...level("general-2"),
+      ...graded("general-2"),
       basis: { law: "三定", duty: "road traffic monitoring" },
       ...held(["holding", "TRAF"], ["processing", "PLAT"], ["operating", "MAPC"]),
     });
@@ -206,7 +190,7 @@ describe(`S1 real-time traffic for a map platform${title}`, () => {
       kind: "product",
       title: "Route times",
       class: "route.product",
-      ...level("general-2"),
+      ...graded("general-2"),
       basis: { law: "contract", duty: "route times" },
       ...held(["holding", "MAPC"], ["processing", "MAPC"], ["operating", "MAPC"]),
       ...change,
@@ -217,7 +201,7 @@ describe(`S1 real-time traffic for a map platform${title}`, () => {
     const verb = "resource.register";
     await refused(story, "MAPC", verb, product({}), "LINEAGE_MISSING", HEAD);
     await refused(story, "MAPC", verb, product(under("G1.1")), "LINEAGE_UNGRANTED", HEAD);
-    await refused(story, "MAPC", verb, product({ ...under("G1"), ...level("general-1") }), "GRADE_TOO_LOW", HEAD);
+    await refused(story, "MAPC", verb, product({ ...under("G1"), ...graded("general-1") }), "GRADE_TOO_LOW", HEAD);
     // General-1 is below traffic.live: QUAL has examined what was taken out.
     await done(story, "QUAL", "attest", {
       attestation: story.id("A1"),
@@ -227,7 +211,7 @@ describe(`S1 real-time traffic for a map platform${title}`, () => {
       level: "general-1",
       report: sha256Text("zs10 report on route times"),
     });
-    const examined = { ...under("G1"), ...level("general-1"), attestations: [story.id("A1")] };
+    const examined = { ...under("G1"), ...graded("general-1"), attestations: [story.id("A1")] };
     await done(story, "MAPC", verb, product(examined), HEAD);
   });
 
@@ -240,27 +224,21 @@ describe(`S1 real-time traffic for a map platform${title}`, () => {
       attestations: [],
       tariff: json(PRICE),
     });
-    const shares = (
-      [
-        ["TRAF", 4],
-        ["PLAT", 3],
-        ["MAPC", 3],
-      ] as const
-    ).map(([name, weight]) => {
-      return { weight, to: PARTY[name].id };
-    });
-    const terms = {
+    const signed = contractTerms({
       offer: story.id("O1"),
       seller: PARTY.MAPC.id,
       buyer: PARTY.RSVC.id,
       grant: G("G1p"),
-      until: instantAt("2026-12-31"),
-      payees: { shares },
-      disputeDays: 10,
-      counterparts: [],
-    };
+      payees: {
+        shares: [
+          { weight: 4, to: PARTY.TRAF.id },
+          { weight: 3, to: PARTY.PLAT.id },
+          { weight: 3, to: PARTY.MAPC.id },
+        ],
+      },
+    });
     for (const name of ["MAPC", "RSVC"] as const) {
-      await done(story, name, "contract.sign", { contract: story.id("K1"), version: 1, terms });
+      await done(story, name, "contract.sign", { contract: story.id("K1"), version: 1, terms: signed });
     }
   };
 
@@ -386,11 +364,10 @@ describe(`S1 real-time traffic for a map platform${title}`, () => {
   });
 
   it("D5: no name, no ground and no term that was told in confidence is public", async () => {
-    const heads = Object.entries(PARTY).map(([name, { head }]) => [`head of ${name}`, head] as const);
     await assertNothingTold(story, {
-      ...Object.fromEntries(heads),
-      "head of the resource": HEAD.responsibleHead.value.name,
-      "lawful basis": "zs8 contract on road traffic data",
+      ...headsOf(PARTY),
+      "head of the resource": HEAD_NAME,
+      "lawful basis": BASIS,
       "ground of the stop": "zs9 the platform resold it",
       "id of G1.1": G("G1.1"), // that of G1 is in the catalogue: a product names its parents
       "id of G1p": G("G1p"),

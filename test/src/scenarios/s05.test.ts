@@ -10,7 +10,7 @@ import { reckon } from "@quanji/chaincode/domain";
 import { type JsonObject, sha256Text } from "@quanji/chaincode/log";
 import type { Issued } from "@quanji/client";
 import { linesOf, recordsAt, seal } from "../support/trails.js";
-import { at, instantAt, month } from "./support/calendar.js";
+import { at, month } from "./support/calendar.js";
 import { done, refused } from "./support/commands.js";
 import {
   issued,
@@ -25,6 +25,7 @@ import {
 } from "./support/documents.js";
 import { assertSameEnding, endingOf, endsAlike } from "./support/ending.js";
 import {
+  contractTerms,
   graded,
   grantOf,
   HEAD,
@@ -50,7 +51,7 @@ import {
   statementOf,
   tariffOf,
 } from "./support/money.js";
-import { assertNothingTold } from "./support/secrets.js";
+import { assertNothingTold, headsOf } from "./support/secrets.js";
 import { Story, type Used } from "./support/story.js";
 import { assertTrail } from "./support/tampering.js";
 import { assertReceipts, cutOff, denied, permitted } from "./support/uses.js";
@@ -200,39 +201,32 @@ describe(`S5 a product of the internet of vehicles on an exchange${title}`, () =
     });
     await done(story, buyer, "grant.accept", { grant: id(label) });
   };
-  const contractTerms = (
-    offer: string,
-    grant: string,
-    buyer: "BUY1" | "BUY2",
-    change: JsonObject = {},
-  ): JsonObject => ({
-    offer: id(offer),
-    seller: PARTY.DQSP.id,
-    buyer: PARTY[buyer].id,
-    grant: id(grant),
-    until: instantAt("2026-12-31"),
-    payees: {
-      shares: [
-        { weight: 4, to: PARTY.DQTR.id },
-        { weight: 3, to: PARTY.DQSP.id },
-        { weight: 3, to: PARTY.ZJEX.id },
-      ],
-    },
-    disputeDays: 10,
-    counterparts: [],
-    ...change,
-  });
+  const soldTo = (offer: string, grant: string, buyer: "BUY1" | "BUY2", change: JsonObject = {}): JsonObject =>
+    contractTerms({
+      offer: id(offer),
+      seller: PARTY.DQSP.id,
+      buyer: PARTY[buyer].id,
+      grant: id(grant),
+      payees: {
+        shares: [
+          { weight: 4, to: PARTY.DQTR.id },
+          { weight: 3, to: PARTY.DQSP.id },
+          { weight: 3, to: PARTY.ZJEX.id },
+        ],
+      },
+      ...change,
+    });
   const onExchange = { exchange: PARTY.ZJEX.id };
   it("5 DQSP and BUY1 without an exchange → OFF_EXCHANGE; with ZJEX → active; no public ancestor, directly → active", async () => {
     await granted("G6", SIM, "BUY1");
     await granted("G7", SIM, "BUY2");
-    const directly = { contract: id("K1"), version: 1, terms: contractTerms("O1", "G6", "BUY1") };
+    const directly = { contract: id("K1"), version: 1, terms: soldTo("O1", "G6", "BUY1") };
     await refused(story, "DQSP", "contract.sign", directly, "OFF_EXCHANGE");
     for (const [contract, grant, buyer] of [
       ["K1", "G6", "BUY1"],
       ["K2", "G7", "BUY2"],
     ] as const) {
-      const payload = { contract: id(contract), version: 1, terms: contractTerms("O1", grant, buyer, onExchange) };
+      const payload = { contract: id(contract), version: 1, terms: soldTo("O1", grant, buyer, onExchange) };
       for (const party of ["DQSP", buyer, "ZJEX"] as const) await done(story, party, "contract.sign", payload);
     }
     const own = registration(OWN, PARTY.DQSP.id, {
@@ -247,7 +241,7 @@ describe(`S5 a product of the internet of vehicles on an exchange${title}`, () =
     await done(story, "DQSP", "offer.list", direct);
     await granted("G8", OWN, "BUY1");
     for (const party of ["DQSP", "BUY1"] as const) {
-      const payload = { contract: id("K3"), version: 1, terms: contractTerms("O2", "G8", "BUY1") };
+      const payload = { contract: id("K3"), version: 1, terms: soldTo("O2", "G8", "BUY1") };
       await done(story, party, "contract.sign", payload);
     }
   });
@@ -431,9 +425,8 @@ describe(`S5 a product of the internet of vehicles on an exchange${title}`, () =
   });
 
   it("D5: no name and nothing told in confidence is public: no price, no quantity, no contract", async () => {
-    const heads = Object.entries(PARTY).map(([name, { head }]) => [`head of ${name}`, head] as const);
     await assertNothingTold(story, {
-      ...Object.fromEntries(heads),
+      ...headsOf(PARTY),
       "head of the resource": HEAD_NAME,
       "lawful basis": LAWFUL_BASIS,
       "id of G6": id("G6"),

@@ -14,6 +14,7 @@ import { done, refused } from "./support/commands.js";
 import { issued, monthOf, refusalOf, reworded, verified } from "./support/documents.js";
 import { assertSameEnding, endingOf, endsAlike } from "./support/ending.js";
 import {
+  contractTerms,
   graded,
   grantOf,
   HEAD,
@@ -40,7 +41,7 @@ import {
   statementOf,
   tariffOf,
 } from "./support/money.js";
-import { assertNothingTold } from "./support/secrets.js";
+import { assertNothingTold, headsOf } from "./support/secrets.js";
 import { Story, type Used } from "./support/story.js";
 import { assertTrail } from "./support/tampering.js";
 import { assertReceipts, cutOff, denied, permitted } from "./support/uses.js";
@@ -149,17 +150,14 @@ describe(`S7 weather for agricultural insurance${title}`, () => {
     const payload = {
       contract: id("K1"),
       version: 1,
-      terms: {
+      terms: contractTerms({
         offer: id("O1"),
         seller: PARTY.CDDG.id,
         buyer: PARTY.CDIN.id,
         exchange: PARTY.CDPF.id,
         grant: id("G8"),
-        until: instantAt("2026-12-31"),
         payees,
-        disputeDays: 10,
-        counterparts: [],
-      },
+      }),
     };
     for (const name of ["CDDG", "CDIN", "CDPF"] as const) await done(story, name, "contract.sign", payload);
   });
@@ -347,9 +345,8 @@ describe(`S7 weather for agricultural insurance${title}`, () => {
   });
 
   it("D5: no name and nothing told in confidence is public: no price, no quantity, no contract", async () => {
-    const heads = Object.entries(PARTY).map(([name, { head }]) => [`head of ${name}`, head] as const);
     await assertNothingTold(story, {
-      ...Object.fromEntries(heads),
+      ...headsOf(PARTY),
       "head of the resource": HEAD_NAME,
       "lawful basis": LAWFUL_BASIS,
       "id of G8": id("G8"),

@@ -1,6 +1,4 @@
 /** The monitor beside a gateway whose log four organisations cosign: it tells of uses, of a quorum that is gone, and of a fork. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -23,7 +21,7 @@ import type { Hands } from "../../../client/dist/verify/forging.support.test.js"
 import { handsOf, HostileGateway, say } from "../attacks/hostile.js";
 import { EMBEDDED } from "../support/ground.js";
 import { type LocalHost, LOG, NET } from "../support/host.js";
-import { QUANJI, type Ran, runProgram } from "../support/program.js";
+import { QUANJI, type Ran, runProgram, startProgram } from "../support/program.js";
 import { Stage } from "../support/stage.js";
 import { until } from "../support/until.js";
 import { type Told, usesOf, Webhook } from "../support/webhook.js";
@@ -110,15 +108,8 @@ describe("G6 quanji monitor beside witnesses", () => {
   });
 
   it("running, it tells of each use as it comes, without being asked", async () => {
-    const child = spawn(process.execPath, argv(), {
-      env: { ...process.env, LANG: "C", ...variables() },
-      stdio: ["ignore", "ignore", "pipe"],
-    });
-    const closed = once(child, "close");
-    let said = "";
-    child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString("utf8")));
+    const { child, closed, said } = await startProgram(argv(), variables(), "ready: following");
     try {
-      await until(() => (said.includes("ready: following") ? true : undefined));
       for (let i = 0; i < 2; i++) {
         const { request = "" } = await stage.use("insurer", stage.access(grant));
         await until(() => (usesOf(hook.taken, request).length === 2 ? true : undefined));
@@ -127,7 +118,7 @@ describe("G6 quanji monitor beside witnesses", () => {
     } finally {
       child.kill("SIGTERM");
     }
-    expect((await closed)[0], said).to.equal(0);
+    expect(await closed, said()).to.equal(0);
   });
 
   it("the gateway and one of its witnesses sign another history: a fork, with evidence that accuses both", async () => {

@@ -1,13 +1,11 @@
 /** The monitor as its users run it: against a real gateway, with a webhook and a file, killed in the middle. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { canonical } from "@quanji/chaincode/log";
 import { expect } from "chai";
 import { type LocalHost, LOG } from "../support/host.js";
-import { QUANJI, type Ran, runProgram } from "../support/program.js";
+import { QUANJI, type Ran, runProgram, startProgram } from "../support/program.js";
 import { Stage } from "../support/stage.js";
 import { until } from "../support/until.js";
 import { type Told, usesOf, Webhook } from "../support/webhook.js";
@@ -79,14 +77,7 @@ describe("quanji monitor", () => {
   it("killed again and again, it loses no use and doubles none but under its id", async () => {
     const requests: string[] = [];
     for (let i = 0; i < 4; i++) {
-      const child = spawn(process.execPath, argv(), {
-        env: { ...process.env, LANG: "C", ...variables() },
-        stdio: ["ignore", "ignore", "pipe"],
-      });
-      const closed = once(child, "close");
-      let said = "";
-      child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString("utf8")));
-      await until(() => (said.includes("ready: following") ? true : undefined));
+      const { child, closed } = await startProgram(argv(), variables(), "ready: following");
       const before = hook.taken.length;
       requests.push(await use());
       // Half of them die as soon as something has been delivered, the others while it may be on its way.
@@ -117,16 +108,9 @@ describe("quanji monitor", () => {
   });
 
   it("stopped by SIGTERM it ends its round, delivers, and leaves with 0", async () => {
-    const child = spawn(process.execPath, argv("--json"), {
-      env: { ...process.env, LANG: "C", ...variables() },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const closed = once(child, "close");
-    let said = "";
-    child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString("utf8")));
-    await until(() => (said.includes("ready: following") ? true : undefined));
+    const { child, closed } = await startProgram(argv("--json"), variables(), "ready: following");
     child.kill("SIGTERM");
-    expect((await closed)[0]).to.equal(0);
+    expect(await closed).to.equal(0);
   });
 
   it("a gateway that is a step back in its own past is an alarm, with exit code 1, until it has caught up", async () => {

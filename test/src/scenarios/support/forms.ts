@@ -59,6 +59,14 @@ export const registration = (resource: string, steward: string, change: JsonObje
 export const HEAD_NAME = "Zs6 Li Qiang";
 export const HEAD = { responsibleHead: { value: { name: HEAD_NAME, title: "director" } } };
 
+/** Of a contract on an offer: what the stories agree on beside parties, grant and payees. */
+export const contractTerms = (change: JsonObject): JsonObject => ({
+  until: instantAt("2026-12-31"),
+  disputeDays: 10,
+  counterparts: [],
+  ...change,
+});
+
 export const ROWS = [
   { id: "a-01", n: 412 },
   { id: "a-02", n: 97 },

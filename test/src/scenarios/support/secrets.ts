@@ -3,6 +3,12 @@ import { deepStrictEqual, ok } from "node:assert/strict";
 import { eventsOf, needlesOf, spreadOnDisk } from "../../support/scan.js";
 import { OPERATOR, type Story } from "./story.js";
 
+/** What every registration tells in confidence: who is responsible at each party. */
+export const headsOf = (
+  actors: Readonly<Record<string, { readonly head: string }>>,
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(actors).map(([name, { head }]) => [`head of ${name}`, head]));
+
 /** @param secrets by name: texts that stand nowhere else. Ends the story's gateway: nothing can follow. */
 export async function assertNothingTold<N extends string>(
   story: Story<N>,
