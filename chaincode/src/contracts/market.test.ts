@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { randomUUID } from "node:crypto";
-import { type Caps, type ContractTerms, type Attestation } from "../domain/index.js";
+import { type Caps, type ContractTerms, type Attestation, MAX_SPLIT_DEPTH } from "../domain/index.js";
 import { publicKeys } from "../world/keys.js";
 import { expectRefusal } from "../testing/expect.js";
 import { PRODUCT, PUBLIC, TestMarket } from "../testing/market.js";
@@ -497,6 +497,24 @@ describe("contracts: contracts", () => {
     );
     await expectRefusal(market.sign("insurer", second, agreed, 2), "STATE_CONFLICT", "completed");
     await market.contracted(agreed);
+  });
+
+  it("splits lie as deep as a chain of sub-grants may, measured at every level, and no deeper", async () => {
+    const deep = (levels: number): ContractTerms["payees"] => ({
+      shares: [
+        { weight: { grant: market.grant }, to: levels === 1 ? IDS.bureau : deep(levels - 1) },
+        { weight: 1, to: IDS.operator },
+      ],
+    });
+    const contract = await market.contracted({ ...agreed, payees: deep(MAX_SPLIT_DEPTH) });
+    expect(market.contract(contract)).to.include({ state: "active" });
+    // As its party reads it and signs again: a change of it is compared word for word.
+    await market.sign("operator", contract, { ...agreed, payees: deep(MAX_SPLIT_DEPTH), disputeDays: 20 }, 2);
+    await market.sign("insurer", contract, { ...agreed, payees: deep(MAX_SPLIT_DEPTH), disputeDays: 20 }, 2);
+    await expectRefusal(
+      market.sign("operator", randomUUID(), { ...agreed, payees: deep(MAX_SPLIT_DEPTH + 1) }),
+      "MALFORMED",
+    );
   });
 
   it("two drafts over one grant: only one comes into force", async () => {

@@ -8,7 +8,7 @@ import { QuanjiError } from "./errors.js";
 import * as grant from "./grant.js";
 import { Attest, AttestationWithdraw } from "./market/attestation.js";
 import { PriceCap } from "./market/cap.js";
-import { ContractSign, ContractTerminate } from "./market/contract.js";
+import { CONTRACT_LIMITS, ContractSign, ContractTerminate } from "./market/contract.js";
 import { OfferDelist, OfferList, TariffPublish } from "./market/offer.js";
 import * as settlement from "./market/settlement.js";
 import * as network from "./network.js";
@@ -146,8 +146,9 @@ const LARGE: Readonly<Partial<Record<Verb, number>>> = {
   "statement.adjust": 128 * 1024,
 };
 
-/** 16 KiB for everything else. */
+/** 16 KiB and 8 levels for everything else. */
 export function limitsOf(verb: Verb): Limits {
+  if (verb === "contract.sign") return CONTRACT_LIMITS;
   const maxBytes = LARGE[verb];
   return maxBytes === undefined ? LIMITS : { maxBytes, maxDepth: LIMITS.maxDepth };
 }

@@ -68,7 +68,7 @@ export function signCommand(by: Actor, verb: string, payload: object, options: S
     url: options.url,
     ...options.header,
   };
-  return signJws(header, payload, (input) => by.sign(input), { maxBytes: 1024 * 1024, maxDepth: 8 });
+  return signJws(header, payload, (input) => by.sign(input), { maxBytes: 1024 * 1024, maxDepth: 32 });
 }
 
 export const randomText = (bytes: number): string => randomBytes(bytes).toString("base64url");

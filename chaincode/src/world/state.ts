@@ -44,7 +44,8 @@ import type { Sealed, StoredBatch, StoredCommand, StoredOpenings, StoredRecord, 
 import { collectionOf, type World } from "./world.js";
 
 /** State values are ours: bounded by what commands may carry, not by the profile's limits for one command. */
-const STATE_LIMITS: Limits = { maxBytes: 8 * 1024 * 1024, maxDepth: 16 };
+/** A contract with its versions is what nests deepest. */
+const STATE_LIMITS: Limits = { maxBytes: 8 * 1024 * 1024, maxDepth: 40 };
 
 export const encode = (value: unknown): string => canonical(value, STATE_LIMITS);
 const decode = (text: string): unknown => JSON.parse(text);

@@ -18,7 +18,7 @@ import { JOSE } from "./command.js";
 import { type Reply, transportFault } from "./transport.js";
 
 /** Pages of objects and receipts are larger than commands. */
-export const ANSWER_LIMITS: Limits = { maxBytes: 4 * 1024 * 1024, maxDepth: 16 };
+export const ANSWER_LIMITS: Limits = { maxBytes: 4 * 1024 * 1024, maxDepth: 40 };
 
 /** A gateway's registered key. */
 export interface GatewayKey {

@@ -17,7 +17,7 @@ import { LedgerError } from "../ledger/ledger.js";
 import { JOSE } from "./envelope.js";
 
 /** Answers hold pages of objects and receipts, so they may be larger than a command. */
-export const ANSWER_LIMITS: Limits = { maxBytes: 4 * 1024 * 1024, maxDepth: 16 };
+export const ANSWER_LIMITS: Limits = { maxBytes: 4 * 1024 * 1024, maxDepth: 40 };
 
 /** `typ` of the account at the end of a stream: {request, digest, bytes, rows, outcome}. */
 export const DELIVERY_TYP = "quanji-delivery+jws";

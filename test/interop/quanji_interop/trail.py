@@ -315,8 +315,10 @@ class Command:
         self.verb = typ[len("quanji-") : -len("+jws")] if isinstance(typ, str) else ""
         need(self.verb in VERBS, "TYP_MISMATCH")
         limit = 1024 * 1024 if self.verb == "boundary.publish" else 16 * 1024
+        # Splits of a contract lie up to eight deep, three levels each.
+        depth = 27 if self.verb == "contract.sign" else 8
         self.time = entry["time"]
-        self.jws = Jws(line["request"], COMMAND, limit)
+        self.jws = Jws(line["request"], COMMAND, limit, depth)
         need(self.jws.request == entry["request"], "REQUEST_MISMATCH")
         need(self.verb == entry["verb"], "TYP_MISMATCH")
         self.payload = self.jws.payload

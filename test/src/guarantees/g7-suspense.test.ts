@@ -186,6 +186,29 @@ describe("G7: money that nobody's weight claims waits, and is assigned by a rule
     expect(reckoned).to.deep.include({ verified: true, total: "1000", differs: [] });
     expect(await verified()).to.include({ ok: true, total: "1000", payable: "1000" });
   });
+
+  it("a split may go down a chain of eight: both sign it, read it, and replay it from the month's evidence", async () => {
+    const bureau = await stage.client("bureau");
+    const known = await bureau.contracts.get(contract);
+    const [first] = known.versions;
+    if (first === undefined) throw new Error("the contract has no version");
+    const [one] = weighing;
+    const deep = (levels: number): Payload<"contract.sign">["terms"]["payees"] => ({
+      shares: [
+        { weight: { grant: one?.grant ?? "" }, to: levels === 1 ? IDS.stranger : deep(levels - 1) },
+        { weight: 1, to: IDS.bureau },
+      ],
+    });
+    const terms = { ...first.terms, payees: deep(8) };
+    for (const by of ["bureau", "insurer"] as const) await sign(by, "contract.sign", { contract, version: 2, terms });
+    const changed = await (await stage.client("insurer")).contracts.get(contract);
+    expect(changed.versions.at(-1)?.terms.payees).to.deep.equal(terms.payees);
+    expect(await verified()).to.include({ ok: true, total: "1000" });
+    await expectCode(
+      sign("bureau", "contract.sign", { contract, version: 3, terms: { ...terms, payees: deep(9) } }),
+      "MALFORMED",
+    );
+  });
 });
 
 async function expectCode(call: Promise<unknown>, code: Parameters<typeof isQuanjiError>[1]): Promise<void> {

@@ -1,6 +1,6 @@
 /** Contract 合同: who pays whom for the use of one grant, by which offer's tariff, and how the money is divided. */
 import { z } from "zod";
-import { canonical } from "../../log/canonical.js";
+import { canonical, type Limits, LIMITS } from "../../log/canonical.js";
 import { QuanjiError } from "../errors.js";
 import { PartyId, Uuid } from "../ids.js";
 import { CarveOut, MAX_SPLIT_DEPTH } from "../money/split.js";
@@ -112,6 +112,9 @@ export const signatoriesOf = ({ seller, buyer, exchange }: ContractTerms): reado
 /** What is the same in all versions: with another of these it is another contract. */
 export const ESSENTIALS = ["offer", "seller", "buyer", "exchange", "grant"] as const;
 
+/** Payload, terms and payees, three levels for each split within, and a weight that is measured. */
+export const CONTRACT_LIMITS: Limits = { ...LIMITS, maxDepth: 3 + 3 * MAX_SPLIT_DEPTH };
+
 const MAX_VERSIONS = 64;
 /** Grants whose deliveries a statement counts for the split. */
 const MAX_MEASURED = 64;
@@ -180,7 +183,7 @@ function sign(
 function openVersion(before: Contract | undefined, { version, terms }: z.infer<typeof ContractSign>): ContractVersion {
   const last = before?.versions.at(-1);
   if (last?.from === undefined && last?.version === version) {
-    if (canonical(last.terms) === canonical(terms)) return last;
+    if (canonical(last.terms, CONTRACT_LIMITS) === canonical(terms, CONTRACT_LIMITS)) return last;
     throw new QuanjiError("STATE_CONFLICT", "the terms are not those that were signed: all sign the same ones", {
       field: "terms",
       detail: "TERMS_DIFFER",

@@ -12,8 +12,8 @@ import { apportion } from "./apportion.js";
 export const CarveOut = z.strictObject({ party: PartyId, bps: z.int().min(1).max(9_999) });
 export type CarveOut = z.infer<typeof CarveOut>;
 
-/** Depth of splits within splits. */
-export const MAX_SPLIT_DEPTH = 16;
+/** Depth of splits within splits: down a chain of sub-grants, or of products made from products. */
+export const MAX_SPLIT_DEPTH = 8;
 
 export interface Share {
   /** 0 or more; what it is a part of is the sum of its neighbours'. */

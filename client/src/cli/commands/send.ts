@@ -57,7 +57,7 @@ async function inputOf(context: Context, verb: string, file: string, options: Op
 
 export function toObject(text: string, what: string): JsonObject {
   const json = toJson(text, what);
-  assertProfile(json, { maxBytes: Infinity, maxDepth: 12 });
+  assertProfile(json, { maxBytes: Infinity, maxDepth: 32 });
   if (typeof json !== "object" || Array.isArray(json)) throw new UsageError(`${what} is a JSON object, {…}`);
   return json as JsonObject;
 }

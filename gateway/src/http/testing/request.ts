@@ -44,7 +44,7 @@ export function send(address: string, { method = "GET", path, headers = {}, body
 function newReply(status: number, headers: Reply["headers"], text: string): Reply {
   const payload: Reply["payload"] = () => {
     if (headers["content-type"] !== "application/jose+json") return undefined;
-    const { payload: parsed } = parseAnswerJws(JSON.parse(text), { maxBytes: 4_194_304, maxDepth: 16 });
+    const { payload: parsed } = parseAnswerJws(JSON.parse(text), { maxBytes: 4_194_304, maxDepth: 40 });
     return parsed as unknown as ReturnType<Reply["payload"]>;
   };
   return {
