@@ -1,6 +1,7 @@
 /** "Product X: whose data, which grant, which approval": one file of the regulator's, verified offline. */
 import { parseWith, TrailLine, type TrailLineOf } from "@quanji/chaincode/domain";
-import { canonical } from "@quanji/chaincode/log";
+import { canonical, commit } from "@quanji/chaincode/log";
+import { TRANSACTIONS } from "@quanji/chaincode/world";
 import { openTrust, type OpenedTrust, verifyTrail } from "@quanji/client/verify";
 import { expect } from "chai";
 import { MSP, RESOURCE, Story } from "../readmodel/story.test.js";
@@ -69,6 +70,32 @@ describe("evidence: the trail of a product", () => {
       `party ${story.bureau.party}`,
     ]);
     expect(await verifyTrail(text, trust)).to.include({ ok: true, records: 0 });
+  });
+
+  it("brings what an earlier version was made from, too: that may be the one that was sold", async () => {
+    await story.registerResource("prd/third", story.bank, {
+      kind: "product",
+      lineage: [{ resource: `${RESOURCE}@1`, grant }],
+    });
+    await story.send(TRANSACTIONS.resources, story.bank, "resource.amend", {
+      resource: "prd/third",
+      version: 2,
+      originDeclaration: "own",
+      title: "Daily weather",
+      class: "weather.daily",
+      grade: { standard: "GB/T 43697-2024", level: "general-1" },
+      sharing: "conditional",
+      subjectKind: "none",
+      basis: { law: "Meteorology Law", duty: "observation" },
+      responsibleHead: commit(["x", "y"], "responsibleHead", { salt: story.random(), value: "head" }),
+      fields: [{ name: "rain", type: "number", grade: "general-1" }],
+      rights: [{ kind: "holding", holder: story.bank.party, basis: "own observation" }],
+    });
+    story.pass(1000);
+    const index = await bench.upToDate(story.ledger);
+    const regulator = { party: story.regulator.party, regulator: true };
+    const text = await trailText({ ...context, index }, { kind: "resource", id: "prd/third" }, regulator);
+    expect(chainsOf(text)).to.include.members([`resource ${RESOURCE}`, `grant ${grant}`]);
   });
 
   it("without a parent it brings none, and others than the regulator get what they got", async () => {

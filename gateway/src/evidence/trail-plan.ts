@@ -2,8 +2,15 @@
  * What a trail will hold, decided before its first line: which chains and how far each, all from one look at the ledger.
  * Commands and records that commit while the trail is written lie beyond the ends that are fixed here.
  */
-import { type LogState, msOf, QuanjiError, splitVersion, type TrailKind } from "@quanji/chaincode/domain";
-import { type ChainKey, partyOf, parseHash, type TreeHead } from "@quanji/chaincode/log";
+import {
+  type LogState,
+  msOf,
+  QuanjiError,
+  type Resource,
+  splitVersion,
+  type TrailKind,
+} from "@quanji/chaincode/domain";
+import { type ChainKey, fromBase64url, fromUtf8, partyOf, parseHash, type TreeHead } from "@quanji/chaincode/log";
 import { collectionOf } from "@quanji/chaincode/world";
 import type { LedgerIndex } from "../readmodel/ledger-index.js";
 import type { KnownRecord } from "../readmodel/readmodel.js";
@@ -88,9 +95,7 @@ export async function planTrail(
   const touched = await touchedBy(index, query, logs);
   const isOpened = audience.regulator || logs.some(({ hidden }) => hidden.size > 0);
   const openings = isOpened ? await planOpenings(context, net, touched.resources, sighting) : [];
-  // A bill names what its product was made from; on whose word that was, the regulator sees.
-  if (query.billed !== undefined) await withLineage(index, { ...touched, grants: new Set() });
-  else if (audience.regulator && query.kind === "resource") await withLineage(index, touched);
+  await withLineage(index, net, touched, query, audience);
   const own = query.kind === "grant" ? query.id : undefined;
   const market = marketKeys(net, index.collection, query);
   const shown = query.billed?.month === undefined ? {} : { month: query.billed.month };
@@ -216,13 +221,32 @@ export async function withResources(index: LedgerIndex, touched: Touched): Promi
 }
 
 /** With what a product was made from, and the grants that allowed it, as far as they are here: whose data, on whose word. */
-async function withLineage(index: LedgerIndex, { resources, grants }: Touched): Promise<void> {
+async function withLineage(
+  index: LedgerIndex,
+  net: string,
+  { resources, grants }: Touched,
+  { kind, billed }: TrailQuery,
+  { regulator }: Audience,
+): Promise<void> {
+  // A bill names what its product was made from; on whose word that was, the regulator sees.
+  const isWhole = billed === undefined && regulator && kind === "resource";
+  if (!isWhole && billed === undefined) return;
   for (const id of resources) {
-    for (const parent of (await index.resource(id))?.lineage ?? []) {
+    for (const parent of await parentsOf(index, net, id)) {
       resources.add(splitVersion(parent.resource).id);
-      grants.add(parent.grant);
+      if (isWhole) grants.add(parent.grant);
     }
   }
+}
+
+/** Of all its versions: what is sold may be an earlier one. */
+async function parentsOf(index: LedgerIndex, net: string, id: string): Promise<NonNullable<Resource["lineage"]>> {
+  const parents: NonNullable<Resource["lineage"]>[number][] = [];
+  for await (const { stored } of index.commands(publicChain(net, "resource", id))) {
+    const payload = JSON.parse(fromUtf8(fromBase64url(stored.command.payload))) as Pick<Resource, "lineage">;
+    parents.push(...(payload.lineage ?? []));
+  }
+  return parents;
 }
 
 /**
