@@ -288,13 +288,9 @@ function assignedBy(
   context: StatementContext,
 ): readonly Weights[] | undefined {
   if ((kind === "assign") !== (weights !== undefined)) {
-    throw new QuanjiError(
-      "MALFORMED",
-      "an assignment states the weights that it takes, and no other kind does",
-      {
-        field: "weights",
-      },
-    );
+    throw new QuanjiError("MALFORMED", "an assignment states the weights that it takes, and no other kind does", {
+      field: "weights",
+    });
   }
   if (weights === undefined) return undefined;
   const { others } = context;
