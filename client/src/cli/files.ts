@@ -38,6 +38,13 @@ export function readNamed(path: string): Promise<Buffer> {
   });
 }
 
+/** Errors: usage. Of a file that is read later: its absence is told before anything is asked or sent. */
+export async function assertReadable(path: string): Promise<void> {
+  await access(path, constants.R_OK).catch((cause: unknown) => {
+    throw unreadable(path, cause);
+  });
+}
+
 /** Errors: usage. Asked before the gateway is: what has been paid for must find its place. */
 export async function assertWritable(context: Context, file: string | undefined, flag: string): Promise<void> {
   if (file === undefined) return;

@@ -57,6 +57,8 @@ const AT_ONCE: readonly Row[] = [
   row(`statement dispute ${GRANT} 2026-03 --delivery 17`, 2, /a delivery is its log and index, such as/),
   row(`statement dispute ${GRANT} 2026-03 --delivery l#17`, 2, /--evidence is needed: what shows it/),
   row(`statement dispute ${GRANT} 2026-03 --delivery l#17 --evidence none.json`, 2, NO_FILE),
+  row(`statement reckon ${GRANT} 2026-03 --trail none.json`, 2, NO_FILE),
+  row(`statement close ${GRANT} 2026-03 --trail none.json`, 2, NO_FILE),
   row(`statement adjust ${GRANT} 2026-03`, 2, /--dispute or --delivery is needed/),
   row(`statement adjust ${GRANT} 2026-03 --dismiss`, 2, /--dismiss needs --dispute/),
   row(

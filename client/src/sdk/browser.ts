@@ -32,6 +32,7 @@ export { type BuiltDisclosure, Disclosures, type PublishedDisclosure } from "./d
 export { type Adjusted, Documents, type Issued, type Month } from "./documents.js";
 export type { Sent } from "./session.js";
 export { type NamedPlace } from "./reckoning.js";
+export type { HandedTrail } from "./handed-trails.js";
 export {
   type AdjustInput,
   type ReckonedAdjustment,

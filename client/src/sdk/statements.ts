@@ -4,6 +4,7 @@ import {
   type Adjustment,
   billedUse,
   type Contract,
+  type ContractMonth,
   contractMonth,
   Contribution,
   defined,
@@ -27,6 +28,7 @@ import {
 } from "@quanji/chaincode/domain";
 import type { Hash, Json, JsonObject } from "@quanji/chaincode/log";
 import { verifyTrail } from "../verify/index.js";
+import { type HandedTrail, HandedTrails } from "./handed-trails.js";
 import type { Page, PageOptions } from "./objects.js";
 import {
   type ClosePayload,
@@ -113,11 +115,20 @@ export class Statements {
   /**
    * Reads the month's evidence and computes its statement. With a trust file nothing is taken on the gateway's word. For the
    * contract's parties, the regulator, and the payees of the month.
-   * Errors: NOT_FOUND; STATE_CONFLICT: the month is not over; EVIDENCE_MISSING; TRAIL_INCOMPLETE · COMMAND_WITHHELD: the statement
-   * that the gateway shows is another than the one in its evidence; those of a trail that does not verify.
+   *
+   * `trails`: what others have handed over, for a month that rests on trails which the caller may not read (tallies in its resource's,
+   * weights in those of other grants).
+   * Errors: NOT_FOUND; STATE_CONFLICT: the month is not over; EVIDENCE_MISSING, also of a trail that the caller may not read and was
+   * not handed; TRAIL_INCOMPLETE · COMMAND_WITHHELD: the statement that the gateway shows is another than the one in its evidence;
+   * those of {@link HandedTrails}; those of a trail that does not verify.
    */
-  async reckon(contract: string, period: string): Promise<ReckonedStatement> {
-    const { reckoning, measured, attested } = await this.#reckon(contract, period, []);
+  async reckon(
+    contract: string,
+    period: string,
+    { trails = [] }: { readonly trails?: readonly HandedTrail[] } = {},
+  ): Promise<ReckonedStatement> {
+    const handed = await HandedTrails.of(trails);
+    const { reckoning, measured, attested } = await this.#reckon(contract, period, [], handed);
     const { lines, total, held, logs, tariff, basis, verdict, withheld } = reckoning;
     if (withheld > 0) await this.#assertWhole(contract, period, basis.statement);
     const untallied = reckoning.untallied;
@@ -281,7 +292,7 @@ export class Statements {
     };
   }
 
-  async #reckon(contract: string, period: string, named: readonly NamedPlace[]) {
+  async #reckon(contract: string, period: string, named: readonly NamedPlace[], handed?: HandedTrails) {
     assertNamed(contract, period);
     const { network, trust } = this.#session.parts;
     const evidence = await openEvidence(this.#evidence(contract, period), contract, period, network.timeZone);
@@ -290,12 +301,13 @@ export class Statements {
     const { terms } = month.version;
     const span = { from: instant(month.fromMs), to: instant(month.toMs) };
     const attested: string[] = [];
-    const untallied = terms.counterparts.includes("tally") ? await this.#untallied(basis, span, attested) : [];
+    const asking = { month, span, handed, attested };
+    const untallied = terms.counterparts.includes("tally") ? await this.#untallied(basis, asking) : [];
     const asked = { contract, period, named, untallied, trust };
     const reckoning = await reckonMonth(evidence, asked);
     const measured: { grant: string; deliveries: number; root: string }[] = [];
     for (const grant of grantsOf(terms.payees)) {
-      measured.push(await this.#measured(grant, month, span, basis.statement, attested));
+      measured.push(await this.#measured(grant, basis, asking));
     }
     return { reckoning: { ...reckoning, untallied }, measured, attested };
   }
@@ -303,35 +315,35 @@ export class Statements {
   /** The source's word is in the trail of the resource. Who may not see that takes the closed statement's. */
   async #untallied(
     { offer, statement }: ReckoningBasis,
-    span: { readonly from: string; readonly to: string },
-    attested: string[],
+    { month, span, handed, attested }: Asking,
   ): Promise<readonly AccessRange[]> {
+    const review = new TallyReview();
+    const resource = { kind: "resource", id: splitVersion(offer.resource).id } as const;
+    const take = (record: QuanjiRecord): void => review.add(record);
+    if (await handed?.each(resource, month, this.#session.parts.trust, take)) return review.held();
     const closed = statement?.held.flatMap((line) => (line.for === "tally" ? line.ranges : []));
     if (closed !== undefined) {
       attested.push("tallies");
       return closed;
     }
-    const review = new TallyReview();
-    await this.#eachRecord(this.#trail("resource", splitVersion(offer.resource).id, span), (record) =>
-      review.add(record),
-    );
+    await this.#eachRecord(this.#trail("resource", resource.id, span), take).catch((error: unknown) => {
+      throw unread(error, `resource ${resource.id}`);
+    });
     return review.held();
   }
 
-  async #measured(
-    grant: string,
-    month: { readonly fromMs: number; readonly toMs: number },
-    span: { readonly from: string; readonly to: string },
-    statement: Statement | undefined,
-    attested: string[],
-  ) {
+  async #measured(grant: string, { statement }: ReckoningBasis, { month, span, handed, attested }: Asking) {
     const contribution = new Contribution(grant, month);
+    const take = (record: QuanjiRecord, leaf: Hash): void => contribution.add(record, leaf);
+    if (await handed?.each({ kind: "grant", id: grant }, month, this.#session.parts.trust, take)) {
+      return contribution.measured;
+    }
     try {
-      await this.#eachRecord(this.#trail("grant", grant, span), (record, leaf) => contribution.add(record, leaf));
+      await this.#eachRecord(this.#trail("grant", grant, span), take);
       return contribution.measured;
     } catch (error) {
       const closed = statement?.measured.find((each) => each.grant === grant);
-      if (closed === undefined || !isQuanjiError(error, "NOT_FOUND")) throw error;
+      if (closed === undefined || !isQuanjiError(error, "NOT_FOUND")) throw unread(error, `grant ${grant}`);
       attested.push(`measured.${grant}`);
       return closed;
     }
@@ -356,6 +368,25 @@ export class Statements {
     }
   }
 }
+
+/** What the parts of a month's reckoning read by. */
+interface Asking {
+  readonly month: ContractMonth;
+  readonly span: { readonly from: string; readonly to: string };
+  readonly handed: HandedTrails | undefined;
+  /** What is taken from the closed statement is added. */
+  readonly attested: string[];
+}
+
+/** Of a trail that the caller may not read: whoever may can hand it over. */
+const unread = (error: unknown, name: string): unknown =>
+  isQuanjiError(error, "NOT_FOUND")
+    ? new QuanjiError(
+        "EVIDENCE_MISSING",
+        `the month rests on the trail of ${name}, which you may not read: have it handed over by who may, for the whole month`,
+        { field: "trails" },
+      )
+    : error;
 
 /** Moves no delivery, and so no price. */
 const isFree = (kind: AdjustInput["kind"]): boolean => kind === "dismiss" || kind === "assign";

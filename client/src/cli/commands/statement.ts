@@ -12,14 +12,20 @@ import {
   Uuid,
 } from "@quanji/chaincode/domain";
 import type { z } from "zod";
-import type { AdjustInput, NamedPlace, ReckonedStatement, StatementView } from "../../sdk/index.js";
+import type { AdjustInput, HandedTrail, NamedPlace, ReckonedStatement, StatementView } from "../../sdk/index.js";
 import type { Context } from "../context.js";
+import { assertReadable } from "../files.js";
 import { type Options, UsageError } from "../options.js";
 import { pairs, type Result, table } from "../output.js";
 import { declare, group, type Runtime } from "../program.js";
+import { chunksOf } from "../trail-file.js";
 import { sentResult } from "./send.js";
 
 const GROUND = ["--ground <text>", "why; committed to, never public"] as const;
+const TRAIL = [
+  "--trail <file>...",
+  "a trail that you may not read yourself, from who may: of the resource, for its source's tallies, or of a grant that weighs the split",
+] as const;
 const DELIVERY = ["--delivery <place>...", "its log and index, such as quanji.example/demo/holder/0#17"] as const;
 
 export function statementCommands(program: Command, runtime: Runtime): void {
@@ -34,12 +40,17 @@ export function statementCommands(program: Command, runtime: Runtime): void {
       usage: "reckon <contract> <month>",
       summary:
         "Compute the month's statement from its evidence, which is verified against the trust file, and compare it with the one that is closed.",
-      examples: ["statement reckon 0b0f2c52-… 2026-03 --trust data/trust.json"],
+      options: [TRAIL],
+      examples: [
+        "statement reckon 0b0f2c52-… 2026-03 --trust data/trust.json",
+        "statement reckon 0b0f2c52-… 2026-03 --trust data/trust.json --trail eta.trail.ndjson",
+      ],
       run: reckon,
     },
     {
       usage: "close <contract> <month>",
       summary: "Reckon the month and sign its statement: for the contract's exchange, or its seller.",
+      options: [TRAIL],
       examples: ["statement close 0b0f2c52-… 2026-03 --trust data/trust.json"],
       run: close,
     },
@@ -147,9 +158,10 @@ export function booksCommands(program: Command, runtime: Runtime): void {
   ]);
 }
 
-async function reckon(context: Context, [id = "", text = ""]: readonly string[]): Promise<Result> {
+async function reckon(context: Context, [id = "", text = ""]: readonly string[], options: Options): Promise<Result> {
   const [contract, month] = [toContract(id), toMonth(text)];
-  const reckoned = await (await context.client()).statements.reckon(contract, month);
+  const trails = await trailsOf(context, options);
+  const reckoned = await (await context.client()).statements.reckon(contract, month, { trails });
   const { closed, differs = [] } = reckoned;
   const ok = differs.length === 0;
   const notes = [
@@ -170,14 +182,22 @@ async function reckon(context: Context, [id = "", text = ""]: readonly string[])
   };
 }
 
-async function close(context: Context, [id = "", text = ""]: readonly string[]): Promise<Result> {
+async function close(context: Context, [id = "", text = ""]: readonly string[], options: Options): Promise<Result> {
   const [contract, month] = [toContract(id), toMonth(text)];
+  const trails = await trailsOf(context, options);
   const { statements } = await context.client();
-  const reckoned = await statements.reckon(contract, month);
+  const reckoned = await statements.reckon(contract, month, { trails });
   const { total, ...sent } = await statements.close(contract, month, reckoned);
   const notes = reckoned.verified ? [] : ["the evidence was not verified: give --trust FILE"];
   const result = sentResult(sent, { contract, month, total, currency: reckoned.currency }, notes);
   return { ...result, text: `${reckonedText(reckoned)}\n${String(result.text)}` };
+}
+
+/** Errors: usage, of a file that is not there. */
+async function trailsOf(context: Context, options: Options): Promise<readonly HandedTrail[]> {
+  const paths = options.many("trail").map((file) => context.path(file));
+  for (const path of paths) await assertReadable(path);
+  return paths.map((path) => () => chunksOf(path));
 }
 
 async function show(context: Context, [id = "", text = ""]: readonly string[]): Promise<Result> {
