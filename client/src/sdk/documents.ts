@@ -135,7 +135,8 @@ export class Documents {
       note = { code, jws, digest: digestOf(jws) };
       return { code, digest: note.digest };
     };
-    const { adjustment, amount, ...sent } = await this.#statements.adjust(contract, period, { ...input, creditNote });
+    const adjusted = await this.#statements.adjust(contract, period, { ...input, creditNote });
+    const { adjustment, amount, currency: _currency, ...sent } = adjusted;
     return defined({ sent, id: adjustment, amount, note });
   }
 

@@ -202,7 +202,7 @@ export class Statements {
     contract: string,
     period: string,
     input: AdjustInput,
-  ): Promise<Sent & { readonly adjustment: string; readonly amount: string }> {
+  ): Promise<Sent & { readonly adjustment: string; readonly amount: string; readonly currency: string }> {
     const statement = await this.get(contract, period);
     const dispute = statement.disputes.find(({ id }) => id === input.dispute);
     if (input.dispute !== undefined && dispute === undefined) {
@@ -230,7 +230,7 @@ export class Statements {
     });
     const values = input.ground === undefined ? {} : { ground: { value: input.ground } };
     const sent = await this.#session.send("statement.adjust", payload, values);
-    return { ...sent, adjustment, amount: moved.amount };
+    return { ...sent, adjustment, amount: moved.amount, currency: statement.currency };
   }
 
   /** Confirms the payment of the statement's invoice: all that is due. `payment`: SHA-256 of the bank's, or the chain's, word. */

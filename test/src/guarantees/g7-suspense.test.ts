@@ -148,7 +148,7 @@ describe("G7: money that nobody's weight claims waits, and is assigned by a rule
       "STATE_CONFLICT",
     );
     const shown = await quanji("show", contract, months[0]);
-    expect(shown.out).to.match(/waits for weights\s+500/);
+    expect(shown.out).to.match(/waits for weights\s+5\.00 CNY/);
     const sent = await quanji("adjust", contract, months[0], "--assign", "--json");
     expect(sent.exitCode, sent.err).to.equal(0);
     expect(JSON.parse(sent.out)).to.include({ amount: "0" });

@@ -12,6 +12,7 @@ import {
   Uuid,
 } from "@quanji/chaincode/domain";
 import type { z } from "zod";
+import { major } from "../../documents/index.js";
 import type { AdjustInput, HandedTrail, NamedPlace, ReckonedStatement, StatementView } from "../../sdk/index.js";
 import type { Context } from "../context.js";
 import { assertReadable } from "../files.js";
@@ -127,11 +128,14 @@ export function booksCommands(program: Command, runtime: Runtime): void {
       run: async (context, [month = "", currency = ""]) => {
         const [period, unit] = [toMonth(month), toCurrency(currency)];
         const books = await (await context.client()).books.get(period, unit);
-        const rows = books.accounts.map(({ party, balance }) => [party, balance]);
-        const waiting = (books.suspense ?? []).map(({ contract, amount }) => [`suspense of ${contract}`, amount]);
+        const rows = books.accounts.map(({ party, balance }) => [party, major(balance, unit)]);
+        const waiting = (books.suspense ?? []).map(({ contract, amount }) => [
+          `suspense of ${contract}`,
+          major(amount, unit),
+        ]);
         return {
           json: { ...books },
-          text: `${pairs({ period, currency: unit, state: books.state })}\n${table(["party", "balance"], [...rows, ...waiting])}`,
+          text: `${pairs({ period, currency: unit, state: books.state })}\n${table(["party", `balance ${unit}`], [...rows, ...waiting])}`,
         };
       },
     },
@@ -146,7 +150,7 @@ export function booksCommands(program: Command, runtime: Runtime): void {
         const rows = transfers.map(({ party, amount }) => [
           party,
           amount.startsWith("-") ? "pays" : "gets",
-          amount.replace("-", ""),
+          major(amount.replace("-", ""), unit),
         ]);
         const result = sentResult(sent, { period, currency: unit });
         return {
@@ -189,8 +193,12 @@ async function close(context: Context, [id = "", text = ""]: readonly string[], 
   const reckoned = await statements.reckon(contract, month, { trails });
   const { total, ...sent } = await statements.close(contract, month, reckoned);
   const notes = reckoned.verified ? [] : ["the evidence was not verified: give --trust FILE"];
-  const result = sentResult(sent, { contract, month, total, currency: reckoned.currency }, notes);
-  return { ...result, text: `${reckonedText(reckoned)}\n${String(result.text)}` };
+  const result = sentResult(sent, { contract, month }, notes);
+  return {
+    ...result,
+    json: { ...result.json, total, currency: reckoned.currency },
+    text: `${reckonedText(reckoned)}\n${String(result.text)}`,
+  };
 }
 
 /** Errors: usage, of a file that is not there. */
@@ -225,8 +233,9 @@ async function adjust(context: Context, [id = "", text = ""]: readonly string[],
   const [contract, month] = [toContract(id), toMonth(text)];
   const input = adjustInputOf(options);
   const { statements } = await context.client();
-  const { adjustment, amount, ...sent } = await statements.adjust(contract, month, input);
-  return sentResult(sent, { contract, month, adjustment, amount });
+  const { adjustment, amount, currency, ...sent } = await statements.adjust(contract, month, input);
+  const result = sentResult(sent, { contract, month, adjustment, amount: `${major(amount, currency)} ${currency}` });
+  return { ...result, json: { ...result.json, amount, currency } };
 }
 
 /** Errors: usage, where the flags contradict each other. */
@@ -304,28 +313,33 @@ function toCurrency(text: string): string {
   return text;
 }
 
-const lineRow = (line: StatementLine): readonly unknown[] => {
+const lineCells = (line: StatementLine): readonly unknown[] => {
   switch (line.kind) {
     case "tier":
-      return [`tier ${line.tier}`, line.quantity, line.deliveries, line.amount];
+      return [`tier ${line.tier}`, line.quantity, line.deliveries];
     case "free":
-      return ["free", line.quantity, line.deliveries, line.amount];
+      return ["free", line.quantity, line.deliveries];
     case "discount":
-      return [`discount ${line.bps} bps`, "", "", line.amount];
+      return [`discount ${line.bps} bps`, "", ""];
     case "minimum":
-      return ["minimum", "", "", line.amount];
+      return ["minimum", "", ""];
     case "performance":
-      return [`${line.indicator} ${line.value}`, "", "", line.amount];
+      return [`${line.indicator} ${line.value}`, "", ""];
   }
 };
 
-const linesText = (lines: readonly StatementLine[]): string =>
-  table(["line", "quantity", "deliveries", "amount"], lines.map(lineRow));
+const linesText = (lines: readonly StatementLine[], currency: string): string =>
+  table(
+    ["line", "quantity", "deliveries", `amount ${currency}`],
+    lines.map((line) => [...lineCells(line), major(line.amount, currency)]),
+  );
 
 function reckonedText({ contract, period, tariff, currency, lines, held, total, verified }: ReckonedStatement): string {
   const waiting = held.map((line) => `held for ${line.for}: ${line.deliveries} deliveries, ${line.quantity} units`);
   const head = pairs({ contract, month: period, tariff, currency, verified });
-  return [head, linesText(lines), ...waiting, pairs({ total })].join("\n");
+  return [head, linesText(lines, currency), ...waiting, pairs({ total: `${major(total, currency)} ${currency}` })].join(
+    "\n",
+  );
 }
 
 function statementText(statement: StatementView): string {
@@ -336,19 +350,20 @@ function statementText(statement: StatementView): string {
     (sum, { suspense }: { readonly suspense?: string }) => sum + BigInt(suspense ?? 0),
     0n,
   );
-  const split = portions.map(({ party, amount: part }) => [party, part]);
-  const changes = adjustments.map((each) => [each.id, each.kind, each.amount]);
+  const money = (minor: string | bigint): string => `${major(minor, currency)} ${currency}`;
+  const split = portions.map(({ party, amount: part }) => [party, money(part)]);
+  const changes = adjustments.map((each) => [each.id, each.kind, money(each.amount)]);
   const assigned = adjustments
     .filter(({ kind }) => kind === "assign")
-    .flatMap((each) => each.portions.map(({ party, amount: part }) => [party, part]));
+    .flatMap((each) => each.portions.map(({ party, amount: part }) => [party, money(part)]));
   return [
     pairs({ contract, month: period, seller, buyer, currency, disputable: `until ${statement.disputeUntil}` }),
-    ...(lines.length > 0 ? [linesText(lines)] : []),
+    ...(lines.length > 0 ? [linesText(lines, currency)] : []),
     ...held.map((line) => `held for ${line.for}: ${line.deliveries} deliveries, ${line.quantity} units`),
-    pairs({ total: amount }),
+    pairs({ total: money(amount) }),
     table(["party", "portion"], split),
     ...(assigned.length > 0 ? [table(["party", "assigned since"], assigned)] : []),
-    ...(waits === 0n ? [] : [pairs({ "waits for weights": String(waits) })]),
+    ...(waits === 0n ? [] : [pairs({ "waits for weights": money(waits) })]),
     ...(disputes.length > 0
       ? [
           table(
@@ -358,6 +373,6 @@ function statementText(statement: StatementView): string {
         ]
       : []),
     ...(changes.length > 0 ? [table(["adjustment", "kind", "amount"], changes)] : []),
-    pairs({ due: String(payableOf(statement)), invoice: invoice?.code, settled: invoice?.settled?.time }),
+    pairs({ due: money(payableOf(statement)), invoice: invoice?.code, settled: invoice?.settled?.time }),
   ].join("\n");
 }
