@@ -278,7 +278,7 @@ export const TEMPLATES: Readonly<Record<Verb, (names: Names) => JsonObject>> = {
     quantity: "1",
     free: "0",
     amount: "-8",
-    weights: ["2026-04"],
+    weights: [{ period: "2026-04", measured: [{ grant: id, deliveries: 2 }] }],
     ground: COMMITMENT,
     creditNote: DOCUMENT,
   }),
