@@ -108,7 +108,8 @@ export class Model {
     if (now >= claim.end) return ["WindowOver"];
     const paid = totalOf(what.portions);
     if (paid > claim.total) return ["OverClaim"];
-    if (what.reason !== claim.reason) return SIGNING[signing === "good" ? "other" : signing];
+    // Signatures for another reason are of something else, however they were put together; only their number shows first.
+    if (what.reason !== claim.reason) return SIGNING[signing === "few" ? "few" : "other"];
     if (signing !== "good") return SIGNING[signing];
     claim.state = "resolved";
     for (const { payee, amount } of what.portions) this.#credit(row, payee, amount);
