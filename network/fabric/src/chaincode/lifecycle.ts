@@ -15,6 +15,7 @@ import { until } from "../tools/wait.js";
 import type { Node } from "../topology/topology.js";
 import { isServed } from "./discovery.js";
 import { drained } from "./drain.js";
+import { ordered } from "./ordered.js";
 import { type ChaincodePackage, packageOf, readBundle } from "./package.js";
 import { prepareServer, serverId, serverProgram, startServer } from "./servers.js";
 import { type Deployment, readDeployment, writeDeployment } from "./state.js";
@@ -58,6 +59,22 @@ export async function committed(tools: Tools, peer: Node): Promise<{ sequence: n
   return definitions.find(({ name }) => name === settings.chaincode.name);
 }
 
+/** Whether a peer's organisation has approved the sequence. What a peer says that knows no approval is an error of the tool. */
+async function isApproved(tools: Tools, peer: Node, sequence: number): Promise<boolean> {
+  const { channel, settings } = tools.topology;
+  const query = ["--name", settings.chaincode.name, "--sequence", String(sequence), "-O", "json"];
+  try {
+    await tools.peer("asking for the approval", peer, [
+      ...["lifecycle", "chaincode", "queryapproved", "-C", channel, ...query],
+    ]);
+    return true;
+  } catch (error) {
+    if (error instanceof NetworkFailure && /could not fetch approved chaincode definition/i.test(error.message))
+      return false;
+    throw error;
+  }
+}
+
 /** One peer of each organisation: it speaks for it in the lifecycle. */
 function speakers({ topology }: Tools): Node[] {
   return topology.organisations.map(({ name, msp }) => {
@@ -66,30 +83,6 @@ function speakers({ topology }: Tools): Node[] {
     return peer;
   });
 }
-
-/** Orderers that have no leader yet, or none again, refuse for a while. */
-const NOT_YET = /SERVICE_UNAVAILABLE|no Raft leader/i;
-
-const onceLed = (tools: Tools, attempt: () => Promise<unknown>): Promise<true> =>
-  until(
-    async () => {
-      try {
-        await attempt();
-        return true;
-      } catch (error) {
-        if (error instanceof NetworkFailure && NOT_YET.test(error.message)) return undefined;
-        throw error;
-      }
-    },
-    {
-      subject: "orderers",
-      purpose: "take a transaction",
-      within: 60_000,
-      every: 200,
-      log: tools.layout.commands,
-      advice: "are most of them running and can they reach each other? `network -- status` and their logs say",
-    },
-  );
 
 async function define(tools: Tools, pack: ChaincodePackage, terms: Terms, sequence: number, progress: Progress) {
   const { topology } = tools;
@@ -100,25 +93,32 @@ async function define(tools: Tools, pack: ChaincodePackage, terms: Terms, sequen
     ...["--signature-policy", terms.policy, "--collections-config", terms.collectionsFile],
   ];
   const lifecycle = ["lifecycle", "chaincode"];
+  const log = tools.layout.commands;
   const peers = speakers(tools);
   await Promise.all(
     peers.map(async (peer) => {
-      await onceLed(tools, () =>
-        tools.peer(`approving sequence ${sequence}`, peer, [
-          ...[...lifecycle, "approveformyorg", ...tools.ordererArgs(orderer)],
-          ...[...definition, "--package-id", pack.id, ...tools.peerArgs([peer])],
-        ]),
-      );
+      await ordered({
+        attempt: () =>
+          tools.peer(`approving sequence ${sequence}`, peer, [
+            ...[...lifecycle, "approveformyorg", ...tools.ordererArgs(orderer)],
+            ...[...definition, "--package-id", pack.id, ...tools.peerArgs([peer])],
+          ]),
+        isDone: () => isApproved(tools, peer, sequence),
+        log,
+      });
       progress.say(`${peer.organisation.name} approved ${pack.label}, sequence ${sequence}`);
     }),
   );
   const [first] = peers;
   if (first === undefined) throw new Error("a topology has organisations");
-  await onceLed(tools, () =>
-    tools.peer(`committing sequence ${sequence}`, first, [
-      ...[...lifecycle, "commit", ...tools.ordererArgs(orderer), ...definition, ...tools.peerArgs(peers)],
-    ]),
-  );
+  await ordered({
+    attempt: () =>
+      tools.peer(`committing sequence ${sequence}`, first, [
+        ...[...lifecycle, "commit", ...tools.ordererArgs(orderer), ...definition, ...tools.peerArgs(peers)],
+      ]),
+    isDone: async () => ((await committed(tools, first))?.sequence ?? 0) >= sequence,
+    log,
+  });
   progress.say(`sequence ${sequence} committed`);
 }
 
