@@ -1,12 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { expect } from "chai";
-import { type ContractTerms, monthAfter, reckon, type Tariff } from "@quanji/chaincode/domain";
-import { heldBy } from "@quanji/chaincode/testing";
+import { type ContractTerms, reckon, type Tariff } from "@quanji/chaincode/domain";
 import { Client, generateKey, openSigner } from "@quanji/client";
-import { LOG, NET, type LocalHost } from "../support/host.js";
-import { IDS, RESOURCE, Stage } from "../support/stage.js";
-
-const PRODUCT = "res/route.eta";
+import { LOG, type LocalHost } from "../support/host.js";
+import { monthsOf, openMarket, PRODUCT } from "../support/sale.js";
+import { IDS, type Stage } from "../support/stage.js";
 const CONTRACTS = 64;
 const TARIFF: Tariff = {
   unit: "call",
@@ -26,28 +24,15 @@ describe("G7: closings of many parties at one moment all succeed, once each", fu
   const seen = { sent: 0, failed: 0 };
 
   before(async () => {
-    stage = await Stage.open({
-      resources: [RESOURCE, PRODUCT],
-      config: { network: { net: NET, testClock: true } },
-    });
-    let aheadMs = 0;
-    const nowMs = (): number => stage.host.clock() + aheadMs;
-    const present = (): string => new Date(nowMs() + 8 * 3_600_000).toISOString().slice(0, 7);
-    const toNextMonth = async (): Promise<void> => {
-      const ms = Date.parse(`${monthAfter(present())}-15T00:00:00.000Z`) - nowMs();
-      await stage.later(ms);
-      aheadMs += ms;
-    };
-    await toNextMonth();
+    stage = await openMarket();
+    const { present, toNext } = monthsOf(stage);
+    await toNext();
     month = present();
-    await stage.register(PRODUCT, {
-      rights: [...heldBy(IDS.bureau), { kind: "operating", holder: IDS.bureau, basis: "own product" }],
-    });
     const exchanges: Client[] = [];
     for (let n = 0; n < CONTRACTS; n++) exchanges.push(await exchangeOf(n));
     const ids: string[] = [];
     for (const exchange of exchanges) ids.push(await contracted(exchange));
-    await toNextMonth();
+    await toNext();
     // Clients learn the clock when they connect.
     contracts = [];
     for (const [n, exchange] of exchanges.entries()) {

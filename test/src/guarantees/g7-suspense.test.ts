@@ -2,15 +2,13 @@ import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect } from "chai";
-import { isQuanjiError, monthAfter, type Payload } from "@quanji/chaincode/domain";
-import { heldBy } from "@quanji/chaincode/testing";
+import { type Payload } from "@quanji/chaincode/domain";
 import { type Issued } from "@quanji/client";
 import { verifyDocument } from "@quanji/client/verify";
-import { IDS, type Name, RESOURCE, Stage } from "../support/stage.js";
-import { type LocalHost, NET } from "../support/host.js";
+import type { LocalHost } from "../support/host.js";
 import { QUANJI, type Ran, runProgram } from "../support/program.js";
-
-const PRODUCT = "res/route.eta";
+import { expectCode, monthsOf, openMarket, PRODUCT } from "../support/sale.js";
+import { IDS, type Name, RESOURCE, type Stage } from "../support/stage.js";
 
 /** A derived product's revenue goes to those whose data went into it, by how often that was used; in one month nobody's was. */
 describe("G7: money that nobody's weight claims waits, and is assigned by a rule", function () {
@@ -23,17 +21,6 @@ describe("G7: money that nobody's weight claims waits, and is assigned by a rule
   let invoice: Issued;
   let keyFile: string;
 
-  /** How far the network's clock is ahead. */
-  let aheadMs = 0;
-
-  const nowMs = (): number => stage.host.clock() + aheadMs;
-  const present = (): string => new Date(nowMs() + 8 * 3_600_000).toISOString().slice(0, 7);
-  /** To its middle, so that nothing here crosses the end of a month. */
-  const toNextMonth = async (): Promise<void> => {
-    const ms = Date.parse(`${monthAfter(present())}-15T00:00:00.000Z`) - nowMs();
-    await stage.later(ms);
-    aheadMs += ms;
-  };
   const quanji = (...argv: readonly string[]): Promise<Ran> =>
     runProgram([
       QUANJI,
@@ -54,16 +41,11 @@ describe("G7: money that nobody's weight claims waits, and is assigned by a rule
     (await stage.client(by)).send(verb, payload as never);
 
   before(async () => {
-    stage = await Stage.open({
-      resources: [RESOURCE, PRODUCT],
-      config: { network: { net: NET, testClock: true } },
-    });
+    stage = await openMarket();
+    const { present, toNext } = monthsOf(stage);
     keyFile = path.join(stage.host.data, "bureau.jwk");
     await writeFile(keyFile, stage.keyFile("bureau"), { mode: 0o600 });
-    await toNextMonth();
-    await stage.register(PRODUCT, {
-      rights: [...heldBy(IDS.bureau), { kind: "operating", holder: IDS.bureau, basis: "own product" }],
-    });
+    await toNext();
     const sold = await stage.granted("insurer", {}, { resource: PRODUCT });
     weighing = [];
     for (const resource of [RESOURCE, PRODUCT]) {
@@ -104,7 +86,7 @@ describe("G7: money that nobody's weight claims waits, and is assigned by a rule
     const insurer = await stage.client("insurer");
     months = [present(), ""];
     await stage.handedOver(insurer, stage.access(sold, { resource: PRODUCT }));
-    await toNextMonth();
+    await toNext();
     months = [months[0], present()];
     const adjuster = await stage.client("adjuster");
     for (const [{ grant, resource }, uses] of [
@@ -113,7 +95,7 @@ describe("G7: money that nobody's weight claims waits, and is assigned by a rule
     ] as const) {
       for (let n = 0; n < uses; n++) await stage.handedOver(adjuster, stage.access(grant, { resource }));
     }
-    await toNextMonth();
+    await toNext();
   });
   after(() => stage.close());
 
@@ -210,11 +192,3 @@ describe("G7: money that nobody's weight claims waits, and is assigned by a rule
     );
   });
 });
-
-async function expectCode(call: Promise<unknown>, code: Parameters<typeof isQuanjiError>[1]): Promise<void> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(isQuanjiError(error, code), String(error)).to.equal(true);
-}

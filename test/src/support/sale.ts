@@ -1,6 +1,13 @@
 /** A product that the bureau sells to the insurer under a contract: what suites on a month's money begin with. */
 import { randomUUID } from "node:crypto";
-import { type Code, type ContractTerms, isQuanjiError, type Payload, type Tariff } from "@quanji/chaincode/domain";
+import {
+  type Code,
+  type ContractTerms,
+  isQuanjiError,
+  monthAfter,
+  type Payload,
+  type Tariff,
+} from "@quanji/chaincode/domain";
 import { heldBy } from "@quanji/chaincode/testing";
 import { expect } from "chai";
 import { type LocalHost, NET } from "./host.js";
@@ -74,6 +81,28 @@ export async function use(stage: Stage, { grant }: Sale, times: number, accept =
 
 /** In the network's time zone. */
 export const monthAt = (timeMs: number): string => new Date(timeMs + 8 * 3_600_000).toISOString().slice(0, 7);
+
+export interface Months {
+  /** The month that it is, in the network's time zone. */
+  readonly present: () => string;
+  /** To the next one's middle, so that nothing crosses the end of a month. */
+  readonly toNext: () => Promise<void>;
+}
+
+/** For a suite that moves the network's clock in no other way. */
+export function monthsOf(stage: Stage): Months {
+  let aheadMs = 0;
+  const nowMs = (): number => stage.host.clock() + aheadMs;
+  const present = (): string => monthAt(nowMs());
+  return {
+    present,
+    toNext: async () => {
+      const ms = Date.parse(`${monthAfter(present())}-15T00:00:00.000Z`) - nowMs();
+      await stage.later(ms);
+      aheadMs += ms;
+    },
+  };
+}
 
 export async function textOf(lines: AsyncIterable<string>, end = ""): Promise<string> {
   let text = "";
